@@ -1,0 +1,108 @@
+import type { Finished, Done } from "../../src/base/env.js";
+
+/**
+ * What the agent needs of a container engine: Docker (node-agent/docker), or a scripted fake for tests and
+ * simulation. One contract suite (test/node-agent/contract) runs on both. An implementation sees and touches
+ * only containers that carry the owner labels it was made with. Completions are callbacks, as in `Env`.
+ */
+export interface ContainerRuntime {
+  /** All own containers in any state, also after a restart of the agent or the engine. */
+  list(done: Done<readonly ContainerInfo[]>): void;
+  create(spec: ContainerSpec, done: Done<string>): void;
+  start(containerId: string, done: Finished): void;
+  /** Sends the stop signal, SIGKILL after `graceMs`. No error when it is not running or gone. */
+  stop(containerId: string, graceMs: number, done: Finished): void;
+  /** No error when it is gone. Kills when it is running. */
+  remove(containerId: string, done: Finished): void;
+  /** Undefined when the image is not there. */
+  imageId(reference: string, done: Done<string | undefined>): void;
+  pull(reference: string, done: Done<string>): void;
+  /** Makes the Pod sandbox image from bytes in the project when it is not there. */
+  ensureSandboxImage(done: Done<string>): void;
+  /** Runs a command inside a running container; output is cut at `outputBytesMax`. */
+  exec(request: ExecRequest, done: Done<ExecResult>): void;
+  /** Starts following events of own containers; `onLost` says that events may have been missed: list again. */
+  events(observer: { onEvent(event: ContainerEvent): void; onLost(error: Error): void }): { close(): void };
+  logs(request: LogRequest, sink: LogSink): { close(): void };
+}
+
+export type ContainerRole = "sandbox" | "container";
+
+export interface ContainerIdentity {
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  /** Container name in the Pod; "" for the sandbox. */
+  readonly containerName: string;
+  readonly role: ContainerRole;
+  /** Counts this container's incarnations in this Pod from 0; equals restartCount. */
+  readonly attempt: number;
+  /** Hash of the parts of the spec the container was made from; a difference means it must be made again. */
+  readonly specHash: string;
+}
+
+export interface ContainerSpec extends ContainerIdentity {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly env: readonly (readonly [string, string])[];
+  readonly workingDir: string | undefined;
+  /** Sandbox: its host name. Container: undefined. */
+  readonly hostname: string | undefined;
+  /** Container: id of the sandbox whose network namespace it joins. */
+  readonly sandboxId: string | undefined;
+  readonly cpuSharesMilli: number | undefined;
+  readonly cpuLimitMilli: number | undefined;
+  readonly memoryLimitBytes: number | undefined;
+}
+
+export type ContainerPhase = "created" | "running" | "exited";
+
+export interface ContainerInfo extends ContainerIdentity {
+  readonly id: string;
+  readonly phase: ContainerPhase;
+  readonly image: string;
+  readonly imageId: string;
+  /** Wall milliseconds; undefined before the first start, respectively while running. */
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly exitCode: number | undefined;
+  readonly oomKilled: boolean;
+  /** Sandbox only. */
+  readonly ip: string | undefined;
+}
+
+export interface ContainerEvent {
+  readonly type: "create" | "start" | "die" | "oom" | "destroy";
+  readonly containerId: string;
+}
+
+export interface ExecRequest {
+  readonly containerId: string;
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  readonly outputBytesMax: number;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+export interface LogRequest {
+  readonly containerId: string;
+  readonly follow: boolean;
+  /** Lines from the end; -1 for all. */
+  readonly tailLines: number;
+  /** Wall milliseconds; 0 for all. */
+  readonly sinceMs: number;
+  readonly timestamps: boolean;
+}
+
+export interface LogSink {
+  /** Returns false when the reader is full; the runtime pauses until `onResume` is called. */
+  onData(stream: "stdout" | "stderr", bytes: Uint8Array): boolean;
+  onEnd(error: Error | null): void;
+  /** Set by the runtime. */
+  onResume: (() => void) | undefined;
+}

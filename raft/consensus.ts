@@ -1,0 +1,40 @@
+import type { ConfState, Entry, Index, NodeId, Role, Term } from "./core/types.js";
+
+/**
+ * Consensus as the state machine's side sees it. Implemented by the handle of the worker thread
+ * (raft/worker) in production and directly by the driver (raft/driver.ts) in the simulator.
+ * No call waits; answers come through the handlers, in commit order.
+ */
+export interface Consensus {
+  /** Proposes one entry. `tag` is the caller's and comes back only in `onRefused`; a lost proposal gives no answer, so callers set deadlines. */
+  propose(tag: number, data: Uint8Array): void;
+  /** Asks for an index at which local reads are linearizable; answered by `onReadIndex` or `onRefused` (thesis 6.4). */
+  readIndex(tag: number): void;
+  /** Tells how far the state machine has applied, and how far it is durable without the log. */
+  applied(index: Index, durable: Index): void;
+  transferLeadership(to: NodeId): void;
+}
+
+export interface ConsensusHandlers {
+  /** Committed entries in order, without gaps, each at least once; after a restart from `appliedIndex + 1` on. */
+  onCommitted(entries: readonly Entry[]): void;
+  onReadIndex(tag: number, index: Index): void;
+  /** `retriable` is true when nothing can have been committed under this tag. */
+  onRefused(tag: number, reason: "NoLeader" | "Overloaded" | "TooLarge"): void;
+  onStatus(status: ConsensusStatus): void;
+  /** The log or the disk under it failed: the process must end, nothing may be answered any more. */
+  onFatal(error: Error): void;
+}
+
+export interface ConsensusStatus {
+  readonly id: NodeId;
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: NodeId;
+  readonly commit: Index;
+  readonly lastIndex: Index;
+  readonly durableIndex: Index;
+  readonly configuration: ConfState;
+  /** Leader only: per member the highest index known to be stored there, and whether it was heard from lately. */
+  readonly progress: readonly { readonly id: NodeId; readonly match: Index; readonly active: boolean }[];
+}

@@ -1,0 +1,112 @@
+/**
+ * The vocabulary of the consensus core: the terms of the Raft paper (Ongaro & Ousterhout 2014, the
+ * thesis 2014) and etcd's names for messages. Terms and indexes are integers below 2^53; index 0 and
+ * term 0 mean "none". Node id 0 means "none".
+ */
+export type NodeId = number;
+export type Term = number;
+export type Index = number;
+
+export type EntryType = "Normal" | "ConfChange";
+
+export interface Entry {
+  readonly term: Term;
+  readonly index: Index;
+  readonly type: EntryType;
+  /** Encoded once at propose time and never changed. Empty for a leader's no-op. */
+  readonly data: Uint8Array;
+}
+
+/** What must be on disk before a node may answer with it (Figure 2, "persistent state"). */
+export interface HardState {
+  readonly term: Term;
+  readonly vote: NodeId;
+  readonly commit: Index;
+}
+
+export type Role = "Follower" | "PreCandidate" | "Candidate" | "Leader";
+
+export interface SoftState {
+  readonly role: Role;
+  readonly leader: NodeId;
+}
+
+/** Members. `outgoing` is non-empty only inside joint consensus (thesis 4.3). */
+export interface ConfState {
+  readonly voters: readonly NodeId[];
+  readonly outgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly learnersNext: readonly NodeId[];
+  readonly autoLeave: boolean;
+}
+
+export type MessageType =
+  | "MsgApp"
+  | "MsgAppResp"
+  | "MsgVote"
+  | "MsgVoteResp"
+  | "MsgPreVote"
+  | "MsgPreVoteResp"
+  | "MsgHeartbeat"
+  | "MsgHeartbeatResp"
+  | "MsgProp"
+  | "MsgReadIndex"
+  | "MsgReadIndexResp"
+  | "MsgTimeoutNow"
+  | "MsgTransferLeader"
+  | "MsgSnap";
+
+/** One shape for all messages; a field that a type does not use is 0, false or empty. */
+export interface Message {
+  readonly type: MessageType;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  /** MsgApp: term of the entry before `entries`. Votes: term of the candidate's last entry. MsgAppResp reject: term of the hint. */
+  readonly logTerm: Term;
+  /** MsgApp: index of the entry before `entries`. Votes: index of the candidate's last entry. MsgAppResp: last index stored, or the refused one. */
+  readonly index: Index;
+  readonly entries: readonly Entry[];
+  readonly commit: Index;
+  readonly reject: boolean;
+  readonly rejectHint: Index;
+  /** Heartbeats and reads: the position of the read batch; campaigns: 1 when asked for by a transfer. */
+  readonly context: number;
+  /** Append responses carry it back: which incarnation of the follower's progress asked (the rejoin bug). */
+  readonly session: number;
+}
+
+export interface ReadState {
+  readonly index: Index;
+  readonly context: number;
+}
+
+/**
+ * All that the core wants done, numbered. Taking it is accepting it. The driver does `hardState` and
+ * `entries` on disk in order of `number` and reports `persisted(number)`; `messages` may leave at once,
+ * `messagesAfterPersist` only after that report; `committedEntries` go to the state machine.
+ */
+export interface Ready {
+  readonly number: number;
+  readonly softState: SoftState | undefined;
+  readonly hardState: HardState | undefined;
+  /** To append; an entry whose index is on disk already replaces it and cuts all behind it. */
+  readonly entries: readonly Entry[];
+  /** False when losing hardState (only its commit changed) and entries (none) does no harm. */
+  readonly mustSync: boolean;
+  readonly messages: readonly Message[];
+  readonly messagesAfterPersist: readonly Message[];
+  readonly committedEntries: readonly Entry[];
+  readonly readStates: readonly ReadState[];
+}
+
+/** Synchronous reads of what is stable. The driver keeps the tail in memory, so nothing here waits for a disk. */
+export interface RaftStorage {
+  /** First index that can be read; everything before is only known by (index - 1, its term). */
+  firstIndex(): Index;
+  lastIndex(): Index;
+  /** Term of an index in [firstIndex - 1, lastIndex]; undefined outside. */
+  term(index: Index): Term | undefined;
+  /** Entries in [from, to), as many as fit `bytesMax` but at least one. */
+  entries(from: Index, to: Index, bytesMax: number): readonly Entry[];
+}

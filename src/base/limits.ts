@@ -1,0 +1,70 @@
+/**
+ * Every bound of the system in one place, with its unit in its name and its reason beside it.
+ * Relations between them are checked by `checkLimits` at process start and in a test.
+ */
+export const limits = {
+  /** One object's JSON. Kubernetes' etcd default is 1.5 MiB; smaller keeps watches and log entries cheap. */
+  objectBytesMax: 1024 * 1024,
+  /** Depth of nesting in a manifest or object; deeper input is refused before it is walked. */
+  objectDepthMax: 64,
+  /** YAML aliases in one document (billion laughs). */
+  yamlAliasesMax: 50,
+  /** Documents in one manifest file. */
+  manifestDocumentsMax: 1000,
+  /** One gRPC message, both directions. Holds several objects. */
+  messageBytesMax: 4 * 1024 * 1024,
+  /** One Raft log entry (a command). Above one object with its envelope, below one message. */
+  entryBytesMax: 2 * 1024 * 1024,
+  /** Entries and bytes in one append message to a peer. */
+  appendEntriesMax: 256,
+  appendBytesMax: 1024 * 1024,
+  /** Append messages in flight to one follower. */
+  inflightMessagesMax: 64,
+  inflightBytesMax: 16 * 1024 * 1024,
+  /** Proposed and not yet committed bytes on the leader; above it proposals are refused as Overloaded. */
+  uncommittedBytesMax: 32 * 1024 * 1024,
+  /** Proposals a replica holds while there is no leader, and how long it holds them. */
+  heldProposalsMax: 1024,
+  heldProposalMsMax: 5_000,
+  /** Messages waiting for one peer; the oldest are dropped, Raft sends again. */
+  peerQueueMessagesMax: 4096,
+  /** Bytes and events a watcher may lag behind before it is closed with the revision to resume from. */
+  watchQueueEventsMax: 4096,
+  watchQueueBytesMax: 8 * 1024 * 1024,
+  watchesPerReplicaMax: 10_000,
+  /** Objects in one page of a list. */
+  listPageMax: 1000,
+  /** Operations in one transaction and transactions in one log entry. */
+  txnOperationsMax: 1024,
+  txnBatchMax: 512,
+  /** Clients remembered for exactly-once retries, and answers kept for each. */
+  requestClientsMax: 4096,
+  requestsPerClientMax: 64,
+  /** gRPC requests in work on one replica. */
+  requestsInWorkMax: 1024,
+  /** Unary calls without a deadline of their own get this one. */
+  requestMsDefault: 15_000,
+  /** Agents connected to one replica. */
+  agentSessionsMax: 2_000,
+  /** Log and exec streams open on one replica. */
+  podStreamsMax: 256,
+  /** Election timeout base and its random extra; heartbeat is one tick. */
+  tickMs: 50,
+  electionTicks: 6,
+  electionJitterTicks: 6,
+  /** One file of the Raft log. */
+  segmentBytes: 64 * 1024 * 1024,
+} as const;
+
+/** Throws when two limits contradict each other. */
+export function checkLimits(): void {
+  const rules: readonly (readonly [boolean, string])[] = [
+    [limits.objectBytesMax < limits.entryBytesMax, "one object fits one log entry"],
+    [limits.entryBytesMax < limits.messageBytesMax, "one log entry fits one message"],
+    [limits.appendBytesMax <= limits.inflightBytesMax, "one append fits the window"],
+    [limits.entryBytesMax < limits.uncommittedBytesMax, "one entry fits the uncommitted tail"],
+    [limits.electionTicks >= 3, "a lost heartbeat is no election"],
+    [limits.entryBytesMax < limits.segmentBytes, "one entry fits one segment"],
+  ];
+  for (const [holds, rule] of rules) if (!holds) throw new Error(`limits contradict each other: ${rule}`);
+}

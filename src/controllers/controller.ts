@@ -1,0 +1,44 @@
+import type { Changes } from "../objects/changes.js";
+import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
+import type { AnyObject } from "../api/object.js";
+import type { Random } from "../base/env.js";
+
+/**
+ * A controller: which objects wake which keys, and one pure decision per key. It holds no state of its own;
+ * everything with a deadline or a count is a field of an object.
+ */
+export interface Controller {
+  /** Lower case, for logs, metrics and events: `deployment`. */
+  readonly name: string;
+  /** Keys to look at when this object changed (`now` undefined: it was deleted). */
+  wakes(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly ObjectKey[];
+  /** All keys there are, for the full pass of a new leader. */
+  keys(snapshot: Snapshot): readonly ObjectKey[];
+  reconcile(key: ObjectKey, world: World): Decision;
+}
+
+/** What a decision may depend on. */
+export interface World {
+  readonly snapshot: Snapshot;
+  /** Wall time, milliseconds since 1970. */
+  readonly now: number;
+  readonly random: Random;
+  /** Milliseconds since the agent of this node was last heard of by any replica; undefined when never since this leader was elected. */
+  nodeSilentMs(nodeName: string): number | undefined;
+}
+
+export interface Decision {
+  /** Absent: nothing to do. */
+  readonly changes?: Changes;
+  /** Look again at this wall time at the latest, even when nothing changes. */
+  readonly wakeAt?: number;
+  /** For people: recorded as Event objects in the same transaction. */
+  readonly events?: readonly DecisionEvent[];
+}
+
+export interface DecisionEvent {
+  readonly object: AnyObject;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}

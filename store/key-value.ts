@@ -1,0 +1,34 @@
+import type { Done, Finished } from "../src/base/env.js";
+
+/**
+ * An ordered map of bytes on disk: RocksDB (store/rocks) or the simulator's. Keys compare by bytes.
+ * A batch is atomic. Batches become durable in order: after a crash a prefix of them is there, at
+ * least up to the last `flush` that completed. Nothing else is promised about the tail.
+ */
+export interface KeyValue {
+  /** Applies puts, then deletes, as one atomic step. Batches take effect in the order of the calls. */
+  write(batch: KeyValueBatch, done: Finished): void;
+  get(key: Uint8Array, done: Done<Uint8Array | undefined>): void;
+  /** Up to `limit` pairs with from <= key < to, ascending, or descending from the end when `reverse`. */
+  scan(range: KeyRange, done: Done<readonly KeyValuePair[]>): void;
+  /** When it completes, every batch completed before is durable. */
+  flush(done: Finished): void;
+  close(): Promise<void>;
+}
+
+export interface KeyValueBatch {
+  readonly puts: readonly KeyValuePair[];
+  readonly deletes: readonly Uint8Array[];
+}
+
+export interface KeyValuePair {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface KeyRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+  readonly limit: number;
+  readonly reverse?: boolean;
+}

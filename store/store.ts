@@ -1,0 +1,125 @@
+/**
+ * What the control plane sees of the store: a revisioned map of strings to bytes, the same on every
+ * replica. The only file of this folder that src/controllers, src/scheduler, src/objects and
+ * src/server may import.
+ */
+
+/** Counts committed transactions that changed something; 0 before the first. */
+export type Revision = number;
+
+export interface KeyRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Revision of the creation, of the last change, and how many changes since creation (1 = just created). */
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  readonly version: number;
+}
+
+/** All must hold for `success` to run, as in etcd's Txn. A missing key has version 0 and revisions 0. */
+export interface Compare {
+  readonly key: string;
+  readonly target: "version" | "createRevision" | "modRevision";
+  readonly operator: "=" | "!=" | "<" | ">";
+  readonly operand: number;
+}
+
+export type Operation =
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly value: Uint8Array;
+      /** Where in `value` the new revision is spliced in as decimal digits; -1 for nowhere. This is all that apply knows of the bytes. */
+      readonly revisionAt: number;
+    }
+  | { readonly type: "delete"; readonly key: string };
+
+export interface Txn {
+  readonly compares: readonly Compare[];
+  readonly success: readonly Operation[];
+  readonly failure: readonly Operation[];
+}
+
+export interface TxnResult {
+  readonly succeeded: boolean;
+  /** The revision this transaction made, or the present one when it changed nothing. */
+  readonly revision: Revision;
+}
+
+/** Transactions of one log entry, applied in order, each for itself. */
+export interface WriteRequest {
+  readonly txns: readonly Txn[];
+  /** Identity for exactly-once: a second request with the same pair gets the first one's results. Absent for internal writers, whose compares make repeats harmless. */
+  readonly client?: { readonly id: string; readonly sequence: number };
+  /** Who asked, for the audit trail; no secrets. */
+  readonly origin: string;
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignalLike;
+  readonly deadlineMs?: number;
+}
+
+/** The part of AbortSignal that deciding code may see. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+export interface WatchEvent {
+  readonly type: "put" | "delete";
+  readonly key: string;
+  /** For delete: empty value, and the deletion's revision as modRevision. */
+  readonly record: KeyRecord;
+  /** The record before, undefined when it was created. Filters need it to tell "no longer matches". */
+  readonly previous: KeyRecord | undefined;
+}
+
+/** All events of one revision; never split. */
+export interface WatchBatch {
+  readonly revision: Revision;
+  readonly events: readonly WatchEvent[];
+}
+
+export interface Store {
+  /** The last revision applied on this replica. */
+  revision(): Revision;
+  /** Present local state, synchronously; never waits, may be behind the leader. */
+  peek(key: string): KeyRecord | undefined;
+  /** Present local state of all keys that start with `prefix`, in key order, synchronously. */
+  peekPrefix(prefix: string): Iterable<KeyRecord>;
+  /** Resolves when local reads are linearizable with everything acknowledged before the call; with the revision then. @throws IkadaError NoLeader, Deadline */
+  barrier(options?: WaitOptions): Promise<Revision>;
+  /** Resolves when this replica has applied `revision`. @throws IkadaError Deadline */
+  reached(revision: Revision, options?: WaitOptions): Promise<void>;
+  /** One page of the keys that start with `prefix` as they were at `revision`. @throws IkadaError Compacted */
+  range(query: RangeQuery, options?: WaitOptions): Promise<RangeResult>;
+  /** Proposes; resolves when applied on this replica. On Deadline the outcome is unknown: repeat with the same client id and sequence. @throws IkadaError NoLeader, Overloaded, TooLarge, Deadline */
+  write(request: WriteRequest, options?: WaitOptions): Promise<readonly TxnResult[]>;
+  /** The recorded answer to a request of this client, if it is still remembered. */
+  answered(client: { readonly id: string; readonly sequence: number }): readonly TxnResult[] | undefined;
+  /** Every change of keys under `prefix` after `from`, in order, without gaps. The callback runs synchronously after apply and must not block; returns how to stop. @throws IkadaError Compacted */
+  watch(prefix: string, from: Revision, observer: WatchObserver): { close(): void };
+}
+
+export interface WatchObserver {
+  /** `revision` is the progress: all changes up to it were given. May come with no events. */
+  onBatch(batch: WatchBatch): void;
+  onError(error: Error): void;
+}
+
+export interface RangeQuery {
+  readonly prefix: string;
+  /** Only keys greater than this one (for the next page). */
+  readonly after?: string;
+  readonly limit: number;
+  /** A past revision; the present one when absent. */
+  readonly revision?: Revision;
+}
+
+export interface RangeResult {
+  readonly records: readonly KeyRecord[];
+  readonly revision: Revision;
+  readonly more: boolean;
+}
