@@ -1,0 +1,42 @@
+/** What the CLI writes to a terminal: columns, ages, and text from elsewhere made harmless. */
+
+/** C0, C1, ESC, CR and characters that reorder text: names, events and log lines may carry them to attack a terminal. */
+// eslint-disable-next-line no-control-regex -- these characters are what it is about
+const dangerous = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text of other people for a terminal: control characters are shown as `\xNN`, tabs and line feeds are kept. */
+export function harmless(text: string): string {
+  return text.replace(dangerous, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** Left-aligned columns three spaces apart, as kubectl prints them; the last column is not padded. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index]! + 3))).join("").trimEnd())
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** A time span as kubectl writes it: 45s, 3m20s, 5h2m, 3d4h, 12d, 2y10d. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  if (days < 8) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
+  if (days < 730) return `${days}d`;
+  const years = Math.floor(days / 365);
+  return days % 365 === 0 ? `${years}y` : `${years}y${days % 365}d`;
+}

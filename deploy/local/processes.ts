@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { SupervisedProcess } from "./supervisor.js";
+
+const supervisorMain = join(dirname(fileURLToPath(import.meta.url)), "supervisor.js");
+/** Longer than the supervisor gives its own children. */
+const stopMsMax = 15_000;
+
+/** Starts the supervisor of `folder` in the background; it outlives this process. Leftovers of a killed one are stopped first. */
+export async function startProcesses(folder: string, processes: readonly SupervisedProcess[]): Promise<void> {
+  await stopProcesses(folder);
+  for (const name of ["logs", "run"]) mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, "supervisor.json"), JSON.stringify(processes, undefined, 2));
+  const log = openSync(join(folder, "logs", "supervisor.log"), "a");
+  const child = spawn(process.execPath, [supervisorMain, folder], { detached: true, stdio: ["ignore", log, log] });
+  closeSync(log);
+  child.unref();
+}
+
+/** Whether the supervisor of this folder runs. */
+export function isRunning(folder: string): boolean {
+  return ownPid(folder, "supervisor") !== undefined;
+}
+
+/** The pid of a process of this cluster; undefined when it does not run. */
+export function ownPid(folder: string, name: string): number | undefined {
+  let pid: number;
+  try {
+    pid = Number(readFileSync(join(folder, "run", `${name}.pid`), "utf8"));
+  } catch {
+    return undefined; // No pid file: it does not run.
+  }
+  return pid > 0 && isOurs(pid, folder) ? pid : undefined;
+}
+
+/** Pids are used again, so a pid file alone is no proof: our processes name the folder in their command line. */
+function isOurs(pid: number, folder: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").some((word) => word === folder || word.startsWith(`${folder}/`));
+  } catch {
+    return false; // The process is gone.
+  }
+}
+
+/** Stops the supervisor and every process of `folder` that still runs; nothing else. */
+export async function stopProcesses(folder: string): Promise<void> {
+  const supervisor = ownPid(folder, "supervisor");
+  if (supervisor !== undefined) await stopPid(supervisor, folder);
+  for (const file of listPidFiles(folder)) {
+    const pid = ownPid(folder, file.slice(0, -".pid".length));
+    if (pid !== undefined) await stopPid(pid, folder);
+    rmSync(join(folder, "run", file), { force: true });
+  }
+}
+
+function listPidFiles(folder: string): string[] {
+  try {
+    return readdirSync(join(folder, "run")).filter((file) => file.endsWith(".pid"));
+  } catch {
+    return []; // Never started.
+  }
+}
+
+async function stopPid(pid: number, folder: string): Promise<void> {
+  process.kill(pid, "SIGTERM");
+  const deadline = performance.now() + stopMsMax;
+  while (isOurs(pid, folder)) {
+    if (performance.now() > deadline) process.kill(pid, "SIGKILL");
+    await sleep(50);
+  }
+}
