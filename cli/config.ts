@@ -33,7 +33,12 @@ const localFolder = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..",
  * @throws IkadaError NotFound with where it looked; Invalid with file and field
  */
 export function loadContext(path: string | undefined, environment: NodeJS.ProcessEnv): Context {
-  const candidates = [path, environment["IKADA_CONFIG"], join(localFolder, "admin.json"), join(homedir(), ".config", "ikada", "config.json")];
+  const candidates = [
+    path,
+    environment["IKADA_CONFIG"],
+    join(localFolder, "admin.json"),
+    join(homedir(), ".config", "ikada", "config.json"),
+  ];
   const named = candidates.slice(0, 2).find((candidate) => candidate !== undefined && candidate !== "");
   const found = named ?? candidates.find((candidate) => candidate !== undefined && existsSync(candidate));
   if (found === undefined) {
@@ -49,7 +54,12 @@ function parseContext(file: string): Context {
   try {
     parsed = JSON.parse(readFileSync(file, "utf8")) as ContextFile;
   } catch (caught) {
-    throw new IkadaError("Invalid", `${file}: ${caught instanceof Error ? caught.message : String(caught)}`, {}, caught);
+    throw new IkadaError(
+      "Invalid",
+      `${file}: ${caught instanceof Error ? caught.message : String(caught)}`,
+      {},
+      caught,
+    );
   }
   const text = (value: unknown, valueFile: unknown, field: string): string => {
     if (typeof value === "string" && value !== "") return value;

@@ -36,12 +36,14 @@ export function readManifests(path: string, recursive = false): ManifestObject[]
     if (entry.isDirectory() && recursive) objects.push(...readManifests(child, true));
     else if (entry.isFile() && manifestName.test(entry.name)) objects.push(...readManifests(child));
   }
-  if (objects.length === 0) throw new IkadaError("NotFound", `no .yaml, .yml or .json file with an object in folder ${path}`);
+  if (objects.length === 0)
+    throw new IkadaError("NotFound", `no .yaml, .yml or .json file with an object in folder ${path}`);
   return objects;
 }
 
 function readBounded(path: string, sizeBytes: number): Uint8Array {
-  if (sizeBytes > fileBytesMax) throw new IkadaError("TooLarge", `${path} has ${sizeBytes} bytes; ${fileBytesMax} is the most one file may have`);
+  if (sizeBytes > fileBytesMax)
+    throw new IkadaError("TooLarge", `${path} has ${sizeBytes} bytes; ${fileBytesMax} is the most one file may have`);
   return readFileSync(path);
 }
 
@@ -53,7 +55,10 @@ export function parseManifest(file: string, bytes: Uint8Array): ManifestObject[]
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
   if (!Array.isArray(documents)) return [];
   if (documents.length > limits.manifestDocumentsMax) {
-    throw new IkadaError("TooLarge", `${file} has ${documents.length} documents; ${limits.manifestDocumentsMax} is the most one file may have`);
+    throw new IkadaError(
+      "TooLarge",
+      `${file} has ${documents.length} documents; ${limits.manifestDocumentsMax} is the most one file may have`,
+    );
   }
   return documents.flatMap((document) => objectsOf(file, document as Document, lines));
 }
@@ -64,16 +69,29 @@ function objectsOf(file: string, document: Document, lines: LineCounter): Manife
     return `${file}:${line}:${col}`;
   };
   const fault = document.errors[0];
-  if (fault) throw new IkadaError("Invalid", `${place(fault.pos[0])}: ${fault.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "")}`);
+  if (fault)
+    throw new IkadaError(
+      "Invalid",
+      `${place(fault.pos[0])}: ${fault.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "")}`,
+    );
   const root = document.contents as Node | null;
   if (root === null || (isScalar(root) && root.value === null)) return [];
   checkDepth(root, place);
-  if (!isMap(root)) throw new IkadaError("Invalid", `${place(root.range?.[0] ?? 0)}: an object with apiVersion, kind and metadata is expected here`);
+  if (!isMap(root))
+    throw new IkadaError(
+      "Invalid",
+      `${place(root.range?.[0] ?? 0)}: an object with apiVersion, kind and metadata is expected here`,
+    );
   let value: Record<string, unknown>;
   try {
     value = document.toJS({ maxAliasCount: limits.yamlAliasesMax }) as Record<string, unknown>;
   } catch (caught) {
-    throw new IkadaError("Invalid", `${place(root.range?.[0] ?? 0)}: more than ${limits.yamlAliasesMax} aliases are expanded here`, {}, caught);
+    throw new IkadaError(
+      "Invalid",
+      `${place(root.range?.[0] ?? 0)}: more than ${limits.yamlAliasesMax} aliases are expanded here`,
+      {},
+      caught,
+    );
   }
   if (value["kind"] === "List" && Array.isArray(value["items"])) {
     return value["items"].map((item, index) => ({

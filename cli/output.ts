@@ -19,7 +19,12 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   }
   return rows
-    .map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index]! + 3))).join("").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index]! + 3)))
+        .join("")
+        .trimEnd(),
+    )
     .map((line) => `${line}\n`)
     .join("");
 }

@@ -1,0 +1,284 @@
+import type { AnyObject, Condition, LabelSelector, ObjectMeta } from "../src/api/object.js";
+import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
+import type { Container, ContainerState, ContainerStatus, Pod, Probe } from "../src/api/kinds/pod.js";
+import { formatSpan, formatTable, harmless } from "./output.js";
+
+/** What belongs to the described object: its events, and for a Node its Pods. */
+export interface Surroundings {
+  readonly events: readonly Event[];
+  readonly pods: readonly Pod[];
+  /** Wall time, milliseconds since 1970, for ages. */
+  readonly now: number;
+}
+
+/** Field name and value; a nested list is a section indented below its name. */
+type Line = readonly [name: string, value: string | readonly Line[]];
+
+/** The long form of one object, laid out as `kubectl describe` users expect. */
+export function describeObject(object: AnyObject, around: Surroundings): string {
+  const lines = [...head(object), ...body(object, around)];
+  return harmless(render(lines, 0)) + describeEvents(around);
+}
+
+function body(object: AnyObject, around: Surroundings): Line[] {
+  switch (object.kind) {
+    case "Pod":
+      return podLines(object as unknown as Pod);
+    case "Deployment":
+      return deploymentLines(object as unknown as Deployment);
+    case "ReplicaSet":
+      return replicaSetLines(object as unknown as ReplicaSet);
+    case "Node":
+      return nodeLines(object as unknown as Node, around.pods);
+    case "ConfigMap":
+      return [
+        ["Data", Object.entries((object as unknown as ConfigMap).data ?? {}).map(([key, value]): Line => [key, value])],
+      ];
+    case "Secret":
+      return secretLines(object as unknown as Secret);
+    default:
+      return restLines(object);
+  }
+}
+
+function head({ metadata, kind }: AnyObject): Line[] {
+  const lines: Line[] = [["Name", metadata.name]];
+  if (metadata.namespace !== undefined) lines.push(["Namespace", metadata.namespace]);
+  lines.push(["Kind", kind], ["Labels", pairs(metadata.labels)], ["Annotations", pairs(metadata.annotations)]);
+  lines.push(["Created", metadata.creationTimestamp ?? "<unknown>"]);
+  if (metadata.deletionTimestamp !== undefined) lines.push(["Terminating since", metadata.deletionTimestamp]);
+  const owner = controllerOf(metadata);
+  if (owner !== undefined) lines.push(["Controlled By", owner]);
+  return lines;
+}
+
+function controllerOf(metadata: ObjectMeta): string | undefined {
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller === true);
+  return owner && `${owner.kind}/${owner.name}`;
+}
+
+function podLines(pod: Pod): Line[] {
+  const statuses = new Map(pod.status?.containerStatuses?.map((status) => [status.name, status]));
+  const reason: Line[] = pod.status?.reason === undefined ? [] : [["Reason", pod.status.reason]];
+  const message: Line[] = pod.status?.message === undefined ? [] : [["Message", pod.status.message]];
+  return [
+    ["Node", pod.spec.nodeName ?? "<none>"],
+    ["Status", pod.metadata.deletionTimestamp === undefined ? (pod.status?.phase ?? "Pending") : "Terminating"],
+    ...reason,
+    ...message,
+    ["IP", pod.status?.podIP ?? "<none>"],
+    [
+      "Containers",
+      pod.spec.containers.map((container): Line => [
+        container.name,
+        containerLines(container, statuses.get(container.name)),
+      ]),
+    ],
+    conditionLines(pod.status?.conditions),
+    ["Node-Selectors", pairs(pod.spec.nodeSelector)],
+    [
+      "Tolerations",
+      (pod.spec.tolerations ?? [])
+        .map(
+          (t) =>
+            `${t.key ?? "*"}:${t.effect ?? "*"} op=${t.operator ?? "Equal"}${t.tolerationSeconds === undefined ? "" : ` for ${t.tolerationSeconds}s`}`,
+        )
+        .join(", ") || "<none>",
+    ],
+  ];
+}
+
+function containerLines(container: Container, status: ContainerStatus | undefined): Line[] {
+  const lines: Line[] = [["Image", container.image]];
+  if (status) {
+    lines.push(["Container ID", status.containerID ?? "<none>"], ["Image ID", status.imageID || "<none>"]);
+    lines.push(["State", stateText(status.state)]);
+    if (status.lastState && Object.keys(status.lastState).length > 0)
+      lines.push(["Last State", stateText(status.lastState)]);
+    lines.push(["Ready", status.ready ? "True" : "False"], ["Restart Count", String(status.restartCount)]);
+  }
+  if (container.ports?.length)
+    lines.push(["Ports", container.ports.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`).join(", ")]);
+  if (container.command) lines.push(["Command", container.command.join(" ")]);
+  if (container.resources?.requests) lines.push(["Requests", pairs(container.resources.requests)]);
+  if (container.resources?.limits) lines.push(["Limits", pairs(container.resources.limits)]);
+  for (const [name, probe] of [
+    ["Liveness", container.livenessProbe],
+    ["Readiness", container.readinessProbe],
+    ["Startup", container.startupProbe],
+  ] as const) {
+    if (probe) lines.push([name, probeText(probe)]);
+  }
+  if (container.env?.length) {
+    lines.push([
+      "Environment",
+      container.env.map((variable): Line => [variable.name, variable.value ?? sourceText(variable.valueFrom)]),
+    ]);
+  }
+  return lines;
+}
+
+function sourceText(source: NonNullable<Container["env"]>[number]["valueFrom"]): string {
+  if (source?.configMapKeyRef)
+    return `<key ${source.configMapKeyRef.key} of config map ${source.configMapKeyRef.name}>`;
+  if (source?.secretKeyRef) return `<key ${source.secretKeyRef.key} of secret ${source.secretKeyRef.name}>`;
+  return source?.fieldRef ? `<field ${source.fieldRef.fieldPath}>` : "";
+}
+
+function stateText(state: ContainerState | undefined): string {
+  if (state?.running) return `Running since ${state.running.startedAt ?? "<unknown>"}`;
+  if (state?.terminated) {
+    const { reason, exitCode, finishedAt } = state.terminated;
+    return `Terminated: ${reason ?? "Error"}, exit code ${exitCode}${finishedAt === undefined ? "" : `, ${finishedAt}`}`;
+  }
+  const waiting = state?.waiting;
+  return `Waiting${waiting?.reason === undefined ? "" : `: ${waiting.reason}`}${waiting?.message === undefined ? "" : ` (${waiting.message})`}`;
+}
+
+function probeText(probe: Probe): string {
+  const how = probe.exec
+    ? `exec [${probe.exec.command.join(" ")}]`
+    : probe.httpGet
+      ? `http-get :${probe.httpGet.port}${probe.httpGet.path ?? "/"}`
+      : `tcp-socket :${probe.tcpSocket?.port}`;
+  return `${how} delay=${probe.initialDelaySeconds ?? 0}s timeout=${probe.timeoutSeconds ?? 1}s period=${probe.periodSeconds ?? 10}s #success=${probe.successThreshold ?? 1} #failure=${probe.failureThreshold ?? 3}`;
+}
+
+function deploymentLines({ spec, status }: Deployment): Line[] {
+  const rolling = spec.strategy?.rollingUpdate;
+  const counts = `${spec.replicas ?? 1} desired | ${status?.updatedReplicas ?? 0} updated | ${status?.replicas ?? 0} total | ${status?.availableReplicas ?? 0} available | ${status?.unavailableReplicas ?? 0} unavailable`;
+  return [
+    ["Selector", selectorText(spec.selector)],
+    ["Replicas", counts],
+    ["StrategyType", spec.strategy?.type ?? "RollingUpdate"],
+    ...(rolling
+      ? ([["RollingUpdate", `${rolling.maxUnavailable} max unavailable, ${rolling.maxSurge} max surge`]] as Line[])
+      : []),
+    ["Pod Template", templateLines(spec.template)],
+    conditionLines(status?.conditions),
+  ];
+}
+
+function replicaSetLines({ spec, status }: ReplicaSet): Line[] {
+  return [
+    ["Selector", selectorText(spec.selector)],
+    ["Replicas", `${status?.replicas ?? 0} current / ${spec.replicas ?? 1} desired`],
+    ["Ready", String(status?.readyReplicas ?? 0)],
+    ["Pod Template", templateLines(spec.template)],
+  ];
+}
+
+function templateLines(template: Deployment["spec"]["template"]): Line[] {
+  return [
+    ["Labels", pairs(template.metadata?.labels)],
+    [
+      "Containers",
+      template.spec.containers.map((container): Line => [container.name, containerLines(container, undefined)]),
+    ],
+  ];
+}
+
+function nodeLines(node: Node, pods: readonly Pod[]): Line[] {
+  const taints = node.spec.taints
+    ?.map((taint) => `${taint.key}${taint.value ? `=${taint.value}` : ""}:${taint.effect}`)
+    .join(", ");
+  return [
+    ["Taints", taints || "<none>"],
+    ["Unschedulable", String(node.spec.unschedulable ?? false)],
+    ["PodCIDR", node.spec.podCIDR ?? "<none>"],
+    conditionLines(node.status?.conditions),
+    ["Addresses", (node.status?.addresses ?? []).map(({ type, address }): Line => [type, address])],
+    ["Capacity", pairs(node.status?.capacity)],
+    ["Allocatable", pairs(node.status?.allocatable)],
+    ["System Info", Object.entries(node.status?.nodeInfo ?? {}).map(([key, value]): Line => [key, value])],
+    [
+      "Non-terminated Pods",
+      pods.map((pod): Line => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod.status?.phase ?? "Pending"]),
+    ],
+  ];
+}
+
+/** Sizes only: a description is pasted into tickets. */
+function secretLines(secret: Secret): Line[] {
+  return [
+    ["Type", secret.type ?? "Opaque"],
+    [
+      "Data",
+      Object.entries(secret.data ?? {}).map(([key, value]): Line => [
+        key,
+        `${Math.floor((value.replace(/=+$/, "").length * 3) / 4)} bytes`,
+      ]),
+    ],
+  ];
+}
+
+function restLines(object: AnyObject): Line[] {
+  return Object.entries(object)
+    .filter(([field]) => !["apiVersion", "kind", "metadata"].includes(field))
+    .map(([field, value]): Line => [field, JSON.stringify(value)]);
+}
+
+function conditionLines(conditions: readonly Condition[] | undefined): Line {
+  return [
+    "Conditions",
+    (conditions ?? []).map(({ type, status, reason, message }): Line => [
+      type,
+      [status, reason, message].filter((part) => part !== undefined && part !== "").join("  "),
+    ]),
+  ];
+}
+
+function selectorText(selector: LabelSelector): string {
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values }) => `${key} ${operator}${values ? ` (${values.join(",")})` : ""}`,
+  );
+  return [...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`), ...expressions].join(
+    ",",
+  );
+}
+
+function pairs(map: Readonly<Record<string, string>> | undefined): string {
+  return (
+    Object.entries(map ?? {})
+      .map(([key, value]) => `${key}=${value}`)
+      .join(", ") || "<none>"
+  );
+}
+
+function render(lines: readonly Line[], indent: number): string {
+  const width = Math.max(0, ...lines.filter(([, value]) => typeof value === "string").map(([name]) => name.length)) + 2;
+  const space = " ".repeat(indent);
+  return lines
+    .map(([name, value]) => {
+      if (typeof value !== "string")
+        return value.length === 0 ? `${space}${name}: <none>\n` : `${space}${name}:\n${render(value, indent + 2)}`;
+      const [first, ...more] = value.split("\n");
+      const continued = more.map((line) => `${" ".repeat(indent + width)}${line}\n`).join("");
+      return `${space}${`${name}:`.padEnd(width)}${first}\n${continued}`;
+    })
+    .join("");
+}
+
+function describeEvents({ events, now }: Surroundings): string {
+  if (events.length === 0) return "Events: <none>\n";
+  const rows = [...events]
+    .sort((a, b) => (lastSeen(a) < lastSeen(b) ? -1 : 1))
+    .map((event) => {
+      const age = formatSpan(now - Date.parse(lastSeen(event)));
+      const count = event.count ?? 1;
+      return [
+        "",
+        event.type ?? "Normal",
+        event.reason ?? "",
+        count > 1 ? `${age} (x${count})` : age,
+        event.source?.component ?? "",
+        event.message ?? "",
+      ].map(harmless);
+    });
+  return `Events:\n${formatTable([["", "TYPE", "REASON", "AGE", "FROM", "MESSAGE"], ...rows])}`;
+}
+
+function lastSeen(event: Event): string {
+  return event.lastTimestamp ?? event.firstTimestamp ?? event.metadata.creationTimestamp ?? "";
+}

@@ -1,0 +1,97 @@
+import { IkadaError } from "./base/errors.js";
+import { limits } from "./base/limits.js";
+import { ConfigSection } from "./host/config-file.js";
+
+/** One control-plane replica, as all others know it. */
+export interface MemberConfig {
+  /** From 1; never used again for another machine. */
+  readonly id: number;
+  /** The CN of its certificate. */
+  readonly name: string;
+  /** `host:port` at which each of its listeners is reached. */
+  readonly api: string;
+  readonly agents: string;
+  readonly replicas: string;
+  readonly raft: string;
+}
+
+/** What one server process is told by its file. docs/operations.md has an example with every field. */
+export interface ServerConfig {
+  readonly id: number;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly dataFolder: string;
+  /** All first members, this one among them; the same list on each. */
+  readonly members: readonly MemberConfig[];
+  /** Addresses to listen on; by default those of its own member entry. */
+  readonly listen: { readonly api: string; readonly agents: string; readonly replicas: string; readonly raft: string; readonly metrics: string | undefined };
+  /** PEM files. */
+  readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
+  /** Users, by the SHA-256 (hex) of their tokens. */
+  readonly users: readonly { readonly name: string; readonly role: "admin" | "view"; readonly sha256: string }[];
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Length of a Raft tick in milliseconds; an election takes 6 to 12 of them. */
+  readonly tickMs: number;
+}
+
+/** @throws IkadaError Invalid with file and field */
+export function readServerConfig(file: string): ServerConfig {
+  const root = ConfigSection.read(file);
+  const id = root.integer("id", 1, 1023);
+  const members = root.sections("members").map(readMember);
+  const own = members.find((member) => member.id === id);
+  if (!own) throw new IkadaError("Invalid", `${file}: members: none has the id ${id} of this server`);
+  checkUnique(file, members);
+  const listen = root.section("listen", {});
+  const tls = root.section("tls");
+  const config: ServerConfig = {
+    id,
+    name: own.name,
+    clusterId: root.text("clusterId"),
+    dataFolder: root.path("dataFolder"),
+    members,
+    listen: {
+      api: listen.address("api", own.api),
+      agents: listen.address("agents", own.agents),
+      replicas: listen.address("replicas", own.replicas),
+      raft: listen.address("raft", own.raft),
+      metrics: listen.has("metrics") ? listen.address("metrics") : undefined,
+    },
+    tls: { ca: tls.path("ca"), certificate: tls.path("certificate"), key: tls.path("key") },
+    users: root.sections("users").map(readUser),
+    logLevel: root.oneOf("logLevel", ["debug", "info", "warn", "error"], "info"),
+    tickMs: root.integer("tickMs", 10, 5_000, limits.tickMs),
+  };
+  for (const section of [root, listen, tls]) section.end();
+  return config;
+}
+
+function readMember(section: ConfigSection): MemberConfig {
+  const member: MemberConfig = {
+    id: section.integer("id", 1, 1023),
+    name: section.text("name"),
+    api: section.address("api"),
+    agents: section.address("agents"),
+    replicas: section.address("replicas"),
+    raft: section.address("raft"),
+  };
+  section.end();
+  return member;
+}
+
+function readUser(section: ConfigSection): ServerConfig["users"][number] {
+  const user = { name: section.text("name"), role: section.oneOf("role", ["admin", "view"]), sha256: section.text("sha256") };
+  section.end();
+  return user;
+}
+
+function checkUnique(file: string, members: readonly MemberConfig[]): void {
+  if (members.length % 2 === 0) {
+    throw new IkadaError("Invalid", `${file}: members: ${members.length} members stand no more failures than ${members.length - 1}; use an odd number`);
+  }
+  for (const field of ["id", "name", "raft"] as const) {
+    const values = members.map((member) => member[field]);
+    const twice = values.find((value, index) => values.indexOf(value) !== index);
+    if (twice !== undefined) throw new IkadaError("Invalid", `${file}: members: two have the ${field} ${twice}`);
+  }
+}
