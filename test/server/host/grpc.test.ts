@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { connect } from "node:tls";
+import * as grpc from "@grpc/grpc-js";
+import { ikada } from "#proto/api.js";
+import { IkadaError } from "../../../src/base/errors.js";
+import {
+  bind,
+  callBidi,
+  callServerStream,
+  callUnary,
+  method,
+  readMessages,
+  readStream,
+  serveBidi,
+  serveStream,
+  serveUnary,
+  shutDown,
+  writeMessage,
+} from "../../../src/host/grpc.js";
+import type { CallContext } from "../../../src/host/grpc.js";
+import { errorFromStatus } from "../../../src/host/grpc-errors.js";
+import { createAuthority, issueCertificate } from "../../../src/host/pki.js";
+import type { Authority } from "../../../src/host/pki.js";
+import { createClient, roleOf, ServerTls } from "../../../src/host/tls.js";
+import type { Identity } from "../../../src/host/tls.js";
+
+const { Resources } = ikada.api.v1;
+const get = method(Resources.prototype.get, ikada.api.v1.GetRequest, ikada.api.v1.GetResponse);
+const watch = method(Resources.prototype.watch, ikada.api.v1.WatchRequest, ikada.api.v1.WatchEvent);
+const echo = method(
+  { path: "/test.Echo/Talk", requestStream: true, responseStream: true },
+  ikada.api.v1.LogsChunk,
+  ikada.api.v1.LogsChunk,
+);
+
+describe("gRPC over our own certificates", () => {
+  let authority: Authority;
+  let serverIdentity: Identity;
+  let nodeIdentity: Identity;
+  let server: grpc.Server;
+  let port: number;
+  let seen: CallContext | undefined;
+  let answer: (request: ikada.api.v1.GetRequest, context: CallContext) => Promise<object>;
+  const clients: grpc.Client[] = [];
+
+  before(async () => {
+    authority = await createAuthority("test");
+    serverIdentity = await issueCertificate(authority, {
+      role: "server",
+      name: "one",
+      addresses: ["127.0.0.1", "localhost"],
+      days: 1,
+    });
+    nodeIdentity = await issueCertificate(authority, { role: "node", name: "worker", addresses: [], days: 1 });
+    server = new grpc.Server();
+    serveUnary(server, get, (request, context) => {
+      seen = context;
+      return answer(request, context);
+    });
+    serveStream(server, watch, async (call, context) => {
+      for (let revision = 1; revision <= 500; revision++) await writeMessage(call, { revision }, context.signal);
+      if (call.request.kind === "Broken") throw new IkadaError("Compacted", "gone", { revision: 7 });
+    });
+    serveBidi(server, echo, async (call, context) => {
+      for await (const chunk of readMessages(call, context.signal)) await writeMessage(call, chunk, context.signal);
+    });
+    const material = { ...serverIdentity, authority: authority.certificate };
+    port = await bind(server, "127.0.0.1:0", new ServerTls(material, "required"));
+  });
+
+  after(async () => {
+    for (const client of clients) client.close();
+    await shutDown(server, 100);
+  });
+
+  function client(identity: Identity | undefined = nodeIdentity, trusted = authority): grpc.Client {
+    const made = createClient(`127.0.0.1:${port}`, {
+      authority: trusted.certificate,
+      ...(identity && { identity }),
+    });
+    clients.push(made);
+    return made;
+  }
+
+  it("carries an error with all its details", async () => {
+    answer = () => {
+      throw new IkadaError("Invalid", "Deployment web is invalid", {
+        object: 'deployments.apps "web"',
+        hint: "correct it",
+        faults: [{ field: "spec.replicas", reason: "TypeMismatch", message: "must be a number" }],
+        revision: 12,
+      });
+    };
+    await assert.rejects(callUnary(client(), get, {}), (error: IkadaError) => {
+      assert.equal(error.reason, "Invalid");
+      assert.equal(error.message, "Deployment web is invalid");
+      assert.deepEqual(error.details, {
+        object: 'deployments.apps "web"',
+        hint: "correct it",
+        faults: [{ field: "spec.replicas", reason: "TypeMismatch", message: "must be a number" }],
+        revision: 12,
+      });
+      return true;
+    });
+  });
+
+  it("names the caller by its certificate", async () => {
+    answer = () => Promise.resolve({ object: { name: "x" } });
+    const response = await callUnary(client(), get, { reference: { name: "x" } });
+    assert.equal(response.object?.name, "x");
+    assert.deepEqual(roleOf(seen?.certificate), { role: "node", name: "worker" });
+  });
+
+  it("refuses a caller without a certificate or of another authority", async () => {
+    const foreign = await createAuthority("foreign");
+    const stranger = await issueCertificate(foreign, { role: "node", name: "worker", addresses: [], days: 1 });
+    answer = () => Promise.reject(new Error("must not be reached"));
+    for (const identity of [stranger]) {
+      await assert.rejects(callUnary(client(identity), get, {}), { reason: "Unavailable" });
+    }
+    const anonymous = createClient(`127.0.0.1:${port}`, { authority: authority.certificate });
+    clients.push(anonymous);
+    await assert.rejects(callUnary(anonymous, get, {}), { reason: "Unavailable" });
+  });
+
+  it("refuses a server that is not a server of the authority", async () => {
+    const impostor = new grpc.Server();
+    const material = { ...nodeIdentity, authority: authority.certificate };
+    const itsPort = await bind(impostor, "127.0.0.1:0", new ServerTls(material, "none"));
+    const deceived = createClient(`127.0.0.1:${itsPort}`, { authority: authority.certificate });
+    await assert.rejects(callUnary(deceived, get, {}), { reason: "Unavailable" });
+    deceived.close();
+    await assert.rejects(callUnary(client(nodeIdentity, await createAuthority("other")), get, {}), {
+      reason: "Unavailable",
+    });
+    await shutDown(impostor, 0);
+  });
+
+  it("speaks nothing older than TLS 1.3", async () => {
+    const outcome = await new Promise<string>((resolve) => {
+      const socket = connect(
+        {
+          host: "127.0.0.1",
+          port,
+          ca: authority.certificate,
+          cert: nodeIdentity.certificate,
+          key: nodeIdentity.key,
+          maxVersion: "TLSv1.2",
+        },
+        () => {
+          resolve(`connected with ${String(socket.getProtocol())}`);
+          socket.destroy();
+        },
+      );
+      socket.on("error", () => resolve("refused"));
+    });
+    assert.equal(outcome, "refused");
+  });
+
+  it("ends a call at its deadline and at its signal, on both sides", async () => {
+    const aborted: string[] = [];
+    answer = (_request, context) =>
+      new Promise((_resolve, reject) => {
+        context.signal.addEventListener("abort", () => {
+          aborted.push("server saw it");
+          reject(new IkadaError("Cancelled", "gone"));
+        });
+      });
+    await assert.rejects(callUnary(client(), get, {}, { deadlineMs: 50 }), { reason: "Deadline" });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    await assert.rejects(callUnary(client(), get, {}, { signal: controller.signal }), { reason: "Cancelled" });
+    while (aborted.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
+  it("streams with backpressure and ends with the server's error", async () => {
+    const revisions: number[] = [];
+    const read = async (kind: string) => {
+      for await (const event of readStream(callServerStream(client(), watch, { kind }))) revisions.push(event.revision);
+    };
+    await read("Fine");
+    assert.equal(revisions.length, 500);
+    await assert.rejects(
+      read("Broken"),
+      (error: IkadaError) => error.reason === "Compacted" && error.details.revision === 7,
+    );
+  });
+
+  it("talks both ways", async () => {
+    const call = callBidi(client(), echo);
+    call.write({ data: new Uint8Array([1, 2]) });
+    call.end();
+    const got: number[] = [];
+    for await (const chunk of readStream<ikada.api.v1.LogsChunk>(call)) got.push(...chunk.data);
+    assert.deepEqual(got, [1, 2]);
+  });
+
+  it("replaces its certificate without a restart", async () => {
+    const tls = new ServerTls({ ...serverIdentity, authority: authority.certificate }, "none");
+    const renewing = new grpc.Server();
+    const itsPort = await bind(renewing, "127.0.0.1:0", tls);
+    const serial = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect(
+          { host: "127.0.0.1", port: itsPort, ca: authority.certificate, ALPNProtocols: ["h2"] },
+          () => {
+            resolve(socket.getPeerCertificate().serialNumber);
+            socket.destroy();
+          },
+        );
+        socket.on("error", reject);
+      });
+    const before = await serial();
+    const renewed = await issueCertificate(authority, {
+      role: "server",
+      name: "one",
+      addresses: ["127.0.0.1"],
+      days: 1,
+    });
+    tls.replace({ ...renewed, authority: authority.certificate });
+    assert.notEqual(await serial(), before);
+    await shutDown(renewing, 0);
+  });
+
+  it("maps what is no gRPC error to Internal", () => {
+    assert.equal(errorFromStatus(new Error("boom")).reason, "Internal");
+  });
+});
