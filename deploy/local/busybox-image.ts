@@ -19,16 +19,21 @@ export async function ensureBusyboxImage(docker: Docker, reference: string): Pro
       hint: "install Debian's busybox-static, or tag an image with a shell and httpd as this name",
     });
   }
-  const applets = execFileSync(busyboxPath, ["--list"], { encoding: "utf8" }).split("\n").filter((name) => name !== "" && name !== "busybox");
+  const applets = execFileSync(busyboxPath, ["--list"], { encoding: "utf8" })
+    .split("\n")
+    .filter((name) => name !== "" && name !== "busybox");
   const tar = pack();
-  for (const folder of ["bin", "tmp", "www", "etc"]) tar.entry({ name: `${folder}/`, type: "directory", mode: folder === "tmp" ? 0o1777 : 0o755 });
+  for (const folder of ["bin", "tmp", "www", "etc"])
+    tar.entry({ name: `${folder}/`, type: "directory", mode: folder === "tmp" ? 0o1777 : 0o755 });
   tar.entry({ name: "bin/busybox", mode: 0o755 }, readFileSync(busyboxPath));
   for (const applet of applets) tar.entry({ name: `bin/${applet}`, type: "symlink", linkname: "busybox" });
   tar.entry({ name: "etc/passwd" }, "root:x:0:0:root:/:/bin/sh\n");
   tar.finalize();
   const [repo, tag] = splitReference(reference);
   const answer = await docker.importImage(Readable.from(tar), { repo, tag, changes: 'ENV PATH=/bin\nCMD ["/bin/sh"]' });
-  await new Promise<void>((resolve, reject) => docker.modem.followProgress(answer, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    docker.modem.followProgress(answer, (error) => (error ? reject(error) : resolve())),
+  );
 }
 
 function splitReference(reference: string): [string, string] {

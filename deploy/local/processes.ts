@@ -39,7 +39,9 @@ export function ownPid(folder: string, name: string): number | undefined {
 /** Pids are used again, so a pid file alone is no proof: our processes name the folder in their command line. */
 function isOurs(pid: number, folder: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").some((word) => word === folder || word.startsWith(`${folder}/`));
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+      .split("\0")
+      .some((word) => word === folder || word.startsWith(`${folder}/`));
   } catch {
     return false; // The process is gone.
   }

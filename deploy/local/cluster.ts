@@ -1,0 +1,186 @@
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createAuthority, issueCertificate, type Authority, type CertificateRequest } from "../../src/host/pki.js";
+import type { SupervisedProcess } from "./supervisor.js";
+
+/** A cluster on this machine: its files, and the processes to run. Used by `npm run up`, end-to-end tests, chaos and benches. */
+export interface LocalCluster {
+  /** Absolute; holds everything that the cluster writes. */
+  readonly folder: string;
+  readonly clusterId: string;
+  readonly servers: readonly LocalServer[];
+  readonly agents: readonly LocalAgent[];
+  /** Context file for the CLI, as admin. */
+  readonly contextFile: string;
+}
+
+export interface LocalServer {
+  readonly id: number;
+  readonly name: string;
+  readonly api: string;
+  readonly agents: string;
+  readonly replicas: string;
+  readonly raft: string;
+  readonly metrics: string;
+}
+
+export interface LocalAgent {
+  readonly name: string;
+  readonly metrics: string;
+}
+
+export interface LocalOptions {
+  readonly folder: string;
+  /** First of `portsUsed` consecutive ports on 127.0.0.1. */
+  readonly portBase: number;
+  readonly servers: number;
+  readonly agents: number;
+  readonly runtime: "docker" | "fake";
+  /** Path of the engine's socket; the default one when absent. */
+  readonly dockerSocket?: string;
+  readonly tickMs?: number;
+}
+
+/** Ports are portBase + 10 * listener + number. */
+export const portsUsed = 70;
+const certificateDays = 7;
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+const launcher = join(root, "bin", "ikada");
+
+/** Writes the files of a cluster: authority, certificates, tokens, configurations. What is there stays, except certificates, which are made fresh. */
+export async function prepareCluster(options: LocalOptions): Promise<LocalCluster> {
+  const { folder } = options;
+  for (const name of ["pki", "data", "logs", "run"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+  const cluster = describe(
+    options,
+    keep(join(folder, "cluster-id"), () => randomBytes(8).toString("hex")),
+  );
+  const authority = await keepAuthority(folder);
+  const token = keep(join(folder, "pki", "admin.token"), () => randomBytes(32).toString("base64url"));
+  for (const server of cluster.servers) {
+    await writeCertificate(folder, authority, {
+      role: "server",
+      name: server.name,
+      addresses: ["127.0.0.1", "localhost"],
+      days: certificateDays,
+    });
+    writeJson(join(folder, `${server.name}.json`), serverConfig(cluster, server, token, options));
+  }
+  for (const agent of cluster.agents) {
+    await writeCertificate(folder, authority, { role: "node", name: agent.name, addresses: [], days: certificateDays });
+    writeJson(join(folder, `${agent.name}.json`), agentConfig(cluster, agent, token, options));
+  }
+  writeJson(cluster.contextFile, {
+    endpoints: cluster.servers.map((server) => server.api),
+    caFile: "pki/ca.pem",
+    tokenFile: "pki/admin.token",
+  });
+  return cluster;
+}
+
+/** What the supervisor runs. */
+export function clusterProcesses(cluster: LocalCluster): SupervisedProcess[] {
+  const process = (role: "server" | "agent", name: string): SupervisedProcess => ({
+    name,
+    args: [launcher, role, "--config", join(cluster.folder, `${name}.json`)],
+  });
+  return [
+    ...cluster.servers.map((server) => process("server", server.name)),
+    ...cluster.agents.map((agent) => process("agent", agent.name)),
+  ];
+}
+
+function describe({ folder, portBase, servers, agents }: LocalOptions, clusterId: string): LocalCluster {
+  const address = (listener: number, number: number): string => `127.0.0.1:${portBase + 10 * listener + number}`;
+  const count = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
+  return {
+    folder,
+    clusterId,
+    servers: count(servers).map((id) => ({
+      id,
+      name: `server-${id}`,
+      api: address(0, id),
+      agents: address(1, id),
+      replicas: address(2, id),
+      raft: address(3, id),
+      metrics: address(4, id),
+    })),
+    agents: count(agents).map((number) => ({ name: `node-${number}`, metrics: address(5, number) })),
+    contextFile: join(folder, "admin.json"),
+  };
+}
+
+function serverConfig(cluster: LocalCluster, server: LocalServer, token: string, { tickMs }: LocalOptions): object {
+  return {
+    id: server.id,
+    clusterId: cluster.clusterId,
+    dataFolder: `data/${server.name}`,
+    members: cluster.servers.map(({ id, name, api, agents, replicas, raft }) => ({
+      id,
+      name,
+      api,
+      agents,
+      replicas,
+      raft,
+    })),
+    listen: { metrics: server.metrics },
+    tls: tlsFiles(server.name),
+    users: [{ name: "admin", role: "admin", sha256: sha256(token) }],
+    ...(tickMs === undefined ? {} : { tickMs }),
+  };
+}
+
+function agentConfig(
+  cluster: LocalCluster,
+  agent: LocalAgent,
+  token: string,
+  { runtime, dockerSocket }: LocalOptions,
+): object {
+  return {
+    name: agent.name,
+    clusterId: cluster.clusterId,
+    dataFolder: `data/${agent.name}`,
+    servers: cluster.servers.map((server) => server.agents),
+    tls: tlsFiles(agent.name),
+    runtime,
+    ...(dockerSocket === undefined ? {} : { dockerSocket }),
+    metrics: { listen: agent.metrics, tokenSha256: sha256(token) },
+  };
+}
+
+function tlsFiles(name: string): object {
+  return { ca: "pki/ca.pem", certificate: `pki/${name}.pem`, key: `pki/${name}.key` };
+}
+
+async function keepAuthority(folder: string): Promise<Authority> {
+  const certificateFile = join(folder, "pki", "ca.pem");
+  const keyFile = join(folder, "pki", "ca.key");
+  if (!existsSync(certificateFile)) {
+    const made = await createAuthority("ikada local");
+    writeFileSync(keyFile, made.key, { mode: 0o600 });
+    writeFileSync(certificateFile, made.certificate);
+  }
+  return { certificate: readFileSync(certificateFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+}
+
+async function writeCertificate(folder: string, authority: Authority, request: CertificateRequest): Promise<void> {
+  const issued = await issueCertificate(authority, request);
+  writeFileSync(join(folder, "pki", `${request.name}.pem`), issued.certificate);
+  writeFileSync(join(folder, "pki", `${request.name}.key`), issued.key, { mode: 0o600 });
+}
+
+/** The content of a file, made once. */
+function keep(file: string, make: () => string): string {
+  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  return readFileSync(file, "utf8").trim();
+}
+
+function writeJson(file: string, value: object): void {
+  writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
