@@ -1,0 +1,248 @@
+import type { Disk, Done, Finished } from "../../src/base/env.js";
+import { SimulatedFile, tear, type CrashLoss, type FileChange } from "./disk-file.js";
+import type { Process, World } from "./world.js";
+
+export interface DiskFaults {
+  /** Time of one request, uniform. */
+  latencyUsMin: number;
+  latencyUsMax: number;
+  syncUsMin: number;
+  syncUsMax: number;
+  /** Probability that a request takes up to `stallUsMax` longer. */
+  stallRate: number;
+  stallUsMax: number;
+  /** Probability that a sync fails; what it was to make durable may then be lost for good. */
+  syncErrorRate: number;
+  /** Bytes that fit; writes beyond fail with ENOSPC. */
+  capacityBytes: number;
+}
+
+type FolderChange =
+  | { readonly type: "add"; readonly path: string; readonly file: SimulatedFile }
+  | { readonly type: "rename"; readonly from: string; readonly to: string }
+  | { readonly type: "remove"; readonly path: string };
+
+/** A request that has begun and not completed: a crash may leave any part of it. */
+interface InFlight {
+  readonly path: string;
+  readonly offset: number;
+  /** The caller's bytes, read at completion: who changes them before writes what it did not mean. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * One machine's disk. It survives its process: bytes are `cached` when their write completed and durable when a sync
+ * covered them; names are durable when a `syncFolder` covered them. Completions come in random order.
+ */
+export class SimulatedDisk {
+  readonly faults: DiskFaults;
+  readonly #world: World;
+  #names = new Map<string, SimulatedFile>();
+  #durableNames = new Map<string, SimulatedFile>();
+  /** Per folder, in order: what a power cut may take back from the end. */
+  #folderChanges = new Map<string, FolderChange[]>();
+  readonly #inFlight = new Set<InFlight>();
+  #order = 0;
+
+  constructor(world: World, faults: DiskFaults) {
+    this.#world = world;
+    this.faults = faults;
+  }
+
+  /** The disk as a process's present incarnation sees it. */
+  open(process: Process): Disk {
+    const request = (latencyUs: number, run: () => void): void => {
+      this.#world.after(latencyUs, run, process);
+    };
+    const epoch = process.epoch;
+    const guard = (run: () => void): void => {
+      if (process.epoch === epoch) run();
+    };
+    return {
+      list: (folder, done) => guard(() => request(this.#latency(), () => done(null, this.#list(folder)))),
+      makeFolder: (_folder, done) => guard(() => request(this.#latency(), () => done(null))),
+      size: (path, done) =>
+        guard(() => request(this.#latency(), () => done(null, this.#names.get(path)?.cached.length ?? -1))),
+      read: (path, offset, length, done) =>
+        guard(() => request(this.#latency(), () => this.#read(path, offset, length, done))),
+      write: (path, offset, bytes, done) => guard(() => this.#change({ path, offset, bytes }, request, done)),
+      truncate: (path, length, done) =>
+        guard(() => this.#change({ path, offset: length, bytes: undefined }, request, done)),
+      sync: (path, done) => guard(() => this.#sync(path, request, done)),
+      syncFolder: (folder, done) => guard(() => this.#syncFolder(folder, request, done)),
+      rename: (from, to, done) => guard(() => request(this.#latency(), () => this.#rename(from, to, done))),
+      remove: (path, done) => guard(() => request(this.#latency(), () => this.#remove(path, done))),
+    };
+  }
+
+  /** To be called when the process has ended. */
+  crash(loss: CrashLoss): void {
+    const { random } = this.#world;
+    for (const request of this.#inFlight) {
+      if (!random.chance(0.5)) continue;
+      const change: FileChange = { order: this.#order++, offset: request.offset, bytes: request.bytes?.slice() };
+      const whole = request.bytes === undefined || random.chance(0.5);
+      for (const part of whole ? [change] : tear(random, change, loss.tearBytes)) this.#file(request.path).change(part);
+    }
+    this.#inFlight.clear();
+    if (loss.processOnly) return;
+    for (const [folder, changes] of this.#folderChanges) {
+      const kept = loss.keep === "nothing" ? 0 : random.int(changes.length + 1);
+      for (const change of changes.slice(0, kept)) applyToNames(this.#durableNames, change);
+      this.#folderChanges.set(folder, []);
+    }
+    for (const file of new Set([...this.#names.values(), ...this.#durableNames.values()])) file.lose(random, loss);
+    this.#names = new Map(this.#durableNames);
+  }
+
+  /** Names of all files, in code-unit order. */
+  files(): string[] {
+    return [...this.#names.keys()].sort();
+  }
+
+  /** What a power cut would leave of a file at least: its durable bytes; undefined when its name is not durable. */
+  durableBytes(path: string): Uint8Array | undefined {
+    return this.#durableNames.get(path)?.durable.read(0, Infinity);
+  }
+
+  /** Bit rot: flips a bit of what is stored. */
+  flipBit(path: string, offset: number, bit: number): void {
+    const file = this.#names.get(path);
+    file?.cached.flip(offset, bit);
+    file?.durable.flip(offset, bit);
+  }
+
+  #list(folder: string): string[] {
+    const names: string[] = [];
+    for (const path of this.#names.keys())
+      if (folderOf(path) === folder) names.push(path.slice(path.lastIndexOf("/") + 1));
+    return names.sort();
+  }
+
+  #read(path: string, offset: number, length: number, done: Done<Uint8Array>): void {
+    const file = this.#names.get(path);
+    if (!file) return done(missing(path), new Uint8Array(0));
+    return done(null, file.cached.read(offset, length));
+  }
+
+  #change(change: InFlight, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
+    this.#inFlight.add(change);
+    request(this.#latency(), () => {
+      this.#inFlight.delete(change);
+      const { path, offset, bytes } = change;
+      if (bytes === undefined && !this.#names.has(path)) return done(missing(path));
+      const file = this.#file(path);
+      if (
+        bytes &&
+        offset + bytes.length > file.cached.length &&
+        this.#usedBytes() + bytes.length > this.faults.capacityBytes
+      ) {
+        return done(new Error(`ENOSPC: no space left for ${path}`));
+      }
+      file.change({ order: this.#order++, offset, bytes: bytes?.slice() });
+      return done(null);
+    });
+  }
+
+  #sync(path: string, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
+    const file = this.#names.get(path);
+    const order = this.#order - 1;
+    request(this.#syncLatency(), () => {
+      if (!file) return done(missing(path));
+      if (this.#world.random.chance(this.faults.syncErrorRate)) {
+        // As Linux does: the pages are clean now, whether they reached the disk or not.
+        if (this.#world.random.chance(0.5)) file.changes = file.changes.filter((change) => change.order > order);
+        else file.sync(order);
+        return done(new Error(`EIO: sync of ${path} failed`));
+      }
+      file.sync(order);
+      return done(null);
+    });
+  }
+
+  #syncFolder(folder: string, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
+    const count = this.#folderChanges.get(folder)?.length ?? 0;
+    const changes = this.#folderChanges.get(folder)?.slice() ?? [];
+    request(this.#syncLatency(), () => {
+      const pending = this.#folderChanges.get(folder) ?? [];
+      // Another sync may have covered a part of them meanwhile.
+      for (const change of changes.slice(0, count)) {
+        if (pending[0] !== change) continue;
+        pending.shift();
+        applyToNames(this.#durableNames, change);
+      }
+      done(null);
+    });
+  }
+
+  #rename(from: string, to: string, done: Finished): void {
+    if (folderOf(from) !== folderOf(to)) throw new Error(`rename over folders: ${from} to ${to}`);
+    if (!this.#names.has(from)) return done(missing(from));
+    this.#changeFolder(folderOf(from), { type: "rename", from, to });
+    return done(null);
+  }
+
+  #remove(path: string, done: Finished): void {
+    if (this.#names.has(path)) this.#changeFolder(folderOf(path), { type: "remove", path });
+    done(null);
+  }
+
+  #file(path: string): SimulatedFile {
+    const present = this.#names.get(path);
+    if (present) return present;
+    const file = new SimulatedFile();
+    this.#changeFolder(folderOf(path), { type: "add", path, file });
+    return file;
+  }
+
+  #changeFolder(folder: string, change: FolderChange): void {
+    applyToNames(this.#names, change);
+    const changes = this.#folderChanges.get(folder);
+    if (changes) changes.push(change);
+    else this.#folderChanges.set(folder, [change]);
+  }
+
+  #usedBytes(): number {
+    let used = 0;
+    for (const file of this.#names.values()) used += file.cached.length;
+    return used;
+  }
+
+  #latency(): number {
+    return this.#stalled(this.#world.random.between(this.faults.latencyUsMin, this.faults.latencyUsMax));
+  }
+
+  #syncLatency(): number {
+    return this.#stalled(this.#world.random.between(this.faults.syncUsMin, this.faults.syncUsMax));
+  }
+
+  #stalled(latencyUs: number): number {
+    const { random } = this.#world;
+    return random.chance(this.faults.stallRate) ? latencyUs + random.int(this.faults.stallUsMax + 1) : latencyUs;
+  }
+}
+
+function applyToNames(names: Map<string, SimulatedFile>, change: FolderChange): void {
+  switch (change.type) {
+    case "add":
+      names.set(change.path, change.file);
+      return;
+    case "remove":
+      names.delete(change.path);
+      return;
+    case "rename": {
+      const file = names.get(change.from);
+      names.delete(change.from);
+      if (file) names.set(change.to, file);
+    }
+  }
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash === -1 ? "" : path.slice(0, slash);
+}
+
+function missing(path: string): Error {
+  return Object.assign(new Error(`ENOENT: no such file ${path}`), { code: "ENOENT" });
+}
