@@ -15,10 +15,10 @@ export interface Method<RequestInput, Request, ResponseInput, Response> {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
-  serializeRequest(message: RequestInput): Buffer;
-  deserializeRequest(bytes: Buffer): Request;
-  serializeResponse(message: ResponseInput): Buffer;
-  deserializeResponse(bytes: Buffer): Response;
+  readonly serializeRequest: (message: RequestInput) => Buffer;
+  readonly deserializeRequest: (bytes: Buffer) => Request;
+  readonly serializeResponse: (message: ResponseInput) => Buffer;
+  readonly deserializeResponse: (bytes: Buffer) => Response;
 }
 
 /** A method of any types, for tables over all methods. */
@@ -214,11 +214,7 @@ export function serveUnary<RequestInput, Request, ResponseInput, Response>(
   handle: (request: Request, context: CallContext) => Promise<NoInfer<ResponseInput>>,
 ): void {
   const handler: grpc.handleUnaryCall<Request, ResponseInput> = (call, callback) => {
-    const context = contextOf(call);
-    invoke(() => handle(call.request, context)).then(
-      (response) => callback(null, response),
-      (error: unknown) => callback(statusFromError(error)),
-    );
+    void answerUnary(() => handle(call.request, contextOf(call)), callback);
   };
   server.register(method.path, handler, method.serializeResponse, method.deserializeRequest, "unary");
 }
@@ -331,6 +327,20 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function deadlineOption(options: CallOptions): grpc.CallOptions {
   return options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs };
+}
+
+async function answerUnary<Response>(
+  run: () => Promise<Response>,
+  callback: grpc.sendUnaryData<Response>,
+): Promise<void> {
+  let response: Response;
+  try {
+    response = await run();
+  } catch (error) {
+    callback(statusFromError(error));
+    return;
+  }
+  callback(null, response);
 }
 
 /** Synchronous throws of a handler become rejections. */
