@@ -1,0 +1,46 @@
+import type { KindDefinition } from "../kind.js";
+import { textAt, valueAt } from "../path.js";
+import { atomicList, object, oneOf, string } from "../schema.js";
+import { conditions, typeMeta } from "./metadata-schema.js";
+import { ageColumn, column, nameColumn } from "./shared-columns.js";
+
+export const namespaceKind: KindDefinition = {
+  group: "",
+  version: "v1",
+  kind: "Namespace",
+  plural: "namespaces",
+  singular: "namespace",
+  shortNames: ["ns"],
+  categories: [],
+  namespaced: false,
+  nameFormat: "dnsLabel",
+  hasStatus: true,
+  hasScale: false,
+  selectableFields: ["status.phase"],
+  schema: object({
+    ...typeMeta,
+    spec: object({ finalizers: atomicList(string({ format: "qualifiedName" })) }, { default: {} }),
+    status: object({ phase: oneOf(["Active", "Terminating"]), conditions }),
+  }),
+  columns: [
+    nameColumn,
+    column("Status", "Whether the Namespace takes new objects", (object) =>
+      textAt(object, ["status", "phase"], "Active"),
+    ),
+    ageColumn,
+  ],
+  complete(draft) {
+    const metadata = draft["metadata"] as {
+      name?: string;
+      labels?: Record<string, string>;
+      deletionTimestamp?: string;
+    };
+    if (metadata.name !== undefined)
+      metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name };
+    if (metadata.deletionTimestamp !== undefined) return;
+    const spec = draft["spec"] as { finalizers?: readonly string[] };
+    spec.finalizers ??= ["kubernetes"];
+    if (valueAt(draft, "status", "phase") === undefined)
+      draft["status"] = { ...(draft["status"] as object), phase: "Active" };
+  },
+};

@@ -1,0 +1,106 @@
+import {
+  atomicList,
+  boolean,
+  int32,
+  int64,
+  kept,
+  listBy,
+  mapOf,
+  object,
+  oneOf,
+  quantity,
+  refused,
+  required,
+  string,
+} from "../schema.js";
+import { affinity } from "./affinity-schema.js";
+import { container, ephemeralContainer, resources } from "./container-schema.js";
+import { labels, labelSelector, templateMetadata } from "./metadata-schema.js";
+import { podSecurityContext } from "./security-context-schema.js";
+import { volume } from "./volume-schema.js";
+
+const toleration = object({
+  key: string({ format: "qualifiedName" }),
+  operator: oneOf(["Exists", "Equal"]),
+  value: string({ format: "labelValue" }),
+  effect: oneOf(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+  tolerationSeconds: int64({ minimum: Number.MIN_SAFE_INTEGER }),
+});
+
+const topologySpreadConstraint = object({
+  topologyKey: required(string()),
+  whenUnsatisfiable: required(string()),
+  maxSkew: required(int32()),
+  labelSelector,
+  matchLabelKeys: atomicList(string()),
+  minDomains: int32(),
+  nodeAffinityPolicy: string(),
+  nodeTaintsPolicy: string(),
+});
+
+const dnsConfig = object({
+  nameservers: atomicList(string()),
+  options: atomicList(object({ name: string(), value: string() })),
+  searches: atomicList(string()),
+});
+
+const named = object({ name: required(string()) });
+const ofHost = (what: string): string => `Pods do not share the ${what} of their node in Ikada`;
+
+/** All fields of core/v1 PodSpec in Kubernetes 1.33. */
+export const podSpec = object({
+  containers: required(listBy(["name"], container)),
+  restartPolicy: oneOf(["Always", "OnFailure", "Never"], { default: "Always" }),
+  terminationGracePeriodSeconds: int64({ default: 30 }),
+  nodeSelector: { ...labels, atomic: true },
+  nodeName: string({ format: "dnsSubdomain" }),
+  tolerations: atomicList(toleration),
+  hostname: string({ format: "dnsLabel" }),
+
+  activeDeadlineSeconds: kept(int64({ minimum: 1 })),
+  affinity: kept(affinity, {}),
+  automountServiceAccountToken: kept(boolean(), true, false),
+  dnsConfig: kept(dnsConfig, {}),
+  dnsPolicy: kept(string(), "ClusterFirst"),
+  enableServiceLinks: kept(boolean(), true, false),
+  hostAliases: kept(listBy(["ip"], object({ ip: required(string()), hostnames: atomicList(string()) })), []),
+  hostUsers: kept(boolean(), true),
+  imagePullSecrets: kept(listBy(["name"], object({ name: string() }, { atomic: true })), []),
+  initContainers: kept(listBy(["name"], container), []),
+  os: kept(object({ name: required(string()) }), { name: "linux" }),
+  overhead: kept(mapOf(quantity()), {}),
+  preemptionPolicy: kept(string(), "PreemptLowerPriority"),
+  priority: kept(int32({ minimum: -(2 ** 31) }), 0),
+  priorityClassName: kept(string(), ""),
+  readinessGates: kept(atomicList(object({ conditionType: required(string()) })), []),
+  resourceClaims: kept(
+    listBy(
+      ["name"],
+      object({ name: required(string()), resourceClaimName: string(), resourceClaimTemplateName: string() }),
+    ),
+    [],
+  ),
+  resources: kept(resources, {}),
+  runtimeClassName: kept(string()),
+  schedulerName: kept(string(), "default-scheduler"),
+  schedulingGates: kept(listBy(["name"], named), []),
+  securityContext: kept(podSecurityContext, {}),
+  serviceAccount: kept(string(), "", "default"),
+  serviceAccountName: kept(string(), "", "default"),
+  setHostnameAsFQDN: kept(boolean(), false),
+  shareProcessNamespace: kept(boolean(), false),
+  subdomain: kept(string(), ""),
+  topologySpreadConstraints: kept(listBy(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint), []),
+  volumes: kept(listBy(["name"], volume), []),
+
+  ephemeralContainers: refused(
+    listBy(["name"], ephemeralContainer),
+    "containers are not added to running Pods by this version of Ikada",
+  ),
+  hostIPC: refused(boolean(), ofHost("inter-process communication")),
+  hostNetwork: refused(boolean(), ofHost("network")),
+  hostPID: refused(boolean(), ofHost("process list")),
+});
+
+/** core/v1 PodTemplateSpec; of the metadata only labels and annotations reach the Pods. */
+export const podTemplate = object({ metadata: templateMetadata, spec: required(podSpec) });

@@ -1,0 +1,41 @@
+import type { FieldFault } from "../../base/errors.js";
+import type { AnyObject, LabelSelector } from "../object.js";
+import { textAt, valueAt } from "../path.js";
+import { matchesSelector, type Labels } from "../selector.js";
+import { podSpecRules, selectorRules } from "./pod-rules.js";
+import type { PodSpec } from "./pod.js";
+
+/** Rules of everything that makes Pods from a template and keeps them running: ReplicaSet, Deployment. */
+export function workloadRules(object: AnyObject, faults: FieldFault[]): void {
+  const selector = valueAt(object, "spec", "selector") as LabelSelector | undefined;
+  const template = valueAt(object, "spec", "template");
+  if (selector !== undefined) {
+    selectorRules(selector, "spec.selector", faults);
+    if (isEmpty(selector))
+      faults.push({
+        field: "spec.selector",
+        reason: "Invalid",
+        message: "must not be empty: it would select every Pod",
+      });
+    else if (!matchesSelector(selector, valueAt(template, "metadata", "labels") as Labels | undefined))
+      faults.push({
+        field: "spec.template.metadata.labels",
+        reason: "Invalid",
+        message: "must match spec.selector, or the Pods made from the template would not be found again",
+      });
+  }
+  const spec = valueAt(template, "spec") as PodSpec | undefined;
+  if (spec === undefined) return;
+  podSpecRules(spec, "spec.template.spec", faults);
+  const policy = textAt(spec, ["restartPolicy"], "Always");
+  if (policy !== "Always")
+    faults.push({
+      field: "spec.template.spec.restartPolicy",
+      reason: "NotSupported",
+      message: `must be Always for Pods that are kept running, not "${policy}"`,
+    });
+}
+
+function isEmpty(selector: LabelSelector): boolean {
+  return Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
+}
