@@ -57,6 +57,7 @@ export interface WriteRequest {
 
 export interface WaitOptions {
   readonly signal?: AbortSignalLike;
+  /** How long to wait, from the call on; `limits.requestMsDefault` when absent. */
   readonly deadlineMs?: number;
 }
 

@@ -1,0 +1,179 @@
+import type { Done } from "../src/base/env.js";
+import { invariant } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
+import { decodeVersion } from "./codec.js";
+import type { KeyValue, KeyValuePair } from "./key-value.js";
+import {
+  objectKeyspace,
+  parseKeyBytes,
+  parseRevisionKey,
+  parseVersionKey,
+  revisionKey,
+  versionKey,
+  versionsAfter,
+  versionsFrom,
+  versionsTo,
+} from "./layout.js";
+import { scanAll } from "./scan.js";
+import { tombstone } from "./state-machine.js";
+import type { KeyRecord, RangeQuery, Revision, WatchBatch, WatchEvent } from "./store.js";
+
+/** One page of history never splits a revision, so it must be able to hold the largest. */
+const rowsMax = limits.txnOperationsMax + 1;
+/** Events read at once; their values are in memory together. */
+const eventsPerPage = 128;
+
+/** A page of records from disk, as they were at `revision`, which must be on disk. Asks for one more than `limit` to know whether there is more. */
+export function rangeFromDisk(
+  keyValue: KeyValue,
+  query: RangeQuery & { readonly revision: Revision },
+  done: Done<KeyRecord[]>,
+): void {
+  const { prefix, after, limit, revision } = query;
+  const found: KeyRecord[] = [];
+  let newest: KeyRecord | undefined;
+  const settle = (): void => {
+    if (newest && newest.version > 0) found.push(newest);
+    newest = undefined;
+  };
+  const behind = after !== undefined && after >= prefix;
+  const from = behind ? versionsAfter(objectKeyspace, after) : versionsFrom(objectKeyspace, prefix);
+  scanAll(
+    keyValue,
+    { from, to: versionsTo(objectKeyspace, prefix) },
+    (pair) => {
+      const row = parseVersionKey(pair.key);
+      if (newest && newest.key !== row.key) settle();
+      if (found.length > limit) return false;
+      if (row.revision <= revision) newest = recordOf(row.key, row.revision, pair.value);
+      return true;
+    },
+    (error) => {
+      settle();
+      done(error, found);
+    },
+  );
+}
+
+/** What happened under `prefix` after `position`, read from disk. */
+export interface HistoryPage {
+  readonly batches: readonly WatchBatch[];
+  /** All changes up to it are in `batches` or were before. */
+  readonly position: Revision;
+}
+
+/** The next page of changes with position < revision <= to. All of them must be on disk. */
+export function historyPage(
+  keyValue: KeyValue,
+  prefix: string,
+  position: Revision,
+  to: Revision,
+  done: Done<HistoryPage>,
+): void {
+  const fail = (error: unknown): void => done(error as Error, { batches: [], position });
+  const from = revisionKey(objectKeyspace, position + 1, 0);
+  keyValue.scan({ from, to: revisionKey(objectKeyspace, to + 1, 0), limit: rowsMax }, (error, rows) => {
+    if (error) return fail(error);
+    let page: RevisionPage;
+    try {
+      page = wholeRevisions(rows, prefix, to);
+    } catch (caught) {
+      return fail(caught);
+    }
+    readEvents(keyValue, page.changes, (eventsError, events) => {
+      if (eventsError) return fail(eventsError);
+      done(null, { batches: groupByRevision(events), position: page.position });
+    });
+  });
+}
+
+interface Change {
+  readonly key: string;
+  readonly revision: Revision;
+}
+
+interface RevisionPage {
+  readonly changes: readonly Change[];
+  readonly position: Revision;
+}
+
+/** Cuts the rows behind the last revision that is complete, or earlier when the page has enough events. */
+function wholeRevisions(rows: readonly KeyValuePair[], prefix: string, to: Revision): RevisionPage {
+  const cut = rows.length === rowsMax ? parseRevisionKey(rows[rows.length - 1]!.key).revision : to + 1;
+  const changes: Change[] = [];
+  for (const row of rows) {
+    const { revision } = parseRevisionKey(row.key);
+    if (revision >= cut) break;
+    if (changes.length >= eventsPerPage && changes.at(-1)?.revision !== revision)
+      return { changes, position: changes.at(-1)?.revision ?? 0 };
+    const key = parseKeyBytes(row.value);
+    if (key.startsWith(prefix)) changes.push({ key, revision });
+  }
+  return { changes, position: cut - 1 };
+}
+
+function readEvents(keyValue: KeyValue, changes: readonly Change[], done: Done<WatchEvent[]>): void {
+  const events: WatchEvent[] = [];
+  let waiting = changes.length;
+  let failed = false;
+  if (waiting === 0) return done(null, events);
+  changes.forEach((change, position) =>
+    readEvent(keyValue, change, (error, event) => {
+      if (failed) return;
+      if (error) {
+        failed = true;
+        return done(error, []);
+      }
+      events[position] = event;
+      waiting -= 1;
+      if (waiting === 0) done(null, events);
+    }),
+  );
+}
+
+function readEvent(keyValue: KeyValue, change: Change, done: Done<WatchEvent>): void {
+  const { key, revision } = change;
+  readVersion(keyValue, change, (error, read) => {
+    if (error) return done(error, undefined as never);
+    const { record, previous } = read;
+    const type = record.version === 0 ? "delete" : "put";
+    const shown = type === "delete" ? tombstone(key, record.createRevision, revision) : record;
+    if (previous === 0) return done(null, { type, key, record: shown, previous: undefined });
+    readVersion(keyValue, { key, revision: previous }, (previousError, before) =>
+      done(previousError, { type, key, record: shown, previous: before?.record }),
+    );
+  });
+}
+
+function readVersion(
+  keyValue: KeyValue,
+  { key, revision }: Change,
+  done: Done<{ readonly record: KeyRecord; readonly previous: Revision }>,
+): void {
+  keyValue.get(versionKey(objectKeyspace, key, revision), (error, row) => {
+    if (error) return done(error, undefined as never);
+    try {
+      invariant(row !== undefined, `the version of ${JSON.stringify(key)} at revision ${revision} is on disk`);
+      const { value, createRevision, version, previous } = decodeVersion(row);
+      done(null, { record: { key, value, createRevision, modRevision: revision, version }, previous });
+    } catch (caught) {
+      done(caught as Error, undefined as never);
+    }
+  });
+}
+
+function groupByRevision(events: readonly WatchEvent[]): WatchBatch[] {
+  const batches: { revision: Revision; events: WatchEvent[] }[] = [];
+  for (const event of events) {
+    const revision = event.record.modRevision;
+    const last = batches.at(-1);
+    if (last?.revision === revision) last.events.push(event);
+    else batches.push({ revision, events: [event] });
+  }
+  return batches;
+}
+
+function recordOf(key: string, revision: Revision, row: Uint8Array): KeyRecord {
+  const { value, createRevision, version } = decodeVersion(row);
+  return { key, value, createRevision, modRevision: revision, version };
+}

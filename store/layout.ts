@@ -1,0 +1,178 @@
+/**
+ * The key space on disk. One ordered map, because a batch is atomic only inside one; the first byte says what a row is,
+ * the second (for `s`, `k`, `r`) which keyspace it belongs to. All numbers in keys are 8 bytes, big endian, so that
+ * byte order is number order.
+ *
+ *     m                                             → Meta: format, key id, applied index and term
+ *     s <keyspace>                                  → KeyspaceMeta: revision, compact revision
+ *     k <keyspace> <escaped key> 00 01 <revision>   → Record: one version of one key; the only place of a value
+ *     r <keyspace> <revision> <operation no, 2 B>   → the key that this operation of this revision changed
+ *     c <client id>                                 → Answers: the exactly-once table's row of one client
+ *
+ * Keys are strings and ordered by UTF-16 code units in memory. Each code unit is written as UTF-8 would write it (so a
+ * surrogate pair takes 6 bytes), which keeps that order in bytes; a zero byte becomes 00 FF and 00 01 ends the key, so
+ * that a key sorts before all keys it is a prefix of, and no key's versions mix with another's.
+ */
+export const formatVersion = 1;
+
+/** Ikada's objects. 1 is reserved for the service under etcd's names. */
+export const objectKeyspace = 0;
+
+/** Code units of the longest key. Group, kind, namespace and name of an object stay far below. */
+export const keyLengthMax = 2048;
+
+const tags = { meta: 0x6d, keyspace: 0x73, version: 0x6b, revision: 0x72, client: 0x63 } as const;
+const terminator = [0x00, 0x01] as const;
+const numberBytes = 8;
+
+export function metaKey(): Uint8Array {
+  return Uint8Array.of(tags.meta);
+}
+
+export function keyspaceKey(keyspace: number): Uint8Array {
+  return Uint8Array.of(tags.keyspace, keyspace);
+}
+
+/** The row of one version of `key`. */
+export function versionKey(keyspace: number, key: string, revision: number): Uint8Array {
+  const bytes: number[] = [tags.version, keyspace];
+  pushEscaped(bytes, key);
+  bytes.push(...terminator);
+  return withNumber(bytes, revision);
+}
+
+/** Where the versions of keys that start with `prefix` begin. */
+export function versionsFrom(keyspace: number, prefix: string): Uint8Array {
+  const bytes: number[] = [tags.version, keyspace];
+  pushEscaped(bytes, prefix);
+  return Uint8Array.from(bytes);
+}
+
+/** Behind the last version of `key`, and before any other key. */
+export function versionsAfter(keyspace: number, key: string): Uint8Array {
+  const bytes: number[] = [tags.version, keyspace];
+  pushEscaped(bytes, key);
+  bytes.push(terminator[0], terminator[1] + 1);
+  return Uint8Array.from(bytes);
+}
+
+/** Behind all versions of all keys that start with `prefix`. */
+export function versionsTo(keyspace: number, prefix: string): Uint8Array {
+  return successor(versionsFrom(keyspace, prefix));
+}
+
+/** @throws Error when the bytes are no version row. */
+export function parseVersionKey(row: Uint8Array): { key: string; revision: number } {
+  const end = row.length - numberBytes - terminator.length;
+  if (row[0] !== tags.version || end < 2 || row[end] !== terminator[0] || row[end + 1] !== terminator[1])
+    throw new Error(`not a version row: ${hex(row)}`);
+  return { key: parseEscaped(row, 2, end), revision: parseNumber(row, end + terminator.length) };
+}
+
+export function revisionKey(keyspace: number, revision: number, operation: number): Uint8Array {
+  const head = withNumber([tags.revision, keyspace], revision);
+  const row = new Uint8Array(head.length + 2);
+  row.set(head);
+  row[head.length] = operation >>> 8;
+  row[head.length + 1] = operation & 0xff;
+  return row;
+}
+
+export function parseRevisionKey(row: Uint8Array): { revision: number; operation: number } {
+  if (row[0] !== tags.revision || row.length !== 2 + numberBytes + 2)
+    throw new Error(`not a revision row: ${hex(row)}`);
+  return {
+    revision: parseNumber(row, 2),
+    operation: ((row[2 + numberBytes] ?? 0) << 8) | (row[2 + numberBytes + 1] ?? 0),
+  };
+}
+
+/** The value of a revision row. */
+export function keyBytes(key: string): Uint8Array {
+  const bytes: number[] = [];
+  pushEscaped(bytes, key);
+  return Uint8Array.from(bytes);
+}
+
+export function parseKeyBytes(bytes: Uint8Array): string {
+  return parseEscaped(bytes, 0, bytes.length);
+}
+
+export function clientKey(client: string): Uint8Array {
+  const id = new TextEncoder().encode(client);
+  const row = new Uint8Array(1 + id.length);
+  row[0] = tags.client;
+  row.set(id, 1);
+  return row;
+}
+
+export function parseClientKey(row: Uint8Array): string {
+  if (row[0] !== tags.client) throw new Error(`not a client row: ${hex(row)}`);
+  return new TextDecoder("utf-8", { fatal: true }).decode(row.subarray(1));
+}
+
+/** All client rows. */
+export function clientRange(): { from: Uint8Array; to: Uint8Array } {
+  return { from: Uint8Array.of(tags.client), to: Uint8Array.of(tags.client + 1) };
+}
+
+/** The smallest row behind all rows that start with `row`. */
+function successor(row: Uint8Array): Uint8Array {
+  const next = row.slice();
+  for (let at = next.length - 1; at >= 0; at -= 1) {
+    const byte = next[at] ?? 0;
+    if (byte < 0xff) {
+      next[at] = byte + 1;
+      return next.subarray(0, at + 1);
+    }
+  }
+  throw new Error("no row is behind this one");
+}
+
+function pushEscaped(into: number[], key: string): void {
+  for (let at = 0; at < key.length; at += 1) {
+    const unit = key.charCodeAt(at);
+    if (unit === 0) into.push(0x00, 0xff);
+    else if (unit < 0x80) into.push(unit);
+    else if (unit < 0x800) into.push(0xc0 | (unit >> 6), 0x80 | (unit & 0x3f));
+    else into.push(0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f));
+  }
+}
+
+function parseEscaped(row: Uint8Array, from: number, to: number): string {
+  let key = "";
+  for (let at = from; at < to; at += 1) {
+    const byte = row[at] ?? 0;
+    if (byte === 0) {
+      key += "\0";
+      at += 1;
+    } else if (byte < 0x80) key += String.fromCharCode(byte);
+    else if (byte < 0xe0) {
+      key += String.fromCharCode(((byte & 0x1f) << 6) | ((row[at + 1] ?? 0) & 0x3f));
+      at += 1;
+    } else {
+      const high = (byte & 0x0f) << 12;
+      key += String.fromCharCode(high | (((row[at + 1] ?? 0) & 0x3f) << 6) | ((row[at + 2] ?? 0) & 0x3f));
+      at += 2;
+    }
+  }
+  return key;
+}
+
+function withNumber(head: readonly number[], value: number): Uint8Array {
+  const row = new Uint8Array(head.length + numberBytes);
+  row.set(head);
+  const view = new DataView(row.buffer);
+  view.setUint32(head.length, Math.floor(value / 2 ** 32));
+  view.setUint32(head.length + 4, value % 2 ** 32);
+  return row;
+}
+
+function parseNumber(row: Uint8Array, at: number): number {
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  return view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,116 @@
+import type { Timer, Timers } from "../src/base/env.js";
+import type { Index } from "../raft/core/types.js";
+import type { KeyValue, KeyValueBatch } from "./key-value.js";
+import type { Revision } from "./store.js";
+
+export interface PersisterOptions {
+  /** Batches being written at once; above it applying waits. */
+  readonly batchesMax: number;
+  /** From the first batch that is not durable to the flush. Longer means fewer small files, and more log to replay after a power cut. */
+  readonly flushIntervalMs: number;
+}
+
+export interface PersisterHandlers {
+  /** The disk answers reads with everything up to here. */
+  onWritten(index: Index, revision: Revision): void;
+  /** Survives a power cut: the log up to here is not needed any more by this replica. */
+  onDurable(index: Index): void;
+  /** The disk failed; what it holds is unknown. */
+  onError(error: Error): void;
+}
+
+/**
+ * Brings applied state to disk behind the state machine. Losing what is not flushed yet is harmless: a batch holds its
+ * applied index, and the log, kept at least from the durable index on, is replayed from there.
+ */
+export class Persister {
+  readonly #keyValue: KeyValue;
+  readonly #timers: Timers;
+  readonly #options: PersisterOptions;
+  readonly #handlers: PersisterHandlers;
+  #inFlight = 0;
+  #writtenIndex: Index;
+  #durableIndex: Index;
+  #timer: Timer | undefined;
+  #flushing = false;
+  #stopped = false;
+  #idle: (() => void)[] = [];
+
+  constructor(
+    keyValue: KeyValue,
+    timers: Timers,
+    index: Index,
+    options: PersisterOptions,
+    handlers: PersisterHandlers,
+  ) {
+    this.#keyValue = keyValue;
+    this.#timers = timers;
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#writtenIndex = index;
+    // What was read at start may sit in the engine's unsynced log; only a flush of our own proves it durable.
+    this.#durableIndex = 0;
+    if (index > 0) this.#scheduleFlush();
+  }
+
+  get full(): boolean {
+    return this.#inFlight >= this.#options.batchesMax;
+  }
+
+  get durableIndex(): Index {
+    return this.#durableIndex;
+  }
+
+  write(batch: KeyValueBatch, index: Index, revision: Revision): void {
+    this.#inFlight += 1;
+    this.#keyValue.write(batch, (error) => {
+      this.#inFlight -= 1;
+      if (this.#stopped) return this.#settle();
+      if (error) return this.#fail(error);
+      this.#writtenIndex = index;
+      this.#scheduleFlush();
+      this.#handlers.onWritten(index, revision);
+      this.#settle();
+    });
+  }
+
+  /** No more handlers; `done` runs when no write or flush is under way. */
+  stop(done: () => void): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#idle.push(done);
+    this.#settle();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#timer || this.#flushing || this.#stopped) return;
+    this.#timer = this.#timers.after(this.#options.flushIntervalMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    this.#flushing = true;
+    const index = this.#writtenIndex;
+    this.#keyValue.flush((error) => {
+      this.#flushing = false;
+      if (this.#stopped) return this.#settle();
+      if (error) return this.#fail(error);
+      this.#durableIndex = index;
+      if (this.#writtenIndex > index) this.#scheduleFlush();
+      this.#handlers.onDurable(index);
+    });
+  }
+
+  #fail(error: Error): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#handlers.onError(error);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (!this.#stopped || this.#inFlight > 0 || this.#flushing) return;
+    for (const done of this.#idle.splice(0)) done();
+  }
+}

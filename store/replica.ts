@@ -1,0 +1,384 @@
+import type { Done, Env } from "../src/base/env.js";
+import { IkadaError, InvariantError, invariant } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
+import type { Consensus, ConsensusHandlers, ConsensusStatus } from "../raft/consensus.js";
+import type { Entry, Index } from "../raft/core/types.js";
+import { Barriers } from "./barriers.js";
+import { checkEntrySize, checkRequest } from "./check-request.js";
+import { encodeCommand } from "./codec.js";
+import { rangeFromDisk } from "./history.js";
+import type { KeyValue } from "./key-value.js";
+import { Persister } from "./persister.js";
+import { page, rangeNow, rangeRecent } from "./range.js";
+import { RecentBatches, type RecentBounds } from "./recent.js";
+import type { Applied, StateMachine } from "./state-machine.js";
+import type {
+  KeyRecord,
+  RangeQuery,
+  RangeResult,
+  Revision,
+  Store,
+  TxnResult,
+  WaitOptions,
+  WatchObserver,
+  WriteRequest,
+} from "./store.js";
+import { WaitList } from "./wait-list.js";
+import { Waiter } from "./waiter.js";
+import { Watches, compactedError } from "./watches.js";
+
+export interface ReplicaOptions {
+  readonly env: Env;
+  /** Stays the caller's: close it after `close` of the replica. */
+  readonly keyValue: KeyValue;
+  /** From `loadState`. */
+  readonly state: StateMachine;
+  /** The process must end: state, log or disk are broken, nothing may be answered any more. Called once. */
+  readonly onFatal: (error: Error) => void;
+  readonly onStatus?: (status: ConsensusStatus) => void;
+  /** @default 5000 */
+  readonly flushIntervalMs?: number;
+  /** How much history is kept in memory. */
+  readonly recent?: RecentBounds;
+}
+
+/** Applied state is handed to the disk in pieces of about this size. */
+const batchBytes = 4 * 1024 * 1024;
+const batchesMax = 4;
+const flushIntervalMsDefault = 5_000;
+
+/**
+ * One replica of the store: proposes to consensus, applies what is committed, answers from what it applied.
+ *
+ * Invariants:
+ * 1. Entries are applied in memory in index order, each once; the disk gets them in the same order, behind.
+ * 2. Callers and watches hear of an entry once it is applied in memory, before this replica's disk has it. That is
+ *    safe because a committed entry is durable in the logs of a quorum, and the own log is kept from the durable index on.
+ * 3. When the disk falls behind by `batchesMax` batches, applying stops until it catches up; the log holds the rest.
+ * 4. After a fatal error nothing is applied and every call is refused.
+ *
+ * The `…Then` methods are for code in the simulator, where there are no promises; their `done` runs exactly once and
+ * may run before the call returns. The promise methods are the same with a promise around.
+ */
+export class Replica implements Store, ConsensusHandlers {
+  readonly #env: Env;
+  readonly #keyValue: KeyValue;
+  readonly #state: StateMachine;
+  readonly #recent: RecentBatches;
+  readonly #watches: Watches;
+  readonly #persister: Persister;
+  readonly #options: ReplicaOptions;
+  readonly #barriers: Barriers<Revision>;
+  readonly #writes = new Map<number, Waiter<readonly TxnResult[]>>();
+  readonly #byIndex = new WaitList<Revision>();
+  readonly #byRevision = new WaitList<void>();
+  #consensus: Consensus | undefined;
+  #status: ConsensusStatus | undefined;
+  /** Committed, waiting for the disk; consensus bounds it by what `applied` told. */
+  #committed: readonly Entry[] = [];
+  #applying = false;
+  #stopped: IkadaError | undefined;
+
+  constructor(options: ReplicaOptions) {
+    const { env, keyValue, state } = options;
+    this.#options = options;
+    this.#env = env;
+    this.#keyValue = keyValue;
+    this.#state = state;
+    this.#recent = new RecentBatches(state.revision, options.recent);
+    this.#watches = new Watches(env, keyValue, state, this.#recent);
+    this.#barriers = new Barriers(env.timers, env.random.int(2 ** 31), (index, waiter) => this.#await(index, waiter));
+    this.#persister = new Persister(
+      keyValue,
+      env.timers,
+      state.appliedIndex,
+      { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
+      {
+        onWritten: (_index, revision) => {
+          this.#recent.written(revision);
+          this.#apply();
+        },
+        onDurable: (durable) => this.#consensus?.applied(this.#state.appliedIndex, durable),
+        onError: (error) => this.#fail(error),
+      },
+    );
+  }
+
+  /** Before it, reads of local state work and everything else waits. `consensus` hands over entries from `appliedIndex + 1` on. */
+  connect(consensus: Consensus): void {
+    invariant(this.#consensus === undefined, "a replica has one consensus");
+    this.#consensus = consensus;
+    consensus.applied(this.#state.appliedIndex, this.#persister.durableIndex);
+    this.#barriers.connect(consensus);
+  }
+
+  /** What consensus told last; undefined before it told anything. */
+  status(): ConsensusStatus | undefined {
+    return this.#status;
+  }
+
+  appliedIndex(): Index {
+    return this.#state.appliedIndex;
+  }
+
+  /** Everything up to it survives a power cut without the log. */
+  durableIndex(): Index {
+    return this.#persister.durableIndex;
+  }
+
+  compactRevision(): Revision {
+    return this.#state.compactRevision;
+  }
+
+  /** Equal on two replicas with equal `appliedIndex`. */
+  digest(): string {
+    return this.#state.digest();
+  }
+
+  /** For metrics. */
+  counts(): { readonly keys: number; readonly watches: number; readonly writes: number } {
+    return { keys: this.#state.size, watches: this.#watches.size, writes: this.#writes.size };
+  }
+
+  revision(): Revision {
+    return this.#state.revision;
+  }
+
+  peek(key: string): KeyRecord | undefined {
+    return this.#state.get(key);
+  }
+
+  peekPrefix(prefix: string): Iterable<KeyRecord> {
+    return this.#state.records(prefix);
+  }
+
+  answered(client: { readonly id: string; readonly sequence: number }): readonly TxnResult[] | undefined {
+    const answer = this.#state.answered(client);
+    return answer === "forgotten" ? undefined : answer;
+  }
+
+  watch(prefix: string, from: Revision, observer: WatchObserver): { close(): void } {
+    if (this.#stopped) throw this.#stopped;
+    return this.#watches.open(prefix, from, observer);
+  }
+
+  write(request: WriteRequest, options?: WaitOptions): Promise<readonly TxnResult[]> {
+    return promised((done) => this.writeThen(request, done, options));
+  }
+
+  writeThen(request: WriteRequest, done: Done<readonly TxnResult[]>, options?: WaitOptions): void {
+    const waiter = this.#waiter(options, "the write may or may not have been committed", done);
+    if (waiter.finished) return;
+    const answer = request.client && this.#state.answered(request.client);
+    if (answer !== undefined) return settle(waiter, answer);
+    if (this.#writes.size >= limits.requestsInWorkMax)
+      return waiter.refuse(new IkadaError("Overloaded", `${this.#writes.size} writes wait on this replica already`));
+    if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
+    const proposal = this.#newProposal();
+    let data: Uint8Array;
+    try {
+      checkRequest(request);
+      data = encodeCommand(proposal, request);
+      checkEntrySize(data.length);
+    } catch (caught) {
+      return waiter.refuse(IkadaError.from(caught));
+    }
+    this.#writes.set(proposal, waiter);
+    waiter.onEnd = () => this.#writes.delete(proposal);
+    this.#consensus.propose(proposal, data);
+  }
+
+  barrier(options?: WaitOptions): Promise<Revision> {
+    return promised((done) => this.barrierThen(done, options));
+  }
+
+  barrierThen(done: Done<Revision>, options?: WaitOptions): void {
+    this.#barriers.add(this.#waiter(options, "no leader confirmed that this replica may answer", done));
+  }
+
+  reached(revision: Revision, options?: WaitOptions): Promise<void> {
+    return promised((done) => this.reachedThen(revision, done, options));
+  }
+
+  reachedThen(revision: Revision, done: Done<void>, options?: WaitOptions): void {
+    const waiter = this.#waiter(options, `this replica has not applied revision ${revision}`, done);
+    if (waiter.finished) return;
+    if (revision <= this.#state.revision) waiter.answer();
+    else this.#byRevision.add(revision, waiter);
+  }
+
+  range(query: RangeQuery, options?: WaitOptions): Promise<RangeResult> {
+    return promised((done) => this.rangeThen(query, done, options));
+  }
+
+  /** A revision that this replica has not applied yet is waited for. */
+  rangeThen(query: RangeQuery, done: Done<RangeResult>, options?: WaitOptions): void {
+    if (!Number.isSafeInteger(query.limit) || query.limit < 1)
+      return done(new IkadaError("BadRequest", `${query.limit} is no page size`), noRange);
+    const { revision } = query;
+    if (revision === undefined)
+      return this.#stopped ? done(this.#stopped, noRange) : done(null, rangeNow(this.#state, query));
+    this.reachedThen(
+      revision,
+      (error) => (error ? done(error, noRange) : this.#rangeAt({ ...query, revision }, done)),
+      options,
+    );
+  }
+
+  onCommitted(entries: readonly Entry[]): void {
+    this.#committed = this.#committed.length === 0 ? entries : [...this.#committed, ...entries];
+    this.#apply();
+  }
+
+  onReadIndex(tag: number, index: Index): void {
+    this.#barriers.onReadIndex(tag, index);
+  }
+
+  onRefused(tag: number, reason: "NoLeader" | "Overloaded" | "TooLarge"): void {
+    const error = refusal(reason);
+    if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.refuse(error);
+  }
+
+  onStatus(status: ConsensusStatus): void {
+    this.#status = status;
+    this.#options.onStatus?.(status);
+  }
+
+  onFatal(error: Error): void {
+    this.#fail(error);
+  }
+
+  /** Refuses all who wait, then resolves when no write to the disk is under way. What is not on disk yet comes from the log at the next start. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.closeThen(resolve));
+  }
+
+  closeThen(done: () => void): void {
+    this.#stop(new IkadaError("Unavailable", "this replica is shutting down", { hint: "use another server" }));
+    this.#persister.stop(done);
+  }
+
+  /** Applies what is committed until nothing is left or the disk is behind. Not entered twice: observers may call in. */
+  #apply(): void {
+    if (this.#applying || this.#stopped || this.#committed.length === 0) return;
+    this.#applying = true;
+    try {
+      this.#applyAll();
+    } catch (caught) {
+      this.#fail(caught instanceof Error ? caught : new InvariantError(String(caught)));
+    } finally {
+      this.#applying = false;
+    }
+  }
+
+  #applyAll(): void {
+    const state = this.#state;
+    const before = state.appliedIndex;
+    while (this.#committed.length > 0 && !this.#persister.full && !this.#stopped) {
+      const entries = this.#committed;
+      let taken = 0;
+      while (taken < entries.length && state.batchBytes < batchBytes) taken += this.#applyOne(entries[taken]);
+      // Observers may have handed over more meanwhile; it stands behind `entries`.
+      this.#committed = this.#committed.slice(taken);
+      this.#persister.write(state.takeBatch(), state.appliedIndex, state.revision);
+    }
+    if (state.appliedIndex > before) this.#consensus?.applied(state.appliedIndex, this.#persister.durableIndex);
+  }
+
+  #applyOne(entry: Entry | undefined): 1 {
+    // After a restart consensus may hand over again what is applied already.
+    if (entry === undefined || entry.index <= this.#state.appliedIndex) return 1;
+    const applied = this.#state.apply(entry);
+    for (const batch of applied.batches) this.#recent.push(batch);
+    // Watches first: caches built on them are up to date when the writer goes on.
+    for (const batch of applied.batches) this.#watches.publish(batch);
+    this.#answer(applied);
+    return 1;
+  }
+
+  #answer(applied: Applied): void {
+    const { revision } = this.#state;
+    const writer = this.#writes.get(applied.proposal);
+    if (writer) settle(writer, applied.results);
+    this.#byRevision.advance(revision, undefined);
+    this.#byIndex.advance(applied.index, revision);
+  }
+
+  #await(index: Index, waiter: Waiter<Revision>): void {
+    if (index <= this.#state.appliedIndex) waiter.answer(this.#state.revision);
+    else this.#byIndex.add(index, waiter);
+  }
+
+  #rangeAt(query: RangeQuery & { readonly revision: Revision }, done: Done<RangeResult>): void {
+    const compacted = compactedError(query.revision, this.#state.compactRevision);
+    if (compacted) return done(compacted, noRange);
+    if (query.revision >= this.#recent.start) return done(null, rangeRecent(this.#state, this.#recent, query));
+    rangeFromDisk(this.#keyValue, query, (error, records) => {
+      // Compaction may have passed while the disk was read.
+      const failure = error ?? this.#stopped ?? compactedError(query.revision, this.#state.compactRevision);
+      if (failure) done(failure, noRange);
+      else done(null, page(records, query.limit, query.revision));
+    });
+  }
+
+  #waiter<T>(options: WaitOptions | undefined, what: string, done: Done<T>): Waiter<T> {
+    const waiter = new Waiter(this.#env.timers, options, what, done);
+    if (this.#stopped) waiter.refuse(this.#stopped);
+    return waiter;
+  }
+
+  /** At least 2^32, so that no barrier's tag is equal; random, so that no other replica's or earlier life's is. */
+  #newProposal(): number {
+    return (1 + this.#env.random.int(2 ** 20)) * 2 ** 32 + this.#env.random.int(2 ** 32);
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.#env.log.error("the store failed; this process must end", { error: error.message });
+    this.#stop(
+      new IkadaError("Unavailable", "this replica failed and is going down", { hint: "use another server" }, error),
+    );
+    this.#options.onFatal(error);
+  }
+
+  #stop(reason: IkadaError): void {
+    if (this.#stopped) return;
+    this.#stopped = reason;
+    this.#committed = [];
+    for (const waiter of [...this.#writes.values()]) waiter.refuse(reason);
+    this.#barriers.refuseAll(reason);
+    this.#byIndex.refuseAll(reason);
+    this.#byRevision.refuseAll(reason);
+    this.#watches.closeAll(reason);
+  }
+}
+
+const noRange: RangeResult = { records: [], revision: 0, more: false };
+
+function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]): void {
+  if (answer !== "forgotten") return writer.answer(answer);
+  writer.refuse(
+    new IkadaError(
+      "Conflict",
+      "this request is a repeat of one whose answer is no longer kept; it was not done again",
+      {
+        hint: "read the objects, decide again and use a new sequence number",
+      },
+    ),
+  );
+}
+
+function refusal(reason: "NoLeader" | "Overloaded" | "TooLarge"): IkadaError {
+  switch (reason) {
+    case "NoLeader":
+      return new IkadaError("NoLeader", "the servers have no leader at the moment", { hint: "try again in a second" });
+    case "Overloaded":
+      return new IkadaError("Overloaded", "the leader has too many writes in work", { hint: "try again later" });
+    case "TooLarge":
+      return new IkadaError("TooLarge", "the request does not fit one log entry", { hint: "split it" });
+  }
+}
+
+function promised<T>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))));
+}
