@@ -56,7 +56,10 @@ export type MessageType =
   | "MsgTransferLeader"
   | "MsgSnap";
 
-/** One shape for all messages; a field that a type does not use is 0, false or empty. */
+/**
+ * One shape for all messages; a field that a type does not use is 0, false or empty. Messages may be lost, doubled,
+ * reordered and delayed without bound. `term` is the sender's, but for pre-votes the term asked for.
+ */
 export interface Message {
   readonly type: MessageType;
   readonly from: NodeId;
@@ -66,13 +69,22 @@ export interface Message {
   readonly logTerm: Term;
   /** MsgApp: index of the entry before `entries`. Votes: index of the candidate's last entry. MsgAppResp: last index stored, or the refused one. */
   readonly index: Index;
+  /** MsgApp: entries from index + 1 on. MsgProp: entries with term 0 and index 0, which the leader fills in. */
   readonly entries: readonly Entry[];
+  /** MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. */
   readonly commit: Index;
   readonly reject: boolean;
+  /** MsgAppResp reject: the highest index at which the logs may agree, as far as the follower can tell. */
   readonly rejectHint: Index;
-  /** Heartbeats and reads: the position of the read batch; campaigns: 1 when asked for by a transfer. */
+  /**
+   * Heartbeats and their answers: the position of the read batch. MsgReadIndex and its answer: the follower's number for
+   * the read. MsgVote: 1 when the leader asked for the election. MsgTransferLeader: who is to take over.
+   */
   readonly context: number;
-  /** Append responses carry it back: which incarnation of the follower's progress asked (the rejoin bug). */
+  /**
+   * Sent out and carried back. MsgApp, MsgHeartbeat and their answers: which incarnation of the follower's progress asked
+   * (the rejoin bug). MsgReadIndex and its answer: which incarnation of the follower's process asked.
+   */
   readonly session: number;
 }
 
@@ -85,6 +97,8 @@ export interface ReadState {
  * All that the core wants done, numbered. Taking it is accepting it. The driver does `hardState` and
  * `entries` on disk in order of `number` and reports `persisted(number)`; `messages` may leave at once,
  * `messagesAfterPersist` only after that report; `committedEntries` go to the state machine.
+ * `persisted(n)` covers every Ready up to n. A Ready with nothing to write has to be reported too, but not before those
+ * in front of it are durable: a duplicate append is answered in such a Ready while its first copy is being written.
  */
 export interface Ready {
   readonly number: number;

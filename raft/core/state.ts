@@ -1,0 +1,163 @@
+import { checkConfig, checkElectionTicks, type RaftConfig } from "./config.js";
+import { checked, isVoter } from "./configuration.js";
+import { invariant } from "./invariant.js";
+import { RaftLog } from "./log.js";
+import type { Draft } from "./message.js";
+import type { Progress } from "./progress.js";
+import { ForwardedReads, ReadIndexQueue } from "./read-index.js";
+import type { ConfState, HardState, Index, Message, NodeId, RaftStorage, ReadState, Role, Term } from "./types.js";
+
+/** What a node knows when it starts, read from its disk. */
+export interface InitialState {
+  readonly hardState: HardState;
+  /** The configuration as of entry `applied`. */
+  readonly configuration: ConfState;
+  /** What the state machine has applied, durably. Committed entries are handed out from the next one on. */
+  readonly applied: Index;
+}
+
+/** Uniform in [0, bound). The only chance in the core. */
+export type RandomBelow = (bound: number) => number;
+
+/**
+ * Everything that a node is at one instant (Figure 2, "State", and what the thesis adds). The rules are functions on
+ * it: election.ts, follower.ts, replication.ts, reads.ts, transfer.ts, membership.ts; `Raft` in raft.ts joins them.
+ */
+export class RaftState {
+  readonly config: RaftConfig;
+  readonly id: NodeId;
+  readonly random: RandomBelow;
+  readonly log: RaftLog;
+
+  /** Persistent: handed out in a Ready before anything that depends on it may leave. */
+  term: Term;
+  vote: NodeId;
+  /** Term and vote of the last Ready that was reported as persisted. */
+  durableTerm: Term;
+  durableVote: NodeId;
+
+  role: Role = "Follower";
+  /** Who leads `term`, as far as known; 0 when unknown. */
+  leader: NodeId = 0;
+  configuration: ConfState;
+  /** Indexes of configuration changes that were handed out as committed and wait for `applyConfChange`. */
+  readonly handedOutConfChanges: Index[] = [];
+
+  electionTicks: number;
+  electionJitterTicks: number;
+  /** This wait's length: base and jitter. */
+  electionTimeout = 0;
+  electionElapsed = 0;
+  heartbeatElapsed = 0;
+
+  /** Candidates: who answered what. A voter's first answer stands. */
+  readonly votes = new Map<NodeId, boolean>();
+
+  /** Leaders: every member's progress, this node's own among them. Empty in other roles. */
+  readonly progress = new Map<NodeId, Progress>();
+  /** Leaders: something for the members may be ready to leave. */
+  replicationDue = false;
+  /** Leaders: no configuration change is accepted before everything up to here is applied. */
+  pendingConfIndex: Index = 0;
+  /** Leaders: payload bytes appended here and not applied yet. */
+  uncommittedBytes = 0;
+  /** Leaders: who is to take over; proposals are refused meanwhile. */
+  transferee: NodeId = 0;
+  readonly reads = new ReadIndexQueue();
+
+  /** Followers: reads sent to the leader. */
+  readonly forwardedReads: ForwardedReads;
+
+  messages: Message[] = [];
+  messagesAfterPersist: Message[] = [];
+  readStates: ReadState[] = [];
+
+  constructor(config: RaftConfig, initial: InitialState, storage: RaftStorage, random: RandomBelow) {
+    checkConfig(config);
+    const { hardState, configuration, applied } = initial;
+    this.config = config;
+    this.id = config.id;
+    this.random = random;
+    this.term = hardState.term;
+    this.vote = hardState.vote;
+    this.durableTerm = hardState.term;
+    this.durableVote = hardState.vote;
+    this.configuration = checked(configuration);
+    this.log = new RaftLog(storage, hardState.commit, applied);
+    invariant(
+      this.log.lastTerm <= this.term,
+      () => `the log ends in term ${this.log.lastTerm}, the node knows only ${this.term}: its hard state was lost`,
+    );
+    this.electionTicks = config.electionTicks;
+    this.electionJitterTicks = config.electionJitterTicks;
+    this.forwardedReads = new ForwardedReads(1 + random(incarnations));
+    this.drawElectionTimeout();
+  }
+
+  get isVoter(): boolean {
+    return isVoter(this.configuration, this.id);
+  }
+
+  /** The leader has committed an entry of its own term: its commit index is not behind any earlier leader's. */
+  get hasCommittedInTerm(): boolean {
+    return this.log.term(this.log.committed) === this.term;
+  }
+
+  /** The base timeout in which a follower keeps to the leader it hears. */
+  get hearsLeader(): boolean {
+    return this.leader !== 0 && this.electionElapsed < this.electionTicks;
+  }
+
+  setElectionTicks(electionTicks: number, jitterTicks: number): void {
+    checkElectionTicks(electionTicks, jitterTicks, this.config.heartbeatTicks);
+    this.electionTicks = electionTicks;
+    this.electionJitterTicks = jitterTicks;
+    this.drawElectionTimeout();
+  }
+
+  drawElectionTimeout(): void {
+    const jitter = this.electionJitterTicks === 0 ? 0 : this.random(this.electionJitterTicks);
+    this.electionTimeout = this.electionTicks + jitter;
+  }
+
+  /** Sends a message that promises nothing about this node's disk. */
+  send(message: Draft): void {
+    this.messages.push(message);
+  }
+
+  /** Sends a message that is true only once everything the core has asked to be written by now is durable. */
+  sendAfterPersist(message: Draft): void {
+    this.messagesAfterPersist.push(message);
+  }
+
+  /** Figure 2, all servers: a higher term, or the term's leader, makes a follower. */
+  becomeFollower(term: Term, leader: NodeId): void {
+    this.enterTerm(term);
+    this.role = "Follower";
+    this.leader = leader;
+  }
+
+  /** Forgets what belongs to the role and, when the term rises, the vote. */
+  enterTerm(term: Term): void {
+    invariant(term >= this.term, () => `the term would fall from ${this.term} to ${term}`);
+    if (term > this.term) {
+      this.term = term;
+      this.vote = 0;
+      this.forwardedReads.clear();
+    }
+    this.leader = 0;
+    this.electionElapsed = 0;
+    this.heartbeatElapsed = 0;
+    this.drawElectionTimeout();
+    this.votes.clear();
+    this.progress.clear();
+    this.replicationDue = false;
+    this.pendingConfIndex = 0;
+    this.uncommittedBytes = 0;
+    this.transferee = 0;
+    this.reads.clear();
+  }
+}
+
+/** Two processes of one node in a row draw the same number once in so many restarts. */
+const incarnations = 2 ** 31;
