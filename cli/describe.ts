@@ -2,7 +2,8 @@ import type { AnyObject, Condition, LabelSelector, ObjectMeta } from "../src/api
 import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
 import type { Container, ContainerState, ContainerStatus, Pod, Probe } from "../src/api/kinds/pod.js";
-import { formatSpan, formatTable, harmless } from "./output.js";
+import { formatAge } from "../src/api/time.js";
+import { formatTable, harmless } from "./output.js";
 
 /** What belongs to the described object: its events, and for a Node its Pods. */
 export interface Surroundings {
@@ -265,7 +266,7 @@ function describeEvents({ events, now }: Surroundings): string {
   const rows = [...events]
     .sort((a, b) => (lastSeen(a) < lastSeen(b) ? -1 : 1))
     .map((event) => {
-      const age = formatSpan(now - Date.parse(lastSeen(event)));
+      const age = formatAge(now - Date.parse(lastSeen(event)));
       const count = event.count ?? 1;
       return [
         "",

@@ -1,4 +1,4 @@
-/** What the CLI writes to a terminal: columns, ages, and text from elsewhere made harmless. */
+/** What the CLI writes to a terminal: columns, and text from elsewhere made harmless. */
 
 /** C0, C1, ESC, CR and characters that reorder text: names, events and log lines may carry them to attack a terminal. */
 // eslint-disable-next-line no-control-regex -- these characters are what it is about
@@ -27,21 +27,4 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     )
     .map((line) => `${line}\n`)
     .join("");
-}
-
-/** A time span as kubectl writes it: 45s, 3m20s, 5h2m, 3d4h, 12d, 2y10d. */
-export function formatSpan(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
-  if (hours < 48) return `${hours}h`;
-  const days = Math.floor(hours / 24);
-  if (days < 8) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
-  if (days < 730) return `${days}d`;
-  const years = Math.floor(days / 365);
-  return days % 365 === 0 ? `${years}y` : `${years}y${days % 365}d`;
 }

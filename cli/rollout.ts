@@ -30,9 +30,12 @@ export function rolloutState({ metadata, spec, status }: Deployment): RolloutSta
   const total = status?.replicas ?? 0;
   const available = status?.availableReplicas ?? 0;
   const waiting = `Waiting for deployment "${name}" rollout to finish: `;
-  if (updated < desired) return { done: false, message: `${waiting}${updated} out of ${desired} new replicas have been updated...` };
-  if (total > updated) return { done: false, message: `${waiting}${total - updated} old replicas are pending termination...` };
-  if (available < updated) return { done: false, message: `${waiting}${available} of ${updated} updated replicas are available...` };
+  if (updated < desired)
+    return { done: false, message: `${waiting}${updated} out of ${desired} new replicas have been updated...` };
+  if (total > updated)
+    return { done: false, message: `${waiting}${total - updated} old replicas are pending termination...` };
+  if (available < updated)
+    return { done: false, message: `${waiting}${available} of ${updated} updated replicas are available...` };
   return { done: true, message: `deployment "${name}" successfully rolled out` };
 }
 
@@ -45,7 +48,9 @@ export interface Revision {
 /** The revisions of a Deployment that its ReplicaSets still remember, oldest first. */
 export function revisionsOf(deployment: Deployment, replicaSets: readonly ReplicaSet[]): Revision[] {
   return replicaSets
-    .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === deployment.metadata.uid))
+    .filter(({ metadata }) =>
+      metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === deployment.metadata.uid),
+    )
     .map((replicaSet) => ({
       number: Number(replicaSet.metadata.annotations?.[revisionAnnotation] ?? 0),
       replicaSet,
@@ -58,21 +63,39 @@ export function revisionsOf(deployment: Deployment, replicaSets: readonly Replic
  * The Deployment with the Pod template of an earlier revision (0: the one before the present).
  * @throws IkadaError NotFound when there is no such revision; Invalid when the Deployment is paused
  */
-export function undoTo(deployment: Deployment, revisions: readonly Revision[], number: number): { readonly object: Deployment; readonly revision: number } {
+export function undoTo(
+  deployment: Deployment,
+  revisions: readonly Revision[],
+  number: number,
+): { readonly object: Deployment; readonly revision: number } {
   const name = deployment.metadata.name;
   if (deployment.spec.paused === true) {
-    throw new IkadaError("Invalid", `you cannot rollback a paused deployment; resume it first with 'ikada rollout resume deployment/${name}' and try again`);
+    throw new IkadaError(
+      "Invalid",
+      `you cannot rollback a paused deployment; resume it first with 'ikada rollout resume deployment/${name}' and try again`,
+    );
   }
   const present = revisions.at(-1)?.number ?? 0;
-  const target = number > 0 ? revisions.find((revision) => revision.number === number) : revisions.filter((revision) => revision.number < present).at(-1);
+  const target =
+    number > 0
+      ? revisions.find((revision) => revision.number === number)
+      : revisions.filter((revision) => revision.number < present).at(-1);
   if (!target) {
     const known = revisions.map((revision) => revision.number).join(", ") || "none";
-    throw new IkadaError("NotFound", number > 0 ? `unable to find revision ${number} of deployment "${name}" (known: ${known})` : `no rollout history found for deployment "${name}"`);
+    throw new IkadaError(
+      "NotFound",
+      number > 0
+        ? `unable to find revision ${number} of deployment "${name}" (known: ${known})`
+        : `no rollout history found for deployment "${name}"`,
+    );
   }
   const { template } = target.replicaSet.spec;
   const { "pod-template-hash": _hash, ...labels } = template.metadata?.labels ?? {};
   return {
-    object: { ...deployment, spec: { ...deployment.spec, template: { ...template, metadata: { ...template.metadata, labels } } } },
+    object: {
+      ...deployment,
+      spec: { ...deployment.spec, template: { ...template, metadata: { ...template.metadata, labels } } },
+    },
     revision: target.number,
   };
 }

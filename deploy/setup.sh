@@ -43,8 +43,7 @@ setup_build() {
 
 engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# A Docker engine at the default socket. Where no service manager runs one, dockerd is started here and left
-# running: it belongs to the machine from then on, like a service. Its log goes to $1.
+# A Docker engine at the default socket. Where no service manager runs one, dockerd is started here, with its log in $1.
 setup_engine() {
   engine_answers && return
   command -v dockerd >/dev/null || install_packages docker.io iptables
@@ -55,8 +54,23 @@ setup_engine() {
     # A crashed engine leaves its pid file behind; dockerd refuses to start over one whose number is in use again.
     if [ -f /var/run/docker.pid ] && ! grep -qs dockerd "/proc/$(cat /var/run/docker.pid)/comm"; then rm -f /var/run/docker.pid; fi
     setsid dockerd >"$1" 2>&1 </dev/null &
+    printf '%s' "$!" >"$engine_pid_file"
   fi
   local tries
   for tries in $(seq 1 120); do engine_answers && return; sleep 0.25; done
   fail "the Docker engine did not answer within 30 s: see $1"
+}
+
+# Stops the engine that setup_engine started, once it has no container left. One that was there before stays.
+engine_pid_file=/var/run/ikada-dockerd.pid
+release_engine() {
+  local pid; pid=$(cat "$engine_pid_file" 2>/dev/null) || return 0
+  if grep -qs dockerd "/proc/$pid/comm"; then
+    engine_answers && [ -n "$(docker ps --all --quiet)" ] && return 0
+    say "stopping dockerd, which was started for this"
+    kill "$pid"
+    local tries
+    for tries in $(seq 1 120); do [ -d "/proc/$pid" ] || break; sleep 0.25; done
+  fi
+  rm -f "$engine_pid_file"
 }

@@ -58,6 +58,12 @@ export async function stopProcesses(folder: string): Promise<void> {
   }
 }
 
+/** Stops one process; the supervisor leaves it down, since it ends by itself. */
+export async function stopProcess(folder: string, name: string): Promise<void> {
+  const pid = ownPid(folder, name);
+  if (pid !== undefined) await stopPid(pid, folder);
+}
+
 function listPidFiles(folder: string): string[] {
   try {
     return readdirSync(join(folder, "run")).filter((file) => file.endsWith(".pid"));

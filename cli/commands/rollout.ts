@@ -1,0 +1,159 @@
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import { kindNamed } from "../../src/api/registry.js";
+import type { Deployment, ReplicaSet } from "../../src/api/kinds/apps.js";
+import { IkadaError } from "../../src/base/errors.js";
+import { formatTable, harmless } from "../output.js";
+import { revisionsOf, rolloutState, undoTo, type Revision } from "../rollout.js";
+import { parseSpan, parseTargets, typed, withSession, type Session } from "../session.js";
+
+const deployments = kindNamed("deployments");
+/** How often a Deployment that changes under our hands is read again. */
+const undoTriesMax = 5;
+
+/** `ikada rollout status | history | undo` */
+export function addRollout(program: Command): void {
+  const rollout = program.command("rollout").description("follow, list and take back changes of a Deployment");
+
+  rollout
+    .command("status")
+    .description("wait until the rollout is done")
+    .argument("<deployment...>", "deployment/NAME")
+    .option("--no-watch", "say how it stands and return")
+    .option("--timeout <span>", "longest wait", "10m")
+    .action((words: string[], options: { watch: boolean; timeout: string }, command: Command) =>
+      withSession(command, async (session) => {
+        const { namespace } = session;
+        const names = deploymentNames(words);
+        if (options.watch)
+          return waitForRollouts(
+            session,
+            names.map((name) => ({ namespace, name })),
+            parseSpan(options.timeout, "--timeout"),
+          );
+        for (const name of names) process.stdout.write(`${rolloutState(await read(session, name)).message}\n`);
+      }),
+    );
+
+  rollout
+    .command("history")
+    .description("list the revisions that can be gone back to")
+    .argument("<deployment>", "deployment/NAME")
+    .option("--revision <number>", "show the Pod template of one")
+    .action((word: string, options: { revision?: string }, command: Command) =>
+      withSession(command, async (session) => {
+        const deployment = await read(session, deploymentNames([word])[0]!);
+        const revisions = await revisionList(session, deployment);
+        process.stdout.write(
+          options.revision === undefined
+            ? historyTable(deployment, revisions)
+            : templateOf(deployment, revisions, Number(options.revision)),
+        );
+      }),
+    );
+
+  rollout
+    .command("undo")
+    .description("go back to the revision before, or to a named one")
+    .argument("<deployment>", "deployment/NAME")
+    .option("--to-revision <number>", "a number of `rollout history`", "0")
+    .action((word: string, options: { toRevision: string }, command: Command) =>
+      withSession(command, async (session) => {
+        const name = deploymentNames([word])[0]!;
+        const revision = await undo(session, name, Number(options.toRevision));
+        process.stdout.write(`deployment.apps/${name} rolled back to revision ${revision}\n`);
+      }),
+    );
+}
+
+function deploymentNames(words: readonly string[]): string[] {
+  return parseTargets(words, []).map(({ kind, name }) => {
+    if (kind !== deployments || name === undefined)
+      throw new IkadaError("BadRequest", `"${words.join(" ")}": write deployment/NAME`);
+    return name;
+  });
+}
+
+async function read({ client, namespace, signal, deadlineMs }: Session, name: string): Promise<Deployment> {
+  return typed<Deployment>(await client.get(deployments, name, { namespace, signal, deadlineMs }));
+}
+
+async function revisionList(
+  { client, namespace, signal, deadlineMs }: Session,
+  deployment: Deployment,
+): Promise<Revision[]> {
+  const replicaSets: ReplicaSet[] = [];
+  for await (const object of client.list(kindNamed("replicasets"), { namespace, signal, deadlineMs }))
+    replicaSets.push(typed<ReplicaSet>(object));
+  return revisionsOf(deployment, replicaSets);
+}
+
+/** Follows several Deployments, one after the other, and prints each step once. */
+export async function waitForRollouts(
+  session: Session,
+  targets: readonly { namespace: string; name: string }[],
+  timeoutMs: number,
+): Promise<void> {
+  const limit = AbortSignal.any([session.signal, AbortSignal.timeout(timeoutMs)]);
+  for (const { namespace, name } of targets) {
+    let told = "";
+    try {
+      for await (const event of session.client.watch(deployments, {
+        namespace,
+        fieldSelector: `metadata.name=${name}`,
+        signal: limit,
+      })) {
+        if (event.type === "DELETED")
+          throw new IkadaError("NotFound", `deployment "${name}" was deleted while its rollout was followed`);
+        if (event.type === "BOOKMARK") {
+          if (told === "")
+            throw new IkadaError("NotFound", `deployments.apps "${name}" not found in namespace ${namespace}`);
+          continue;
+        }
+        const { done, message } = rolloutState(typed<Deployment>(event.object));
+        if (message !== told) process.stdout.write(`${message}\n`);
+        told = message;
+        if (done) break;
+      }
+    } catch (caught) {
+      if (limit.aborted && !session.signal.aborted) {
+        throw new IkadaError(
+          "Deadline",
+          `deployment "${name}" is not rolled out after ${timeoutMs / 1000} s: ${told}`,
+          { hint: `see 'ikada describe deployment ${name}' and 'ikada get pods'` },
+          caught,
+        );
+      }
+      throw caught;
+    }
+  }
+}
+
+function historyTable(deployment: Deployment, revisions: readonly Revision[]): string {
+  const rows = revisions.map(({ number, changeCause, replicaSet }) => {
+    const images = replicaSet.spec.template.spec.containers.map(({ image }) => image).join(",");
+    return [String(number), images, changeCause].map(harmless);
+  });
+  return `deployment.apps/${deployment.metadata.name}\n${formatTable([["REVISION", "IMAGES", "CHANGE-CAUSE"], ...rows])}`;
+}
+
+function templateOf(deployment: Deployment, revisions: readonly Revision[], number: number): string {
+  const found = revisions.find((revision) => revision.number === number);
+  if (!found)
+    throw new IkadaError("NotFound", `unable to find revision ${number} of deployment "${deployment.metadata.name}"`);
+  return `deployment.apps/${deployment.metadata.name} with revision #${number}\n${stringify(found.replicaSet.spec.template, { lineWidth: 0 })}`;
+}
+
+async function undo(session: Session, name: string, number: number): Promise<number> {
+  const { client, signal, deadlineMs } = session;
+  for (let tries = 1; ; tries += 1) {
+    const deployment = await read(session, name);
+    const { object, revision } = undoTo(deployment, await revisionList(session, deployment), number);
+    try {
+      await client.update(object, { signal, deadlineMs, fieldManager: "ikada-rollout" });
+      return revision;
+    } catch (caught) {
+      if (IkadaError.from(caught).reason !== "Conflict" || tries === undoTriesMax) throw caught;
+    }
+  }
+}

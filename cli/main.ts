@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError } from "commander";
+import colors from "picocolors";
+import { IkadaError } from "../src/base/errors.js";
+import { addApply } from "./commands/apply.js";
+import { addCertificate } from "./commands/certificate.js";
+import { addCluster } from "./commands/cluster.js";
+import { addCompletion } from "./commands/completion.js";
+import { addDelete } from "./commands/delete.js";
+import { addDescribe } from "./commands/describe.js";
+import { addEvents } from "./commands/events.js";
+import { addGet } from "./commands/get.js";
+import { addKinds } from "./commands/kinds.js";
+import { addLogs } from "./commands/logs.js";
+import { addRollout } from "./commands/rollout.js";
+import { addScale } from "./commands/scale.js";
+import { harmless } from "./output.js";
+
+/** 0: done; 1: refused or failed; 2: the command line makes no sense. */
+type ExitCode = 0 | 1 | 2;
+
+function buildProgram(): Command {
+  const manifest = JSON.parse(readFileSync(fileURLToPath(new URL("../../package.json", import.meta.url)), "utf8")) as {
+    version: string;
+  };
+  const program = new Command("ikada")
+    .description("Talks to an Ikada cluster. `ikada server` and `ikada agent` run its parts.")
+    .version(manifest.version)
+    .option(
+      "--config <file>",
+      "context file: endpoints, ca, token (default: $IKADA_CONFIG, then the cluster of `npm run up`)",
+    )
+    .option("-n, --namespace <name>", "namespace")
+    .option("--request-timeout <span>", "longest time for one call (default: 15s)")
+    .showHelpAfterError("(add --help for what there is)")
+    .enablePositionalOptions(false)
+    .exitOverride();
+  for (const add of [
+    addGet,
+    addDescribe,
+    addApply,
+    addDelete,
+    addScale,
+    addRollout,
+    addLogs,
+    addEvents,
+    addCluster,
+    addKinds,
+    addCertificate,
+    addCompletion,
+  ])
+    add(program);
+  for (const command of program.commands) inherit(command);
+  return program;
+}
+
+/** kubectl's users write `get pods -n web`, with the global flags behind the command. */
+function inherit(command: Command): void {
+  command.exitOverride();
+  if (command.commands.length > 0) {
+    for (const child of command.commands) inherit(child);
+    return;
+  }
+  command
+    .option("--config <file>", "context file")
+    .option("-n, --namespace <name>", "namespace")
+    .option("--request-timeout <span>", "longest time for one call");
+}
+
+function report(error: IkadaError): void {
+  const { faults = [], hint, object } = error.details;
+  const about = object !== undefined && !error.message.includes(object) ? `${object}: ` : "";
+  process.stderr.write(`${colors.red("error")} (${error.reason}): ${harmless(`${about}${error.message}`)}\n`);
+  for (const fault of faults) process.stderr.write(`  ${harmless(`${fault.field}: ${fault.message}`)}\n`);
+  if (hint !== undefined) process.stderr.write(`  ${harmless(hint)}\n`);
+}
+
+async function main(): Promise<ExitCode> {
+  // A reader that went away (`ikada get pods | head`) is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  try {
+    await buildProgram().parseAsync();
+    return 0;
+  } catch (caught) {
+    if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : 2;
+    report(IkadaError.from(caught));
+    return 1;
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,101 @@
+import type { Command } from "commander";
+import type { AnyObject } from "../src/api/object.js";
+import { kindNamed } from "../src/api/registry.js";
+import type { KindDefinition } from "../src/api/kind.js";
+import { IkadaError } from "../src/base/errors.js";
+import { Client } from "../sdk/index.js";
+import { loadContext } from "./config.js";
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly requestTimeout?: string;
+}
+
+/** One run of one command against one cluster. */
+export interface Session {
+  readonly client: Client;
+  /** The namespace of this run: `--namespace`, or the context's. */
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+  /** For one call, in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+const deadlineMsDefault = 15_000;
+
+/** Connects, runs `work`, disconnects. Ctrl-C ends calls in work. */
+export async function withSession(command: Command, work: (session: Session) => Promise<void>): Promise<void> {
+  const options = command.optsWithGlobals<GlobalOptions>();
+  const context = loadContext(options.config, process.env);
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort();
+  process.once("SIGINT", interrupt);
+  const client = await Client.connect({ endpoints: context.endpoints, ca: context.ca, token: context.token });
+  try {
+    await work({
+      client,
+      namespace: options.namespace ?? context.namespace,
+      signal: abort.signal,
+      deadlineMs:
+        options.requestTimeout === undefined
+          ? deadlineMsDefault
+          : parseSpan(options.requestTimeout, "--request-timeout"),
+    });
+  } finally {
+    process.off("SIGINT", interrupt);
+    await client.close();
+  }
+}
+
+/** `5s`, `2m`, `1h`, `300ms` or plain seconds, in milliseconds. @throws IkadaError BadRequest */
+export function parseSpan(text: string, flag: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  if (!match)
+    throw new IkadaError("BadRequest", `${flag}: "${text}" is no time span`, { hint: "write 500ms, 30s, 5m or 1h" });
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? "s") as "ms" | "s" | "m" | "h"];
+}
+
+/** Objects named on the command line. */
+export interface Target {
+  readonly kind: KindDefinition;
+  /** Undefined: all of this kind. */
+  readonly name: string | undefined;
+}
+
+/**
+ * `pods`, `pods web-1 web-2`, `pod/web-1 deployment/web`, `deploy,rs`: kubectl's ways to name things.
+ * @throws IkadaError UnknownKind, BadRequest
+ */
+export function parseTargets(words: readonly string[], all: readonly KindDefinition[]): Target[] {
+  const [first, ...names] = words;
+  if (first === undefined) throw new IkadaError("BadRequest", "name a kind, for example: pods, deployment/web");
+  if (words.some((word) => word.includes("/"))) {
+    return words.map((word) => {
+      const [kind, name, more] = word.split("/");
+      if (!kind || !name || more !== undefined)
+        throw new IkadaError("BadRequest", `"${word}": write KIND/NAME for all, or KIND NAME...`);
+      return { kind: kindNamed(kind), name };
+    });
+  }
+  const kinds = first === "all" ? all : first.split(",").map(kindNamed);
+  if (names.length === 0) return kinds.map((kind) => ({ kind, name: undefined }));
+  return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
+}
+
+/** `deployment.apps/web`: how commands name what they did. */
+export function shortName(kind: Pick<KindDefinition, "singular" | "group">, name: string): string {
+  return `${kind.singular}${kind.group === "" ? "" : `.${kind.group}`}/${name}`;
+}
+
+/** The namespace to send for a kind: none for cluster-scoped ones. */
+export function namespaceFor(kind: Pick<KindDefinition, "namespaced">, namespace: string): string {
+  return kind.namespaced ? namespace : "";
+}
+
+/** Narrows what the SDK hands out to a typed kind. */
+export function typed<T>(object: AnyObject): T {
+  return object as unknown as T;
+}
