@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { assert as check, nat, property, uint8Array } from "fast-check";
 import type { Disk, Finished } from "../../src/base/env.js";
 import { SimulatedDisk, type DiskFaults } from "./disk.js";
 import type { CrashLoss } from "./disk-file.js";
@@ -60,8 +60,8 @@ function restart(process: Process, disk: SimulatedDisk, loss: CrashLoss): Disk {
 
 describe("simulated disk", () => {
   it("keeps what a sync of the file and its folder covered, whatever a power cut does", () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 2000 }), (seed, bytes) => {
+    check(
+      property(nat(), uint8Array({ minLength: 1, maxLength: 2000 }), (seed, bytes) => {
         const { world, process, disk } = machine(seed);
         const before = disk.open(process);
         complete(world, (done) => before.write("log/a", 7, bytes, done));
