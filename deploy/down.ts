@@ -18,7 +18,9 @@ await runMain(async () => {
   if (node === undefined) await stopProcesses(folder);
   else await stopProcess(folder, node);
   const removed = await removeContainers(new Docker(), clusterId, node);
-  process.stderr.write(`stopped ${node ?? "all processes"} and removed ${removed} containers of cluster ${clusterId}\n`);
+  process.stderr.write(
+    `stopped ${node ?? "all processes"} and removed ${removed} containers of cluster ${clusterId}\n`,
+  );
   if (data && node === undefined) {
     rmSync(folder, { recursive: true, force: true });
     process.stderr.write(`removed ${folder}\n`);

@@ -42,16 +42,27 @@ await runMain(async () => {
     token: readFileSync(join(cluster.folder, "pki", "admin.token"), "utf8"),
   });
   try {
-    await eventually("a leader", cluster, async () => ((await client.clusterStatus({ deadlineMs: 2_000 })).leader > 0 ? true : undefined));
+    await eventually("a leader", cluster, async () =>
+      (await client.clusterStatus({ deadlineMs: 2_000 })).leader > 0 ? true : undefined,
+    );
     await eventually(`${cluster.agents.length} ready nodes`, cluster, async () => {
       const nodes = await all<Node>(client.list(kindNamed("nodes"), {}));
-      const ready = nodes.filter((node) => node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"));
+      const ready = nodes.filter((node) =>
+        node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+      );
       return ready.length >= cluster.agents.length ? true : undefined;
     });
-    for (const { value } of readManifests(exampleFile)) await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
+    for (const { value } of readManifests(exampleFile))
+      await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
     await eventually("the Pods of examples/hello.yaml", cluster, async () => {
-      const { metadata, spec, status } = (await client.get(kindNamed("deployments"), "hello", { namespace: "default" })) as unknown as Deployment;
-      return status?.observedGeneration === metadata.generation && status?.availableReplicas === spec.replicas && status?.updatedReplicas === spec.replicas ? true : undefined;
+      const { metadata, spec, status } = (await client.get(kindNamed("deployments"), "hello", {
+        namespace: "default",
+      })) as unknown as Deployment;
+      return status?.observedGeneration === metadata.generation &&
+        status?.availableReplicas === spec.replicas &&
+        status?.updatedReplicas === spec.replicas
+        ? true
+        : undefined;
     });
     const pods = await all<Pod>(client.list(kindNamed("pods"), { namespace: "default", labelSelector: "app=hello" }));
     const standing = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
@@ -64,7 +75,8 @@ await runMain(async () => {
 
 async function start(cluster: LocalCluster, { portBase }: Arguments): Promise<void> {
   for (const server of cluster.servers) {
-    for (const address of [server.api, server.agents, server.replicas, server.raft, server.metrics]) await checkFree(address, portBase);
+    for (const address of [server.api, server.agents, server.replicas, server.raft, server.metrics])
+      await checkFree(address, portBase);
   }
   for (const agent of cluster.agents) await checkFree(agent.metrics, portBase);
   say(`starting ${cluster.servers.length} servers and ${cluster.agents.length} agents in ${cluster.folder}`);
@@ -77,7 +89,14 @@ function checkFree(address: string, portBase: number): Promise<void> {
     const probe = createServer();
     probe.once("error", (cause) => {
       const hint = "free the port, or start on other ones: npm run up -- --port-base 17400";
-      reject(new IkadaError("Unavailable", `port ${port} is in use (the cluster takes ports from ${portBase} on)`, { hint }, cause));
+      reject(
+        new IkadaError(
+          "Unavailable",
+          `port ${port} is in use (the cluster takes ports from ${portBase} on)`,
+          { hint },
+          cause,
+        ),
+      );
     });
     probe.listen(Number(port), host, () => probe.close(() => resolve()));
   });
@@ -97,7 +116,9 @@ async function eventually(what: string, cluster: LocalCluster, look: () => Promi
     await sleep(pollMs);
   }
   const why = last === undefined ? "" : `: ${IkadaError.from(last).message}`;
-  throw new IkadaError("Deadline", `${what} did not come within ${waitMsMax / 1000} s${why}`, { hint: `the logs are in ${join(cluster.folder, "logs")}` });
+  throw new IkadaError("Deadline", `${what} did not come within ${waitMsMax / 1000} s${why}`, {
+    hint: `the logs are in ${join(cluster.folder, "logs")}`,
+  });
 }
 
 async function all<T>(objects: AsyncIterable<AnyObject>): Promise<T[]> {
@@ -114,7 +135,16 @@ function page(pod: Pod): Promise<string> {
       response.on("end", () => resolve(text.trim()));
     });
     request.on("timeout", () => request.destroy(new Error("no answer within 5 s")));
-    request.on("error", (cause) => reject(new IkadaError("Unavailable", `Pod ${pod.metadata.name} at ${pod.status?.podIP}:8080 did not answer: ${cause.message}`, {}, cause)));
+    request.on("error", (cause) =>
+      reject(
+        new IkadaError(
+          "Unavailable",
+          `Pod ${pod.metadata.name} at ${pod.status?.podIP}:8080 did not answer: ${cause.message}`,
+          {},
+          cause,
+        ),
+      ),
+    );
   });
 }
 
@@ -122,7 +152,9 @@ function show(cluster: LocalCluster, { portBase }: Arguments): void {
   const config = cluster.contextFile;
   const ikada = (...words: string[]): void => {
     process.stdout.write(`\n$ bin/ikada ${words.join(" ")}\n`);
-    process.stdout.write(execFileSync(process.execPath, [join(root, "bin", "ikada"), ...words, "--config", config], { encoding: "utf8" }));
+    process.stdout.write(
+      execFileSync(process.execPath, [join(root, "bin", "ikada"), ...words, "--config", config], { encoding: "utf8" }),
+    );
   };
   ikada("cluster", "status");
   ikada("get", "nodes");

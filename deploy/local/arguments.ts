@@ -31,7 +31,11 @@ export function parseArguments(): Arguments {
   const options = command.opts<{ portBase: string; servers: string; agents: string; data?: boolean; node?: string }>();
   const portBase = between("--port-base", options.portBase, 1024, 65_000);
   const servers = between("--servers", options.servers, 1, 5);
-  if (servers % 2 === 0) throw new IkadaError("BadRequest", `--servers: ${servers} servers stand no more failures than ${servers - 1}; use an odd number`);
+  if (servers % 2 === 0)
+    throw new IkadaError(
+      "BadRequest",
+      `--servers: ${servers} servers stand no more failures than ${servers - 1}; use an odd number`,
+    );
   return {
     portBase,
     folder: join(root, portBase === portBaseDefault ? ".ikada" : `.ikada-${portBase}`),
@@ -44,7 +48,8 @@ export function parseArguments(): Arguments {
 
 function between(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) throw new IkadaError("BadRequest", `${flag}: a number from ${least} to ${most} is expected, not "${text}"`);
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new IkadaError("BadRequest", `${flag}: a number from ${least} to ${most} is expected, not "${text}"`);
   return value;
 }
 

@@ -1,0 +1,172 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import Docker from "dockerode";
+import {
+  clusterProcesses,
+  portsUsed,
+  prepareCluster,
+  type LocalCluster,
+  type LocalOptions,
+} from "../../deploy/local/cluster.js";
+import { removeContainers } from "../../deploy/local/containers.js";
+import { ownPid, startProcesses, stopProcess, stopProcesses } from "../../deploy/local/processes.js";
+import { Client } from "../../sdk/index.js";
+import type { AnyObject } from "../../src/api/object.js";
+import { IkadaError } from "../../src/base/errors.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+
+/** A cluster of real processes in a temporary folder, on free ports, with an id of its own. */
+export class Harness {
+  readonly cluster: LocalCluster;
+  readonly client: Client;
+  readonly docker = new Docker();
+
+  private constructor(cluster: LocalCluster, client: Client) {
+    this.cluster = cluster;
+    this.client = client;
+  }
+
+  static async start(options: Pick<LocalOptions, "servers" | "agents" | "runtime">): Promise<Harness> {
+    const folder = mkdtempSync(join(tmpdir(), "ikada-e2e-"));
+    const cluster = await prepareCluster({ ...options, folder, portBase: await freePortBase() });
+    await startProcesses(folder, clusterProcesses(cluster));
+    const harness = new Harness(
+      cluster,
+      await Harness.#connect(
+        cluster,
+        cluster.servers.map((server) => server.api),
+      ),
+    );
+    try {
+      await harness.eventually("a leader", async () => (await harness.leaderName()) !== undefined);
+    } catch (caught) {
+      process.stderr.write(harness.logs());
+      await harness.close();
+      throw caught;
+    }
+    return harness;
+  }
+
+  static #connect({ folder }: LocalCluster, endpoints: readonly string[]): Promise<Client> {
+    const read = (name: string): string => readFileSync(join(folder, "pki", name), "utf8").trim();
+    return Client.connect({ endpoints, ca: read("ca.pem"), token: read("admin.token") });
+  }
+
+  /** A client that speaks to one server alone. */
+  clientOf(name: string): Promise<Client> {
+    const server = this.cluster.servers.find((candidate) => candidate.name === name)!;
+    return Harness.#connect(this.cluster, [server.api]);
+  }
+
+  async leaderName(): Promise<string | undefined> {
+    const status = await this.client.clusterStatus({ deadlineMs: 2_000 });
+    return this.cluster.servers.find((server) => server.id === status.leader)?.name;
+  }
+
+  /** kill -9; the supervisor starts it again after a moment. Returns once the process is gone. */
+  async kill(name: string): Promise<void> {
+    const pid = ownPid(this.cluster.folder, name);
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    process.kill(pid, "SIGKILL");
+    await this.eventually(`the end of ${name}`, () => Promise.resolve(ownPid(this.cluster.folder, name) !== pid));
+  }
+
+  /** SIGTERM: it stays down. */
+  async stop(name: string): Promise<void> {
+    await stopProcess(this.cluster.folder, name);
+  }
+
+  pid(name: string): number | undefined {
+    return ownPid(this.cluster.folder, name);
+  }
+
+  /** Runs bin/ikada against this cluster. */
+  ikada(...words: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    return new Promise((resolve) => {
+      const args = [join(root, "bin", "ikada"), ...words, "--config", this.cluster.contextFile];
+      execFile(
+        process.execPath,
+        args,
+        { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+        },
+      );
+    });
+  }
+
+  async list<T = AnyObject>(
+    kind: Parameters<Client["list"]>[0],
+    options: Parameters<Client["list"]>[1] = {},
+  ): Promise<T[]> {
+    const found: T[] = [];
+    for await (const object of this.client.list(kind, options)) found.push(object as unknown as T);
+    return found;
+  }
+
+  /** Polls until `look` is true. The bound is for broken code, not for slow machines. */
+  async eventually(what: string, look: () => Promise<boolean>, waitMsMax = 60_000): Promise<void> {
+    const deadline = performance.now() + waitMsMax;
+    let last: unknown;
+    while (performance.now() < deadline) {
+      try {
+        if (await look()) return;
+        last = undefined;
+      } catch (caught) {
+        last = caught;
+      }
+      await sleep(25);
+    }
+    throw new Error(`${what} did not come within ${waitMsMax} ms`, {
+      cause: last === undefined ? undefined : IkadaError.from(last),
+    });
+  }
+
+  /** The ends of all logs, for a failed test. */
+  logs(): string {
+    const names = [...this.cluster.servers, ...this.cluster.agents].map(({ name }) => name);
+    return names
+      .map((name) => {
+        try {
+          return `--- ${name}\n${readFileSync(join(this.cluster.folder, "logs", `${name}.log`), "utf8")
+            .split("\n")
+            .slice(-15)
+            .join("\n")}\n`;
+        } catch {
+          return `--- ${name}: no log\n`;
+        }
+      })
+      .join("");
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+    await stopProcesses(this.cluster.folder);
+    if (this.cluster.agents.length > 0) await removeContainers(this.docker, this.cluster.clusterId);
+    rmSync(this.cluster.folder, { recursive: true, force: true });
+  }
+}
+
+/** The start of a run of ports that are all free now. */
+async function freePortBase(): Promise<number> {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const base = 20_000 + Math.floor(Math.random() * 300) * 100;
+    const ports = Array.from({ length: portsUsed }, (_, index) => base + index);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+  }
+  throw new Error("no run of free ports was found");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
