@@ -1,0 +1,224 @@
+import type { ConfChange } from "../../../raft/core/configuration.js";
+import { defaultRaftConfig, type RaftConfig } from "../../../raft/core/config.js";
+import { leaveJointChange } from "../../../raft/core/configuration.js";
+import { MemoryStorage } from "../../../raft/core/memory-storage.js";
+import { draft, type Draft } from "../../../raft/core/message.js";
+import { Raft } from "../../../raft/core/raft.js";
+import type {
+  ConfState,
+  Entry,
+  HardState,
+  Index,
+  Message,
+  MessageType,
+  NodeId,
+  ReadState,
+  Ready,
+  Term,
+} from "../../../raft/core/types.js";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function bytes(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+export function text(entry: Entry): string {
+  return decoder.decode(entry.data);
+}
+
+export function voters(...ids: NodeId[]): ConfState {
+  return { voters: ids, outgoing: [], learners: [], learnersNext: [], autoLeave: false };
+}
+
+export function entry(term: Term, index: Index, data = ""): Entry {
+  return { term, index, type: "Normal", data: bytes(data) };
+}
+
+/** A log whose entry i has the i-th of these terms. */
+export function logOf(...terms: Term[]): Entry[] {
+  return terms.map((term, place) => entry(term, place + 1));
+}
+
+/** A message with the fields given, the others empty. */
+export function message(type: MessageType, from: NodeId, to: NodeId, term: Term, fields: Partial<Draft> = {}): Message {
+  return Object.assign(draft(type, from, to, term), fields);
+}
+
+export interface MemberOptions {
+  readonly configuration?: ConfState;
+  readonly config?: Partial<RaftConfig>;
+  readonly log?: readonly Entry[];
+  readonly hardState?: Partial<HardState>;
+  /** What the core draws: always this, below the bound. 0 makes every timeout the base one. */
+  readonly chance?: (bound: number) => number;
+}
+
+/**
+ * One core with an ideal disk and a state machine that remembers. `turn` does everything a driver does at once; tests of
+ * durability take Readies themselves and complete them with `complete`.
+ */
+export class Member {
+  readonly id: NodeId;
+  readonly raft: Raft;
+  readonly storage = new MemoryStorage();
+  readonly applied: Entry[] = [];
+  readonly reads: ReadState[] = [];
+  hardState: HardState;
+
+  constructor(id: NodeId, options: MemberOptions = {}) {
+    this.id = id;
+    const log = options.log ?? [];
+    this.storage.append(log);
+    this.hardState = { term: log.at(-1)?.term ?? 0, vote: 0, commit: 0, ...options.hardState };
+    const configuration = options.configuration ?? voters(1, 2, 3);
+    this.raft = new Raft(
+      { ...defaultRaftConfig, ...options.config, id },
+      { hardState: this.hardState, configuration, applied: 0 },
+      this.storage,
+      options.chance ?? ((): number => 0),
+    );
+  }
+
+  get status(): ReturnType<Raft["status"]> {
+    return this.raft.status();
+  }
+
+  get log(): Entry[] {
+    return [...this.storage.entries(1, this.storage.lastIndex() + 1, Infinity)];
+  }
+
+  get data(): string[] {
+    return this.applied.filter((entry) => entry.type === "Normal" && entry.data.length > 0).map(text);
+  }
+
+  tick(count = 1): void {
+    for (let tick = 0; tick < count; tick++) this.raft.tick();
+  }
+
+  /** Makes a Ready durable and applies what it commits; returns the messages that may leave because of it. */
+  complete(ready: Ready): readonly Message[] {
+    if (ready.hardState !== undefined) this.hardState = ready.hardState;
+    this.storage.append(ready.entries);
+    this.raft.persisted(ready.number);
+    this.apply(ready.committedEntries);
+    return ready.messagesAfterPersist;
+  }
+
+  apply(entries: readonly Entry[]): void {
+    for (const committed of entries) {
+      if (committed.type === "ConfChange") this.raft.applyConfChange(decodeChange(committed.data));
+      this.applied.push(committed);
+    }
+    const last = entries.at(-1);
+    if (last !== undefined) this.raft.applied(last.index);
+  }
+
+  /** Readies until there is none, each durable and applied at once; returns all messages. */
+  turn(): Message[] {
+    const messages: Message[] = [];
+    while (this.raft.hasReady()) {
+      const ready = this.raft.ready();
+      messages.push(...ready.messages);
+      messages.push(...this.complete(ready));
+      this.reads.push(...ready.readStates);
+    }
+    return messages;
+  }
+
+  /** Steps a message in and returns what comes of it. */
+  step(type: MessageType, from: NodeId, term: Term, fields: Partial<Draft> = {}): Message[] {
+    this.raft.step(message(type, from, this.id, term, fields));
+    return this.turn();
+  }
+
+  proposeChange(change: ConfChange): ReturnType<Raft["proposeConfChange"]> {
+    return this.raft.proposeConfChange(change, encodeChange(change));
+  }
+}
+
+export function encodeChange(change: ConfChange): Uint8Array {
+  if (change.steps.length === 0 && change.transition === "Auto") return new Uint8Array(0);
+  return bytes(JSON.stringify(change));
+}
+
+function decodeChange(data: Uint8Array): ConfChange {
+  return data.length === 0 ? leaveJointChange : (JSON.parse(decoder.decode(data)) as ConfChange);
+}
+
+/** Members with a network that delivers at once, in order, unless a filter says no. */
+export class Group {
+  readonly members = new Map<NodeId, Member>();
+  /** False drops the message. */
+  filter: (message: Message) => boolean = () => true;
+
+  constructor(ids: readonly NodeId[], options: MemberOptions | ((id: NodeId) => MemberOptions) = {}) {
+    for (const id of ids) {
+      const own = typeof options === "function" ? options(id) : options;
+      this.members.set(id, new Member(id, { configuration: voters(...ids), ...own }));
+    }
+  }
+
+  member(id: NodeId): Member {
+    const member = this.members.get(id);
+    if (member === undefined) throw new Error(`no member ${id}`);
+    return member;
+  }
+
+  get leader(): Member {
+    let leader: Member | undefined;
+    for (const member of this.members.values()) {
+      const { role, term } = member.status;
+      if (role === "Leader" && term > (leader?.status.term ?? 0)) leader = member;
+    }
+    if (leader === undefined) throw new Error("no leader");
+    return leader;
+  }
+
+  get roles(): string[] {
+    return [...this.members.values()].map((member) => member.status.role);
+  }
+
+  /** Delivers until nothing moves. */
+  settle(): void {
+    let messages = this.#turnAll();
+    for (let rounds = 0; messages.length > 0; rounds++) {
+      if (rounds > 1000) throw new Error("the group does not settle");
+      for (const message of messages) if (this.filter(message)) this.members.get(message.to)?.raft.step(message);
+      messages = this.#turnAll();
+    }
+  }
+
+  tick(count = 1): void {
+    for (let tick = 0; tick < count; tick++) {
+      for (const member of this.members.values()) member.raft.tick();
+      this.settle();
+    }
+  }
+
+  elect(id: NodeId): Member {
+    this.member(id).raft.campaign();
+    this.settle();
+    return this.member(id);
+  }
+
+  propose(id: NodeId, ...data: string[]): ReturnType<Raft["propose"]> {
+    const result = this.member(id).raft.propose(data.map(bytes));
+    this.settle();
+    return result;
+  }
+
+  /** Nothing passes between a node of `side` and any other. */
+  isolate(...side: NodeId[]): void {
+    this.filter = ({ from, to }) => side.includes(from) === side.includes(to);
+  }
+
+  heal(): void {
+    this.filter = () => true;
+  }
+
+  #turnAll(): Message[] {
+    return [...this.members.values()].flatMap((member) => member.turn());
+  }
+}
