@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { headerBytes, segmentPath } from "../../../raft/log/format.js";
+import { markerPath } from "../../../raft/log/marker.js";
+import type { LogWrite } from "../../../raft/log/raft-log.js";
+import { damage, MemoryDisk } from "../memory-disk.js";
+import { close, entries, entry, openLog, summary, write } from "./log-fixture.js";
+
+type Files = Map<string, Uint8Array>;
+
+describe("the Raft log after a crash", () => {
+  it("equals the durable prefix, whatever the last write left", () => {
+    fc.assert(
+      fc.property(history, tail, (writes, left) => {
+        const disk = new MemoryDisk();
+        const { log } = openLog(disk);
+        for (const each of writes.slice(0, -1)) write(disk, log, each);
+        const before = copy(disk.files);
+        const durable = summary(openLog(new MemoryDisk(before)).content);
+        write(disk, log, writes.at(-1) as LogWrite);
+        const whole = summary(openLog(new MemoryDisk(disk.files)).content);
+        for (const crashed of crashes(before, disk.files, left)) {
+          const after = new MemoryDisk(crashed);
+          const { log: reopened, content } = openLog(after);
+          // A part of the last write may be there: whole records of it, in order, and nothing else.
+          assertBetween(summary(content), durable, whole);
+          const kept = summary(content) as { entries: string[] };
+          write(after, reopened, entries(entry(kept.entries.length + 1, 1000, "next")));
+          const next = summary(openLog(new MemoryDisk(after.files)).content) as { entries: string[] };
+          assert.deepEqual(next.entries, [...kept.entries, `${kept.entries.length + 1} 1000 Normal next`]);
+        }
+      }),
+      { numRuns: 60, seed: 7 },
+    );
+  });
+
+  it("has the whole last write when it was durable", () => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk);
+    for (let index = 1; index <= 30; index++) {
+      write(disk, log, entries(entry(index, 1)));
+      assert.equal(openLog(new MemoryDisk(disk.files)).content.entries.length, index);
+    }
+  });
+
+  it("survives a crash at each request of opening, rolling and closing", () => {
+    const run = (disk: MemoryDisk): number => {
+      const { log } = openLog(disk);
+      for (let index = 1; index <= 16; index++) write(disk, log, entries(entry(index, 1)));
+      close(disk, log);
+      return disk.requests.length;
+    };
+    const total = run(new MemoryDisk());
+    for (let last = 1; last < total; last++) {
+      const disk = new MemoryDisk();
+      disk.fails = () => disk.requests.length >= last;
+      assert.throws(() => run(disk), `request ${last} must fail`);
+      openLog(new MemoryDisk(disk.files));
+    }
+  });
+
+  it("removes a segment whose creation was torn at any byte", () => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk);
+    for (let index = 1; !disk.files.has(segmentPath(2)); index++) {
+      log.append(entries(entry(index, 1)), () => undefined);
+      log.flush();
+      while (!disk.files.has(segmentPath(2)) && disk.step());
+    }
+    const expected = summary(openLog(new MemoryDisk(disk.files)).content);
+    for (let length = 0; length <= headerBytes; length++) {
+      const torn = copy(disk.files);
+      damage(torn, segmentPath(2), (bytes) => (length % 2 === 0 ? bytes.slice(0, length) : bytes.fill(0, length)));
+      assert.deepEqual(summary(openLog(new MemoryDisk(torn)).content), expected, `torn at ${length}`);
+    }
+  });
+
+  it("does not take an old torn tail for records after a shorter write", () => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk, { segmentBytes: 4096, growBytes: 4096 });
+    write(disk, log, entries(entry(1, 1)));
+    const first = disk.files.get(segmentPath(1))?.slice() as Uint8Array;
+    write(disk, log, entries(entry(2, 1, "torn"), entry(3, 1), entry(4, 1), entry(5, 1)));
+    const torn = copy(disk.files);
+    const at = first.findLastIndex((byte) => byte !== 0) + 8;
+    damage(torn, segmentPath(1), (bytes) => void bytes.fill(0, at & ~7, (at & ~7) + 16));
+    const after = new MemoryDisk(torn);
+    const { log: reopened, content } = openLog(after, { segmentBytes: 4096, growBytes: 4096 });
+    assert.equal(content.entries.length, 1);
+    write(after, reopened, entries(entry(2, 9, "torn")));
+    assert.deepEqual(openLog(new MemoryDisk(after.files)).content.entries, [entry(1, 1), entry(2, 9, "torn")]);
+  });
+});
+
+describe("a damaged Raft log", () => {
+  const closedLog = (): Files => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk);
+    write(disk, log, {
+      configuration: Uint8Array.of(1),
+      hardState: { term: 1, vote: 2, commit: 0 },
+      entries: [],
+      mustSync: true,
+    });
+    for (let index = 1; index <= 24; index++) write(disk, log, entries(entry(index, 1)));
+    write(disk, log, entries(entry(25, 1), entry(26, 1)));
+    close(disk, log);
+    return disk.files;
+  };
+
+  it("is refused for any flipped bit in any record or header", () => {
+    const files = closedLog();
+    const expected = summary(openLog(new MemoryDisk(files)).content);
+    let refused = 0;
+    for (const path of [segmentPath(1), segmentPath(2)]) {
+      for (let at = 0; at < (files.get(path)?.length ?? 0); at++) {
+        const changed = copy(files);
+        damage(changed, path, (bytes) => void (bytes[at] = (bytes[at] as number) ^ (1 << (at % 8))));
+        try {
+          assert.deepEqual(summary(openLog(new MemoryDisk(changed)).content), expected, `${path} at ${at}`);
+        } catch (error) {
+          if (!(error instanceof Error) || !error.message.startsWith("the Raft log is damaged")) throw error;
+          assert(error.message.includes(path), error.message);
+          refused++;
+        }
+      }
+    }
+    assert(refused > 1200, `only ${refused} flips were refused`);
+  });
+
+  it("without its last marker loses the last write at most", () => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk, { segmentBytes: 1 << 16 });
+    for (let index = 1; index <= 12; index++) write(disk, log, entries(entry(index, 1)));
+    const size = disk.files.get(segmentPath(1))?.length ?? 0;
+    for (let at = headerBytes; at < size; at++) {
+      const changed = copy(disk.files);
+      damage(changed, segmentPath(1), (bytes) => void (bytes[at] = (bytes[at] as number) ^ 1));
+      let count = 11;
+      try {
+        count = openLog(new MemoryDisk(changed)).content.entries.length;
+      } catch (error) {
+        assert.match((error as Error).message, /the Raft log is damaged/);
+      }
+      assert(count >= 11, `${count} entries are left after a flip at ${at}`);
+    }
+  });
+
+  const faults: Record<string, (files: Files) => void> = {
+    "zeroed last record": (files) => damage(files, segmentPath(2), (bytes) => void bytes.fill(0, 200)),
+    "lost last segment": (files) => void files.delete(segmentPath(2)),
+    "lost first segment": (files) => void files.delete(segmentPath(1)),
+    "cut last segment": (files) => damage(files, segmentPath(2), (bytes) => bytes.slice(0, 250)),
+    "emptied last segment": (files) => damage(files, segmentPath(2), () => new Uint8Array(0)),
+    "zeroed tail before a later segment": (files) => damage(files, segmentPath(1), (bytes) => void bytes.fill(0, 900)),
+    "lost marker": (files) => void files.delete(markerPath),
+    "both marker slots damaged": (files) => damage(files, markerPath, (bytes) => void bytes.fill(1)),
+    "all segments lost": (files) => [1, 2].forEach((sequence) => files.delete(segmentPath(sequence))),
+    "older copy of the last segment": (files) =>
+      damage(files, segmentPath(2), (bytes) => void bytes.fill(0, headerBytes)),
+  };
+  for (const [name, change] of Object.entries(faults)) {
+    it(`is refused: ${name}`, () => {
+      const files = copy(closedLog());
+      change(files);
+      assert.throws(() => openLog(new MemoryDisk(files)), /the Raft log is damaged: log\//);
+    });
+  }
+
+  it("goes on with one marker slot", () => {
+    for (const slot of [0, 4096]) {
+      const files = copy(closedLog());
+      damage(files, markerPath, (bytes) => void bytes.fill(7, slot, slot + 48));
+      assert.equal(openLog(new MemoryDisk(files)).content.entries.length, 26);
+    }
+  });
+
+  it("is refused when it belongs to another member or cluster, or to a later version", () => {
+    const files = closedLog();
+    assert.throws(() => openLog(new MemoryDisk(files), { node: 2 }), /belongs to member 1, not to member 2/);
+    assert.throws(() => openLog(new MemoryDisk(files), { clusterId: "other" }), /of another cluster/);
+  });
+});
+
+const history = fc
+  .array(
+    fc.record({
+      back: fc.nat({ max: 3 }),
+      lengths: fc.array(fc.nat({ max: 60 }), { maxLength: 4 }),
+      hardState: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 24 },
+  )
+  .map((steps) => {
+    let last = 0;
+    return steps.map(({ back, lengths, hardState }, at): LogWrite => {
+      const term = at + 1;
+      const first = Math.max(1, last + 1 - back);
+      if (lengths.length > 0) last = first + lengths.length - 1;
+      return {
+        entries: lengths.map((length, offset) => entry(first + offset, term, "x".repeat(length))),
+        hardState: hardState || lengths.length === 0 ? { term, vote: 1, commit: 0 } : undefined,
+        mustSync: true,
+      };
+    });
+  });
+
+/** What is in the torn part of the last write: nothing, the file's end, noise, or the write with a hole. */
+const tail = fc.constantFrom("zeros", "cut", "noise", "hole" as const);
+
+/** The files with the last write cut at each of its bytes. */
+function* crashes(before: Files, after: Files, left: string): Generator<Files> {
+  for (const [path, bytes] of after) {
+    const old = before.get(path) ?? new Uint8Array(0);
+    if (path === markerPath || Buffer.from(old).equals(bytes)) continue;
+    // A rolled segment exists before anything else is written to it.
+    const base = before.has(path) ? old : headerOnly(bytes);
+    const start = firstDifference(base, bytes);
+    const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    for (let at = start; at < end; at++) {
+      const crashed = new Map(after);
+      crashed.set(path, torn(base, bytes, at, end, left));
+      yield crashed;
+    }
+  }
+}
+
+function torn(base: Uint8Array, bytes: Uint8Array, at: number, end: number, left: string): Uint8Array {
+  if (left === "cut") return bytes.slice(0, Math.max(at, base.length));
+  const result = bytes.slice();
+  if (left === "hole") return result.fill(0, at, Math.min(end, at + 9));
+  result.fill(0, at);
+  if (left === "noise") for (let offset = at; offset < end; offset++) result[offset] = (offset * 197 + at) % 251;
+  return result;
+}
+
+function headerOnly(bytes: Uint8Array): Uint8Array {
+  return bytes.slice().fill(0, headerBytes);
+}
+
+function firstDifference(left: Uint8Array, right: Uint8Array): number {
+  return right.findIndex((byte, at) => byte !== (left[at] ?? 0));
+}
+
+/** Entries of `found` are those of `whole` up to some record, and none of the durable ones is lost that `whole` keeps. */
+function assertBetween(found: unknown, durable: unknown, whole: unknown): void {
+  const [middle, low, high] = [found, durable, whole] as { entries: string[] }[];
+  assert(middle && low && high);
+  const common = low.entries.findIndex((text, at) => text !== high.entries[at]);
+  const kept = common === -1 ? low.entries.length : common;
+  assert.deepEqual(middle.entries.slice(0, kept), low.entries.slice(0, kept));
+  const isOld = JSON.stringify(middle.entries) === JSON.stringify(low.entries);
+  const isPrefix = middle.entries.every((text, at) => text === high.entries[at]);
+  assert(isOld || isPrefix, `neither old nor a prefix of the new: ${JSON.stringify(middle.entries)}`);
+}
+
+function copy(files: Files): Files {
+  return new Map([...files].map(([path, bytes]) => [path, bytes.slice()]));
+}

@@ -1,0 +1,112 @@
+import type { Disk, Finished } from "../../src/base/env.js";
+
+/**
+ * Files in memory whose requests wait in a queue until `run`: a test sees what is in flight, and chooses what a
+ * crash leaves. `files` is what reads see; a write enters it when it completes.
+ */
+export class MemoryDisk {
+  readonly files: Map<string, Uint8Array>;
+  /** What was asked for, in order: `write log/…`, `sync log/…`. */
+  readonly requests: string[] = [];
+  /** A request that this returns true for fails, and so do all after it on a dead disk. */
+  fails: (request: string) => boolean = () => false;
+  readonly disk: Disk;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
+    this.files = new Map([...files].map(([path, bytes]) => [path, bytes.slice()]));
+    const missing = (path: string): Error => new Error(`ENOENT: ${path}`);
+    this.disk = {
+      list: (folder, done) => this.#request(`list ${folder}`, done, [], () => this.#list(folder)),
+      makeFolder: (folder, done) => this.#request(`makeFolder ${folder}`, done, undefined, () => undefined),
+      size: (path, done) => this.#request(`size ${path}`, done, -1, () => this.files.get(path)?.length ?? -1),
+      read: (path, offset, length, done) =>
+        this.#request(`read ${path}`, done, new Uint8Array(0), () => {
+          const bytes = this.files.get(path);
+          if (!bytes) throw missing(path);
+          return bytes.slice(offset, offset + length);
+        }),
+      write: (path, offset, bytes, done) =>
+        this.#request(`write ${path}`, done, undefined, () => this.#write(path, offset, bytes)),
+      sync: (path, done) => this.#request(`sync ${path}`, done, undefined, () => undefined),
+      syncFolder: (folder, done) => this.#request(`syncFolder ${folder}`, done, undefined, () => undefined),
+      truncate: (path, length, done) =>
+        this.#request(`truncate ${path}`, done, undefined, () => {
+          this.files.set(path, (this.files.get(path) ?? new Uint8Array(0)).slice(0, length));
+        }),
+      rename: (from, to, done) =>
+        this.#request(`rename ${from}`, done, undefined, () => {
+          const bytes = this.files.get(from);
+          if (!bytes) throw missing(from);
+          this.files.delete(from);
+          this.files.set(to, bytes);
+        }),
+      remove: (path, done) => this.#request(`remove ${path}`, done, undefined, () => void this.files.delete(path)),
+    };
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Completes the oldest waiting request; false when there is none. */
+  step(): boolean {
+    const next = this.#queue.shift();
+    next?.();
+    return next !== undefined;
+  }
+
+  /** Completes all requests, and those that they lead to. */
+  run(): void {
+    while (this.step());
+  }
+
+  count(prefix: string): number {
+    return this.requests.filter((request) => request.startsWith(prefix)).length;
+  }
+
+  #request<T>(
+    request: string,
+    done: ((error: Error | null, result: T) => void) | Finished,
+    none: T,
+    run: () => T,
+  ): void {
+    this.requests.push(request);
+    this.#queue.push(() => {
+      let result = none;
+      let failure: Error | null = null;
+      try {
+        if (this.fails(request)) throw new Error(`EIO: ${request}`);
+        result = run();
+      } catch (error) {
+        failure = error as Error;
+      }
+      done(failure, result);
+    });
+  }
+
+  #list(folder: string): string[] {
+    const prefix = `${folder}/`;
+    const inside = [...this.files.keys()].filter((path) => path.startsWith(prefix));
+    return inside.map((path) => path.slice(prefix.length)).sort();
+  }
+
+  #write(path: string, offset: number, bytes: Uint8Array): void {
+    const present = this.files.get(path) ?? new Uint8Array(0);
+    const written = new Uint8Array(Math.max(present.length, offset + bytes.length));
+    written.set(present);
+    written.set(bytes, offset);
+    this.files.set(path, written);
+  }
+}
+
+/** Overwrites a part of `files`' copy of a file, without any request. */
+export function damage(
+  files: Map<string, Uint8Array>,
+  path: string,
+  change: (bytes: Uint8Array) => Uint8Array | void,
+): void {
+  const bytes = files.get(path)?.slice();
+  if (!bytes) throw new Error(`no file ${path}`);
+  files.set(path, change(bytes) ?? bytes);
+}
