@@ -17,6 +17,21 @@ export interface Controller {
   reconcile(key: ObjectKey, world: World): Decision;
 }
 
+/** Like a controller, but with one look at everything instead of one per key: the scheduler. */
+export interface PassController {
+  readonly name: string;
+  /** Whether this change may call for another pass. */
+  concerns(before: AnyObject | undefined, now: AnyObject | undefined): boolean;
+  /** Decisions that stand each for itself: one refused does not touch the others. */
+  pass(world: World): Pass;
+}
+
+export interface Pass {
+  readonly decisions: readonly Decision[];
+  /** Look again at this wall time at the latest. */
+  readonly wakeAt?: number;
+}
+
 /** What a decision may depend on. */
 export interface World {
   readonly snapshot: Snapshot;
@@ -25,6 +40,8 @@ export interface World {
   readonly random: Random;
   /** Milliseconds since the agent of this node was last heard of by any replica; undefined when never since this leader was elected. */
   nodeSilentMs(nodeName: string): number | undefined;
+  /** Milliseconds since this leader was elected. */
+  readonly leaderForMs: number;
 }
 
 export interface Decision {

@@ -1,0 +1,86 @@
+import type { AnyObject, Condition, ObjectMeta, OwnerReference } from "../api/object.js";
+import type { Node } from "../api/kinds/core.js";
+import type { Pod } from "../api/kinds/pod.js";
+import { fromTimestamp } from "../api/time.js";
+import type { Snapshot } from "../objects/snapshot.js";
+
+/** What controllers read from Pods; pure questions. */
+
+/** Its containers have ended for good. */
+export function isFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+export function isTerminating(object: { readonly metadata: ObjectMeta }): boolean {
+  return object.metadata.deletionTimestamp !== undefined;
+}
+
+/** Counts as a replica: neither finished nor on its way out. */
+export function isActive(pod: Pod): boolean {
+  return !isFinished(pod) && !isTerminating(pod);
+}
+
+export function condition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
+  return conditions?.find((one) => one.type === type);
+}
+
+export function isReady(pod: Pod): boolean {
+  return condition(pod.status?.conditions, "Ready")?.status === "True";
+}
+
+/** The wall time from which an active Pod counts as available; undefined while it is not ready. */
+export function availableFrom(pod: Pod, minReadySeconds: number): number | undefined {
+  const ready = condition(pod.status?.conditions, "Ready");
+  if (ready?.status !== "True" || !isActive(pod)) return undefined;
+  if (minReadySeconds === 0) return 0;
+  return (fromTimestamp(ready.lastTransitionTime ?? "") ?? 0) + minReadySeconds * 1000;
+}
+
+/** The owner that manages the object, of which there is at most one. */
+export function controllerOf(object: { readonly metadata: ObjectMeta }): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+export function isControlledBy(object: { readonly metadata: ObjectMeta }, owner: { readonly metadata: ObjectMeta }): boolean {
+  return controllerOf(object)?.uid === owner.metadata.uid;
+}
+
+export function createdAt(object: { readonly metadata: ObjectMeta }): number {
+  return fromTimestamp(object.metadata.creationTimestamp ?? "") ?? 0;
+}
+
+export const unreachableTaint = "node.kubernetes.io/unreachable";
+export const notReadyTaint = "node.kubernetes.io/not-ready";
+
+/** The node is gone, or its Pods are being evicted because it does not answer or says that it cannot run them. */
+export function isLostNode(node: Node | undefined): boolean {
+  return (
+    node === undefined ||
+    (node.spec.taints ?? []).some(
+      (taint) => taint.effect === "NoExecute" && (taint.key === unreachableTaint || taint.key === notReadyTaint),
+    )
+  );
+}
+
+/**
+ * Whether the Pod may have containers that count against replicas + maxSurge: it is not finished, and when it is
+ * terminating, its agent has not yet confirmed the end (the object would be gone). Terminating Pods on lost
+ * nodes are left out: nobody can confirm their end, and replacing them at once is the point of evicting them.
+ * That is the one case in which an engine, behind a partition, may hold more.
+ */
+export function mayRun(pod: Pod, snapshot: Snapshot): boolean {
+  if (isFinished(pod)) return false;
+  if (!isTerminating(pod)) return true;
+  const nodeName = pod.spec.nodeName ?? "";
+  return nodeName !== "" && !isLostNode(snapshot.get<Node>("/Node", "", nodeName));
+}
+
+/** Namespaces that are being emptied take no new objects. */
+export function isNamespaceOpen(snapshot: Snapshot, name: string): boolean {
+  const namespace = snapshot.get("/Namespace", "", name);
+  return namespace === undefined || !isTerminating(namespace);
+}
+
+export function asObject(object: { readonly metadata: ObjectMeta }): AnyObject {
+  return object as unknown as AnyObject;
+}

@@ -1,0 +1,112 @@
+import type { ReplicaSet, ReplicaSetStatus } from "../api/kinds/apps.js";
+import type { Pod } from "../api/kinds/pod.js";
+import { matchesSelector } from "../api/selector.js";
+import { deletion } from "./deletion.js";
+import { keyOfObject } from "../objects/keys.js";
+import type { ObjectKey } from "../objects/snapshot.js";
+import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
+import { claim } from "./claims.js";
+import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
+import { sameJson } from "../api/json.js";
+import { makePods } from "./make-pods.js";
+import { asObject, isActive, isNamespaceOpen, isTerminating } from "./pod-state.js";
+import { allowanceOf, type Allowance } from "./replica-budget.js";
+import { earliest, readiness } from "./set-view.js";
+import { replicaSetsOf } from "./wakes.js";
+
+/**
+ * ReplicaSet → Pods: Kubernetes' pkg/controller/replicaset. All missing Pods are one transaction, together with the
+ * set's status and its count of Pods made. Its expectations and slow start have no counterpart: the snapshot shows every
+ * committed entry, and a create that the store would refuse is refused as a whole.
+ */
+export const replicaSetController: Controller = {
+  name: "replicaset",
+  wakes: replicaSetsOf,
+  keys: (snapshot) => snapshot.list("apps/ReplicaSet").map(keyOfObject),
+  reconcile(key: ObjectKey, world: World): Decision {
+    const set = world.snapshot.get<ReplicaSet>("apps/ReplicaSet", key.namespace, key.name);
+    return set === undefined ? {} : decide(set, world);
+  },
+};
+
+/** Kubernetes' BurstReplicas: creates or deletes in one decision. */
+const burstMax = 500;
+/** Pods named one by one in the events of one decision. */
+const eventsMax = 10;
+
+function decide(set: ReplicaSet, world: World): Decision {
+  const { snapshot, now } = world;
+  const self = decidedFrom(set);
+  const candidates = snapshot.list<Pod>("/Pod", set.metadata.namespace).filter(isActive);
+  const claimed = claim(set, set.spec.selector, candidates);
+  if (claimed.length > 0)
+    return { changes: { ...noChanges, updates: claimed.slice(0, burstMax), unchanged: [self] } };
+
+  const allowance = allowanceOf(set, snapshot, now);
+  const manages = !isTerminating(set);
+  const open = manages && isNamespaceOpen(snapshot, set.metadata.namespace ?? "");
+  const made = open ? makePods(set, Math.min(allowance.creates, burstMax), snapshot, now) : { pods: [], annotations: undefined };
+  const victims = manages ? allowance.victims.slice(0, burstMax) : [];
+  const status = statusAfter(set, allowance, made.pods, victims, now);
+
+  const updated: ReplicaSet = {
+    ...set,
+    metadata: { ...set.metadata, ...(made.annotations === undefined ? {} : { annotations: made.annotations }) },
+    status,
+  };
+  const changed = !sameJson(updated, set);
+  const changes = mergeChanges([
+    {
+      creates: made.pods.map(asObject),
+      updates: changed ? [asObject(updated)] : [],
+      removes: [],
+      unchanged: [
+        ...(changed ? [] : [self]),
+        ...(made.pods.length > 0 || victims.length > 0 ? allowance.rivals.map(decidedFrom) : []),
+      ],
+    },
+    ...victims.map((pod) => deletion(asObject(pod), { now })),
+  ]);
+  const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt);
+  return {
+    ...(isEmpty(changes) ? {} : { changes }),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+    events: tellings(set, made.pods, victims),
+  };
+}
+
+function decidedFrom(set: ReplicaSet): ObjectKey & { readonly resourceVersion: string } {
+  return { ...keyOfObject(asObject(set)), resourceVersion: set.metadata.resourceVersion ?? "" };
+}
+
+/** The counts as they are when this decision is committed. */
+function statusAfter(
+  set: ReplicaSet,
+  { view }: Allowance,
+  made: readonly Pod[],
+  victims: readonly Pod[],
+  now: number,
+): ReplicaSetStatus {
+  const gone = new Set(victims);
+  const left = view.active.filter((pod) => !gone.has(pod));
+  const labels = set.spec.template.metadata?.labels ?? {};
+  const after = readiness(set, left, now);
+  return {
+    ...set.status,
+    replicas: left.length + made.length,
+    fullyLabeledReplicas:
+      made.length + left.filter((pod) => matchesSelector({ matchLabels: labels }, pod.metadata.labels)).length,
+    readyReplicas: after.ready,
+    availableReplicas: after.available,
+    ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
+  };
+}
+
+function tellings(set: ReplicaSet, made: readonly Pod[], victims: readonly Pod[]): readonly DecisionEvent[] {
+  const tell = (reason: string, message: string): DecisionEvent => ({ object: asObject(set), type: "Normal", reason, message });
+  const list = (pods: readonly Pod[], reason: string, verb: string): readonly DecisionEvent[] => [
+    ...pods.slice(0, eventsMax).map((pod) => tell(reason, `${verb} pod: ${pod.metadata.name}`)),
+    ...(pods.length > eventsMax ? [tell(reason, `${verb} ${pods.length - eventsMax} more pods`)] : []),
+  ];
+  return [...list(made, "SuccessfulCreate", "Created"), ...list(victims, "SuccessfulDelete", "Deleted")];
+}

@@ -1,0 +1,109 @@
+import type { Deployment, ReplicaSet } from "../api/kinds/apps.js";
+import type { Node } from "../api/kinds/core.js";
+import type { Pod } from "../api/kinds/pod.js";
+import type { AnyObject } from "../api/object.js";
+import { groupKindOfObject } from "../api/registry.js";
+import { matchesSelector } from "../api/selector.js";
+import { keyOfObject } from "../objects/keys.js";
+import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
+import { controllerOf, isLostNode } from "./pod-state.js";
+
+/** Which Deployments and ReplicaSets a change of an object concerns. */
+
+/** The Deployment itself, of its sets, and of their Pods. */
+export function deploymentsOf(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
+  return concerning(before, now, (object) => {
+    switch (groupKindOfObject(object)) {
+      case "apps/Deployment":
+        return [keyOfObject(object)];
+      case "apps/ReplicaSet":
+        return deploymentsOfSet(object as unknown as ReplicaSet, snapshot);
+      case "/Pod":
+        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => deploymentsOfSet(set, snapshot));
+      case "/Node":
+        return podsOfNodeThatTurned(before, now, snapshot).flatMap((pod) =>
+          setsOfPod(pod, snapshot).flatMap((set) => deploymentsOfSet(set, snapshot)),
+        );
+      default:
+        return [];
+    }
+  });
+}
+
+/** The set itself, those of the same Deployment (they share its bounds), and of their Pods. */
+export function replicaSetsOf(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
+  return concerning(before, now, (object) => {
+    switch (groupKindOfObject(object)) {
+      case "apps/ReplicaSet":
+        return [keyOfObject(object), ...siblings(object as unknown as ReplicaSet, snapshot).map(keyOf)];
+      case "/Pod":
+        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => [keyOf(set), ...siblings(set, snapshot).map(keyOf)]);
+      case "/Node":
+        return podsOfNodeThatTurned(before, now, snapshot).flatMap((pod) =>
+          setsOfPod(pod, snapshot).flatMap((set) => siblings(set, snapshot).map(keyOf)),
+        );
+      default:
+        return [];
+    }
+  });
+}
+
+/** The sets with the same controller, this one among them; only itself when it has none. */
+export function siblings(set: ReplicaSet, snapshot: Snapshot): readonly ReplicaSet[] {
+  const owner = controllerOf(set);
+  if (owner === undefined) return [set];
+  return snapshot
+    .ownedBy<ReplicaSet>(owner.uid, "apps/ReplicaSet")
+    .filter((sibling) => controllerOf(sibling)?.uid === owner.uid);
+}
+
+function concerning(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  keys: (object: AnyObject) => readonly ObjectKey[],
+): readonly ObjectKey[] {
+  return [...(before ? keys(before) : []), ...(now ? keys(now) : [])];
+}
+
+function deploymentsOfSet(set: ReplicaSet, snapshot: Snapshot): readonly ObjectKey[] {
+  const owner = controllerOf(set);
+  const namespace = set.metadata.namespace ?? "";
+  if (owner?.kind === "Deployment") return [{ groupKind: "apps/Deployment", namespace, name: owner.name }];
+  if (owner !== undefined) return [];
+  return snapshot
+    .list<Deployment>("apps/Deployment", namespace)
+    .filter((deployment) => matchesSelector(deployment.spec.selector, set.metadata.labels ?? {}))
+    .map(keyOf);
+}
+
+function setsOfPod(pod: Pod, snapshot: Snapshot): readonly ReplicaSet[] {
+  const owner = controllerOf(pod);
+  const namespace = pod.metadata.namespace ?? "";
+  if (owner?.kind === "ReplicaSet") {
+    const set = snapshot.get<ReplicaSet>("apps/ReplicaSet", namespace, owner.name);
+    return set === undefined ? [] : [set];
+  }
+  if (owner !== undefined) return [];
+  return snapshot
+    .list<ReplicaSet>("apps/ReplicaSet", namespace)
+    .filter((set) => matchesSelector(set.spec.selector, pod.metadata.labels ?? {}));
+}
+
+/** Whether terminating Pods count depends on whether their node is lost: the node's Pods, when that turned. */
+function podsOfNodeThatTurned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly Pod[] {
+  if (isLostNode(before as Node | undefined) === isLostNode(now as Node | undefined)) return [];
+  const name = (now ?? before)?.metadata.name ?? "";
+  return snapshot.podsOnNode<Pod>(name);
+}
+
+function keyOf(object: Deployment | ReplicaSet): ObjectKey {
+  return keyOfObject(object as unknown as AnyObject);
+}
