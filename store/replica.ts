@@ -345,7 +345,7 @@ export class Replica implements Store, ConsensusHandlers {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#committed = [];
-    for (const waiter of [...this.#writes.values()]) waiter.refuse(reason);
+    for (const waiter of this.#writes.values()) waiter.refuse(reason);
     this.#barriers.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);
@@ -369,15 +369,15 @@ function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]
 }
 
 function refusal(reason: "NoLeader" | "Overloaded" | "TooLarge"): IkadaError {
-  switch (reason) {
-    case "NoLeader":
-      return new IkadaError("NoLeader", "the servers have no leader at the moment", { hint: "try again in a second" });
-    case "Overloaded":
-      return new IkadaError("Overloaded", "the leader has too many writes in work", { hint: "try again later" });
-    case "TooLarge":
-      return new IkadaError("TooLarge", "the request does not fit one log entry", { hint: "split it" });
-  }
+  const { message, hint } = refusals[reason];
+  return new IkadaError(reason, message, { hint });
 }
+
+const refusals = {
+  NoLeader: { message: "the servers have no leader at the moment", hint: "try again in a second" },
+  Overloaded: { message: "the leader has too many writes in work", hint: "try again later" },
+  TooLarge: { message: "the request does not fit one log entry", hint: "split it into several requests" },
+};
 
 function promised<T>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))));

@@ -186,16 +186,7 @@ export class StateMachine {
 
   #holds(compare: Compare): boolean {
     const actual = this.get(compare.key)?.[compare.target] ?? 0;
-    switch (compare.operator) {
-      case "=":
-        return actual === compare.operand;
-      case "!=":
-        return actual !== compare.operand;
-      case "<":
-        return actual < compare.operand;
-      case ">":
-        return actual > compare.operand;
-    }
+    return holds[compare.operator](actual, compare.operand);
   }
 
   #put(operation: Operation & { type: "put" }, revision: Revision): WatchEvent {
@@ -246,6 +237,13 @@ export class StateMachine {
     this.#batchBytes += value.length + 2 * key.length + 32;
   }
 }
+
+const holds: Record<Compare["operator"], (actual: number, operand: number) => boolean> = {
+  "=": (actual, operand) => actual === operand,
+  "!=": (actual, operand) => actual !== operand,
+  "<": (actual, operand) => actual < operand,
+  ">": (actual, operand) => actual > operand,
+};
 
 /** What a watcher sees of a deletion. */
 export function tombstone(key: string, createRevision: Revision, revision: Revision): KeyRecord {

@@ -64,7 +64,7 @@ export class Watches {
   }
 
   closeAll(error: Error): void {
-    for (const watcher of [...this.#all]) watcher.end(error);
+    for (const watcher of this.#all) watcher.end(error);
   }
 
   /** One step from the past towards the present. */

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import type { KeyRange, KeyValue, KeyValuePair } from "../../../store/key-value.js";
+
+/** One store under test. */
+export interface Subject {
+  readonly keyValue: KeyValue;
+  /** Lets pending work go on when the test drives time; absent when time goes by itself. */
+  readonly settle?: () => void;
+  readonly end: () => Promise<void>;
+}
+
+/** What every `KeyValue` promises (store/key-value.ts). `processLifetime`: it ends with its process and is never closed. */
+export function keyValueContract(name: string, open: () => Promise<Subject>, processLifetime = false): void {
+  describe(`key-value contract: ${name}`, () => {
+    let subject: Subject;
+    let calls: Calls;
+
+    beforeEach(async () => {
+      subject = await open();
+      calls = new Calls(subject.keyValue, subject.settle);
+    });
+    afterEach(() => subject.end());
+
+    it("answers undefined for a missing key and an empty list for an empty range", async () => {
+      assert.equal(await calls.get("a"), undefined);
+      assert.deepEqual(await calls.scan("a", "z"), []);
+    });
+
+    it("puts, replaces and deletes", async () => {
+      await calls.write({ a: "1", b: "2" });
+      await calls.write({ a: "3" }, ["b", "missing"]);
+      assert.equal(await calls.get("a"), "3");
+      assert.equal(await calls.get("b"), undefined);
+    });
+
+    it("applies deletes of a batch after its puts", async () => {
+      await calls.write({ a: "1", b: "2" }, ["a"]);
+      assert.deepEqual(await calls.scan("a", "z"), ["b=2"]);
+    });
+
+    it("keeps empty values", async () => {
+      await calls.write({ a: "" });
+      assert.equal(await calls.get("a"), "");
+    });
+
+    it("orders keys by bytes, also above 0x7f and with zeros", async () => {
+      const keys = ["\x00", "\x00\x00", "a", "a\x00", "a\x01", "a\x7f", "a\x80", "a\xff", "a\xff\xff", "b"];
+      await calls.write(Object.fromEntries([...keys].reverse().map((key) => [key, "v"])));
+      assert.deepEqual(
+        await calls.scan("\x00", "c"),
+        keys.map((key) => `${key}=v`),
+      );
+    });
+
+    it("scans from the first key to the last, without it, within the limit, in both directions", async () => {
+      await calls.write({ a: "1", b: "2", c: "3", d: "4" });
+      assert.deepEqual(await calls.scan("b", "d"), ["b=2", "c=3"]);
+      assert.deepEqual(await calls.scan("a", "z", 3), ["a=1", "b=2", "c=3"]);
+      assert.deepEqual(await calls.scan("a", "d", 2, true), ["c=3", "b=2"]);
+      assert.deepEqual(await calls.scan("bb", "cc", 9, true), ["c=3"]);
+      assert.deepEqual(await calls.scan("d", "a"), []);
+      assert.deepEqual(await calls.scan("a", "z", 0), []);
+    });
+
+    it("scans more pairs than one native read holds", async () => {
+      const keys = Array.from({ length: 1000 }, (_, at) => `k${String(at).padStart(4, "0")}`);
+      await calls.write(Object.fromEntries(keys.map((key) => [key, key])));
+      const all = await calls.scan("k", "l", 5000);
+      assert.deepEqual(
+        all,
+        keys.map((key) => `${key}=${key}`),
+      );
+      assert.equal((await calls.scan("k", "l", 512)).length, 512);
+      assert.equal((await calls.scan("k", "l", 999, true)).at(-1), "k0001=k0001");
+    });
+
+    it("lets batches take effect in the order of the calls", async () => {
+      const writes = Array.from({ length: 200 }, (_, at) => calls.write({ last: String(at), [`key${at}`]: "" }));
+      await Promise.all(writes);
+      assert.equal(await calls.get("last"), "199");
+      assert.equal((await calls.scan("key", "kez", 999)).length, 200);
+    });
+
+    it("completes writes in the order of the calls, and not before the call has returned", async () => {
+      const order: number[] = [];
+      let returned = false;
+      const writes = [0, 1, 2].map((at) =>
+        calls.write({ [at]: "v" }).then(() => {
+          assert.ok(returned);
+          order.push(at);
+        }),
+      );
+      returned = true;
+      await Promise.all(writes);
+      assert.deepEqual(order, [0, 1, 2]);
+    });
+
+    it("keeps its own copy of what was written", async () => {
+      const value = encode("kept");
+      const batch = { puts: [{ key: encode("a"), value }], deletes: [] };
+      await calls.call<undefined>((done) => subject.keyValue.write(batch, (error) => done(error, undefined)));
+      value.fill(0);
+      assert.equal(await calls.get("a"), "kept");
+    });
+
+    it("flushes", async () => {
+      await calls.write({ a: "1" });
+      await calls.flush();
+      await calls.flush();
+      assert.equal(await calls.get("a"), "1");
+    });
+
+    if (!processLifetime)
+      it("refuses calls after close instead of running them", async () => {
+        await subject.keyValue.close();
+        await subject.keyValue.close();
+        await assert.rejects(calls.get("a"), /closed/);
+        await assert.rejects(calls.write({ a: "1" }), /closed/);
+        await assert.rejects(calls.scan("a", "b"), /closed/);
+        await assert.rejects(calls.flush(), /closed/);
+      });
+  });
+}
+
+/** Calls by promise and with text for bytes (Latin-1). */
+export class Calls {
+  readonly #keyValue: KeyValue;
+  readonly #settle: (() => void) | undefined;
+
+  constructor(keyValue: KeyValue, settle?: () => void) {
+    this.#keyValue = keyValue;
+    this.#settle = settle;
+  }
+
+  call<T>(start: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      start((error, result) => (error ? reject(error) : resolve(result)));
+      if (this.#settle) setImmediate(this.#settle);
+    });
+  }
+
+  write(puts: Record<string, string>, deletes: readonly string[] = []): Promise<void> {
+    const pairs = Object.entries(puts).map(([key, value]) => ({ key: encode(key), value: encode(value) }));
+    return this.call((done) =>
+      this.#keyValue.write({ puts: pairs, deletes: deletes.map(encode) }, (error) => done(error, undefined)),
+    );
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const value = await this.call<Uint8Array | undefined>((done) => this.#keyValue.get(encode(key), done));
+    return value && decode(value);
+  }
+
+  async scan(from: string, to: string, limit = 100, reverse = false): Promise<string[]> {
+    const range: KeyRange = { from: encode(from), to: encode(to), limit, reverse };
+    const pairs = await this.call<readonly KeyValuePair[]>((done) => this.#keyValue.scan(range, done));
+    return pairs.map(({ key, value }) => `${decode(key)}=${decode(value)}`);
+  }
+
+  flush(): Promise<void> {
+    return this.call((done) => this.#keyValue.flush((error) => done(error, undefined)));
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+}
+
+function decode(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
