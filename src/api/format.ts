@@ -19,8 +19,10 @@ export const formats = {
       return "must consist of lower case letters, digits and single '-', and start and end with a letter or digit";
     return /[a-z]/.test(text) ? undefined : "must contain at least one letter";
   },
-  /** Key of a label, annotation, taint or finalizer: an optional `prefix/` and a name. */
+  /** Key of a label, taint or finalizer: an optional `prefix/` and a name. */
   qualifiedName,
+  /** As a label's key, but its prefix may have capitals. */
+  annotationKey: (text) => qualifiedName(text.toLowerCase()),
   labelValue: (text) => {
     if (text.length > 63) return "must be no more than 63 characters";
     return /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/.test(text)

@@ -36,7 +36,7 @@ const managedFieldsEntry = object({
 });
 
 export const labels = mapOf(string({ format: "labelValue" }), { keyFormat: "qualifiedName" });
-export const annotations = mapOf(string(), { keyFormat: "qualifiedName" });
+export const annotations = mapOf(string(), { keyFormat: "annotationKey" });
 
 /** Of every object. Names are checked by each kind's own format. */
 export const metadataSchema = object({

@@ -1,6 +1,41 @@
 import type { FieldFault } from "../../base/errors.js";
+import { sameJson, without } from "../json.js";
 import type { AnyObject, LabelSelector } from "../object.js";
-import type { PodSpec } from "./pod.js";
+import { containerRules } from "./container-rules.js";
+import type { Container, Pod, PodSpec, Toleration } from "./pod.js";
+
+/** Rules across a Pod's fields. */
+export function podRules(pod: AnyObject, faults: FieldFault[]): void {
+  podSpecRules((pod as unknown as Pod).spec, "spec", faults);
+}
+
+/** A Pod's spec stays as it was created, but for images and added tolerations; the node is the scheduler's to set. */
+export function podUpdateRules(before: AnyObject, after: AnyObject, faults: FieldFault[]): void {
+  const was = (before as unknown as Pod).spec;
+  const is = (after as unknown as Pod).spec;
+  for (const name of new Set([...Object.keys(was), ...Object.keys(is)])) {
+    const field = `spec.${name}`;
+    if (name === "tolerations") tolerationsOnlyAdded(was.tolerations ?? [], is.tolerations ?? [], faults);
+    else if (name === "containers" || name === "initContainers")
+      onlyImagesChanged(was[name] ?? [], is[name] ?? [], field, faults);
+    else if (name !== "activeDeadlineSeconds" && !sameJson(was[name], is[name])) faults.push(fixed(field));
+  }
+}
+
+/** Rules across the fields of a Pod's or a template's spec at `path`. */
+export function podSpecRules(spec: PodSpec, path: string, faults: FieldFault[]): void {
+  const names = new Set(spec.containers.map((container) => container.name));
+  for (const [at, container] of spec.containers.entries())
+    containerRules(container, `${path}.containers[${at}]`, faults);
+  for (const [at, container] of (spec.initContainers ?? []).entries()) {
+    const field = `${path}.initContainers[${at}]`;
+    if (names.has(container.name))
+      faults.push({ field: `${field}.name`, reason: "Duplicate", message: `"${container.name}" is a container too` });
+    containerRules(container, field, faults);
+  }
+  for (const [at, toleration] of (spec.tolerations ?? []).entries())
+    tolerationRules(toleration, `${path}.tolerations[${at}]`, faults);
+}
 
 /** A selector's expressions have values where their operator needs them, and only there. */
 export function selectorRules(selector: LabelSelector, path: string, faults: FieldFault[]): void {
@@ -14,6 +49,52 @@ export function selectorRules(selector: LabelSelector, path: string, faults: Fie
   }
 }
 
-export function podRules(_pod: AnyObject, _faults: FieldFault[]): void {}
-export function podUpdateRules(_before: AnyObject, _after: AnyObject, _faults: FieldFault[]): void {}
-export function podSpecRules(_spec: PodSpec, _path: string, _faults: FieldFault[]): void {}
+function tolerationRules(toleration: Toleration, path: string, faults: FieldFault[]): void {
+  const { key = "", operator = "Equal", value = "", effect, tolerationSeconds } = toleration;
+  if (key === "" && operator !== "Exists")
+    faults.push({ field: `${path}.operator`, reason: "Invalid", message: "must be Exists when there is no key" });
+  if (operator === "Exists" && value !== "")
+    faults.push({ field: `${path}.value`, reason: "Invalid", message: "must be empty when the operator is Exists" });
+  if (tolerationSeconds !== undefined && effect !== "NoExecute")
+    faults.push({
+      field: `${path}.effect`,
+      reason: "Invalid",
+      message: "must be NoExecute when tolerationSeconds is given",
+    });
+}
+
+function tolerationsOnlyAdded(was: readonly Toleration[], is: readonly Toleration[], faults: FieldFault[]): void {
+  const kept = was.every((old) =>
+    is.some((now) => sameJson(without(old, "tolerationSeconds"), without(now, "tolerationSeconds"))),
+  );
+  if (!kept) faults.push({ field: "spec.tolerations", reason: "Immutable", message: "may only be added to" });
+}
+
+function onlyImagesChanged(
+  was: readonly Container[],
+  is: readonly Container[],
+  path: string,
+  faults: FieldFault[],
+): void {
+  if (was.length !== is.length) {
+    faults.push({
+      field: path,
+      reason: "Immutable",
+      message: "containers may not be added or removed in a Pod that exists",
+    });
+    return;
+  }
+  for (const [at, now] of is.entries()) {
+    const old = was[at] ?? now;
+    for (const name of new Set([...Object.keys(old), ...Object.keys(now)]))
+      if (name !== "image" && !sameJson(old[name], now[name])) faults.push(fixed(`${path}[${at}].${name}`));
+  }
+}
+
+function fixed(field: string): FieldFault {
+  return {
+    field,
+    reason: "Immutable",
+    message: "may not be changed in a Pod that exists; only images and added tolerations may",
+  };
+}
