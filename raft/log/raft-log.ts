@@ -163,22 +163,32 @@ export class RaftLog {
 
   #writeBatch(records: LogRecord[]): void {
     const batch = this.#takeBatch();
-    if (this.#hardStateUnwritten && !batch[0]?.write.hardState) records.push(hardStateRecord(this.#hardState));
+    if (this.#hardStateUnwritten) records.push(hardStateRecord(this.#hardState));
     this.#hardStateUnwritten = false;
-    for (const { write } of batch) {
-      if (write.configuration) records.push(configurationRecord(write.configuration));
-      if (write.hardState) records.push(hardStateRecord(write.hardState));
-      for (const entry of write.entries) records.push(entryRecord(entry));
-      this.#configuration = write.configuration ?? this.#configuration;
-      this.#hardState = write.hardState ?? this.#hardState;
-      this.#lastIndex = write.entries.at(-1)?.index ?? this.#lastIndex;
-    }
+    for (const { write } of batch) this.#addRecords(write, records);
     const before = this.#writer.position.end;
     this.#writer.write(records, (error) => {
       if (error) return this.#fail(error);
       this.#bytesSinceMarker += this.#writer.position.end - before;
       return this.#completeBatch(batch);
     });
+  }
+
+  /**
+   * A torn write may leave any first part of these. So a term comes before the entries of that term, and a
+   * commit index behind the entries it covers: in front of them it would commit the ones that they replace.
+   */
+  #addRecords(write: LogWrite, records: LogRecord[]): void {
+    const { configuration, hardState, entries } = write;
+    const before = this.#hardState;
+    if (configuration) records.push(configurationRecord(configuration));
+    if (hardState && entries.length > 0 && (hardState.term !== before.term || hardState.vote !== before.vote))
+      records.push(hardStateRecord({ ...hardState, commit: before.commit }));
+    for (const entry of entries) records.push(entryRecord(entry));
+    if (hardState) records.push(hardStateRecord(hardState));
+    this.#configuration = configuration ?? this.#configuration;
+    this.#hardState = hardState ?? before;
+    this.#lastIndex = entries.at(-1)?.index ?? this.#lastIndex;
   }
 
   #takeBatch(): Append[] {

@@ -22,17 +22,8 @@ export class Replay {
     return this.#entries.length;
   }
 
-  /**
-   * The commit index is cut to the last entry: hard state comes before the entries of its write, and
-   * a torn write may have left only the first. Nobody was told of such a commit.
-   */
   get content(): LogContent {
-    const { term, vote, commit } = this.#hardState;
-    return {
-      hardState: { term, vote, commit: Math.min(commit, this.lastIndex) },
-      configuration: this.#configuration,
-      entries: this.#entries,
-    };
+    return { hardState: this.#hardState, configuration: this.#configuration, entries: this.#entries };
   }
 
   /** Returns what is wrong with the record as a follower of those before it, or undefined. */
@@ -52,6 +43,7 @@ export class Replay {
   #addEntry(record: LogRecord): string | undefined {
     const { index, term } = record;
     if (index < 1 || index > this.lastIndex + 1) return `entry ${index} follows entry ${this.lastIndex}`;
+    if (index <= this.#hardState.commit) return `entry ${index} replaces a committed one`;
     const termBefore = this.#entries[index - 2]?.term ?? 0;
     if (term < termBefore) return `entry ${index} has term ${term} after term ${termBefore}`;
     this.#entries.length = index - 1;
@@ -67,6 +59,8 @@ export class Replay {
     if (record.term < before.term) return `term ${record.term} follows term ${before.term}`;
     if (record.term === before.term && before.vote !== 0 && vote !== before.vote)
       return `vote for ${vote} in term ${record.term} follows a vote for ${before.vote}`;
+    if (record.index < before.commit || record.index > this.lastIndex)
+      return `commit index ${record.index} after ${before.commit}, with ${this.lastIndex} entries`;
     this.#hardState = { term: record.term, vote, commit: record.index };
     return undefined;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import type { HardState } from "../../../raft/core/types.js";
 import { headerBytes, segmentPath } from "../../../raft/log/format.js";
 import { markerPath } from "../../../raft/log/marker.js";
 import type { LogWrite } from "../../../raft/log/raft-log.js";
@@ -182,24 +183,28 @@ describe("a damaged Raft log", () => {
   });
 });
 
+/** Writes as a follower's: terms rise with hard state, a conflicting tail is replaced above what is committed. */
 const history = fc
   .array(
     fc.record({
       back: fc.nat({ max: 3 }),
       lengths: fc.array(fc.nat({ max: 60 }), { maxLength: 4 }),
-      hardState: fc.boolean(),
+      newTerm: fc.boolean(),
+      commit: fc.boolean(),
     }),
     { minLength: 1, maxLength: 24 },
   )
   .map((steps) => {
-    let last = 0;
-    return steps.map(({ back, lengths, hardState }, at): LogWrite => {
-      const term = at + 1;
-      const first = Math.max(1, last + 1 - back);
+    let [last, committed, term] = [0, 0, 1];
+    return steps.map(({ back, lengths, newTerm, commit }, at): LogWrite => {
+      if (newTerm || back > 0) term++;
+      const first = Math.max(committed + 1, last + 1 - back);
       if (lengths.length > 0) last = first + lengths.length - 1;
+      if (commit) committed = last;
+      const hasHardState = at === 0 || newTerm || back > 0 || commit || lengths.length === 0;
       return {
         entries: lengths.map((length, offset) => entry(first + offset, term, "x".repeat(length))),
-        hardState: hardState || lengths.length === 0 ? { term, vote: 1, commit: 0 } : undefined,
+        hardState: hasHardState ? { term, vote: 1, commit: committed } : undefined,
         mustSync: true,
       };
     });
@@ -244,8 +249,12 @@ function firstDifference(left: Uint8Array, right: Uint8Array): number {
 
 /** Entries of `found` are those of `whole` up to some record, and none of the durable ones is lost that `whole` keeps. */
 function assertBetween(found: unknown, durable: unknown, whole: unknown): void {
-  const [middle, low, high] = [found, durable, whole] as { entries: string[] }[];
+  const [middle, low, high] = [found, durable, whole] as { entries: string[]; hardState: HardState }[];
   assert(middle && low && high);
+  const { term, commit } = middle.hardState;
+  assert(commit >= low.hardState.commit && commit <= high.hardState.commit);
+  assert.deepEqual(middle.entries.slice(0, commit), high.entries.slice(0, commit), "what is committed stays so");
+  for (const text of middle.entries) assert(Number(text.split(" ")[1]) <= term, "a term comes before its entries");
   const common = low.entries.findIndex((text, at) => text !== high.entries[at]);
   const kept = common === -1 ? low.entries.length : common;
   assert.deepEqual(middle.entries.slice(0, kept), low.entries.slice(0, kept));
