@@ -32,6 +32,8 @@ export const limits = {
   watchQueueEventsMax: 4096,
   watchQueueBytesMax: 8 * 1024 * 1024,
   watchesPerReplicaMax: 10_000,
+  /** Characters of a label or field selector. */
+  selectorLengthMax: 4096,
   /** Objects in one page of a list. */
   listPageMax: 1000,
   /** Operations in one transaction and transactions in one log entry. */
