@@ -183,6 +183,11 @@ export class Raft {
     if (progress?.state === "Replicate" && id !== this.#state.id) progress.becomeProbe();
   }
 
+  /** A node that was paused itself has not waited for a leader: its wait begins anew. Without effect on a leader. */
+  restartElectionTimer(): void {
+    if (this.#state.role !== "Leader") this.#state.electionElapsed = 0;
+  }
+
   /** Changes the wait for a leader at run time; a new one is drawn at once. */
   setElectionTicks(electionTicks: number, jitterTicks: number): void {
     this.#state.setElectionTicks(electionTicks, jitterTicks);
