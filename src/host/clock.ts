@@ -9,9 +9,16 @@ export const hostClock: Clock = {
   monotonic: () => performance.now(),
 };
 
-/** Node's timers, corrected: never early by the monotonic clock, and without the 24.8 day limit. */
+/**
+ * Node's timers, corrected: never early by the monotonic clock, and without the 24.8 day limit. A delay of 0 runs
+ * after the sockets were read once, where setTimeout would wait a whole millisecond.
+ */
 export const hostTimers: Timers = {
   after(delayMs: number, run: () => void): Timer {
+    if (delayMs <= 0) {
+      const immediate = setImmediate(run);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const dueMs = performance.now() + delayMs;
     let handle: NodeJS.Timeout | undefined;
     const arm = (): void => {
