@@ -54,7 +54,7 @@ export interface KeyspaceRow {
 }
 
 export function encodeCommand(proposal: number, request: WriteRequest): Uint8Array {
-  return wire.Command.encode({
+  const encoded = wire.Command.encode({
     format: formatVersion,
     keyId: plainKeyId,
     proposal,
@@ -72,6 +72,8 @@ export function encodeCommand(proposal: number, request: WriteRequest): Uint8Arr
       failure: txn.failure.map(toWireOperation),
     })),
   }).finish();
+  // Small ones are parts of a shared pool, which would travel to another thread as a whole.
+  return encoded.buffer.byteLength === encoded.length ? encoded : copy(encoded);
 }
 
 /** @throws InvariantError when this version cannot know what the entry means; guessing would make replicas differ. */
@@ -102,7 +104,7 @@ export function decodeVersion(row: Uint8Array): VersionRow {
   return {
     createRevision: record.createRevision,
     version: record.version,
-    value: record.value.slice(),
+    value: copy(record.value),
     previous: record.previous,
   };
 }
@@ -174,12 +176,17 @@ function fromWireOperation(index: Index, operation: WireOperation): Operation {
   if (type === "delete") return { type, key };
   if (type !== "put") throw unknownPart(index, "operation");
   // A view into the entry would keep the whole entry in memory for as long as the record lives.
-  const value = operation.value?.slice() ?? new Uint8Array(0);
+  const value = copy(operation.value ?? new Uint8Array(0));
   return { type, key, value, revisionAt: operation.revisionAt ?? 0 };
 }
 
 function fromWireResult(result: WireResult): TxnResult {
   return { succeeded: result.succeeded ?? false, revision: result.revision ?? 0 };
+}
+
+/** Not `slice`: on Node's Buffer that is a view. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function decoded<T>(what: string, decode: () => T): T {

@@ -17,7 +17,8 @@ export class MemoryKeyValue implements KeyValue {
 
   write(batch: KeyValueBatch, done: Finished): void {
     if (this.#closed) return this.#refuse(done);
-    for (const { key, value } of batch.puts) this.#pairs.set(latin(key), { key: key.slice(), value: value.slice() });
+    for (const { key, value } of batch.puts)
+      this.#pairs.set(latin(key), { key: new Uint8Array(key), value: new Uint8Array(value) });
     for (const key of batch.deletes) this.#pairs.delete(latin(key));
     this.#defer(() => done(null));
   }

@@ -8,12 +8,15 @@ export class Watcher {
   readonly #observer: WatchObserver;
   readonly #log: Log;
   #position: Revision;
+  /** The last revision that the observer was told of. */
+  #told: Revision;
   #open = true;
   onEnd: (() => void) | undefined;
 
   constructor(prefix: string, from: Revision, observer: WatchObserver, log: Log) {
     this.prefix = prefix;
     this.#position = from;
+    this.#told = from;
     this.#observer = observer;
     this.#log = log;
   }
@@ -31,7 +34,16 @@ export class Watcher {
   give(batch: WatchBatch): void {
     if (!this.#open || batch.revision <= this.#position) return;
     this.#position = batch.revision;
+    this.#told = batch.revision;
     this.#call(() => this.#observer.onBatch(batch));
+  }
+
+  /** Tells that all up to `revision` was given, with an empty batch unless the observer knows already. */
+  tell(revision: Revision): void {
+    this.pass(revision);
+    if (!this.#open || this.#told >= this.#position) return;
+    this.#told = this.#position;
+    this.#call(() => this.#observer.onBatch({ revision: this.#told, events: [] }));
   }
 
   /** Moves on without events; the observer is not called. */

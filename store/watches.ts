@@ -91,7 +91,7 @@ export class Watches {
     }
     if (!watcher.open) return;
     // Tells how far the replay went even when its end held nothing for this prefix.
-    watcher.give({ revision, events: [] });
+    watcher.tell(revision);
     if (watcher.open) this.#live.add(watcher);
   }
 
