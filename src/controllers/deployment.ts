@@ -9,7 +9,7 @@ import type { Controller, Decision, DecisionEvent, World } from "./controller.js
 import { drainedSizes, fencesOf, isResized, resizedSizes, rollingSizes, type DeploymentSets, type Sizes } from "./deployment-plan.js";
 import { countedStatus, isComplete, withNewest, withPause, withProgress } from "./deployment-status.js";
 import { sameJson } from "../api/json.js";
-import { asObject, isControlledBy, isNamespaceOpen, isTerminating } from "./pod-state.js";
+import { asObject, isControlledBy, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import {
   byAge,
   findNewest,
@@ -183,9 +183,12 @@ class Work {
         creates: this.#made ? [asObject(this.#made)] : [],
         updates: [...(changed ? [asObject(updated)] : []), ...this.#changedSets()],
         removes: [],
-        unchanged: changed ? [] : [decidedFrom(deployment)],
+        unchanged: [
+          ...(changed ? [] : [decidedFrom(deployment)]),
+          ...(this.#made ? namespaceGuard(this.#world.snapshot, deployment.metadata.namespace ?? "") : []),
+        ],
       },
-      ...trims.map((set) => deletion(asObject(set), { now })),
+      ...trims.map((set) => deletion(asObject(set), now)),
     ]);
     const wakeAt = earliest(deadlineAt, ...this.#views.map((view) => view.nextAvailableAt));
     return {

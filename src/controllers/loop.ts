@@ -33,6 +33,8 @@ export class Loop {
   #closed = false;
   /** Commits that failed in a row. */
   #failures = 0;
+  /** The timer waits out a failed commit: nothing shortens that. */
+  #backsOff = false;
   /** Decisions in one entry; goes down to one when an entry was too large. */
   #decisionsMax: number = limits.txnBatchMax;
 
@@ -44,7 +46,7 @@ export class Loop {
 
   /** Something may be due earlier than was known. */
   poke(): void {
-    if (!this.#closed && !this.#inFlight && this.#failures === 0) this.#arm(0);
+    if (!this.#closed && !this.#inFlight && !this.#backsOff) this.#arm(0);
   }
 
   close(): void {
@@ -67,6 +69,7 @@ export class Loop {
 
   #turn(): void {
     this.#timer = undefined;
+    this.#backsOff = false;
     const world = this.#options.world();
     if ((this.#planner.dueAt() ?? Number.POSITIVE_INFINITY) > world.now) {
       this.#arm(0);
@@ -119,6 +122,7 @@ export class Loop {
     const { reason, message } = error;
     log.warn("decisions were not committed", { controller: this.#planner.name, reason, message, retryInMs: Math.round(delay) });
     for (const one of planned) one.again(clock.now());
+    this.#backsOff = true;
     this.#arm(delay);
   }
 }

@@ -2,7 +2,7 @@ import type { AnyObject, Condition, ObjectMeta, OwnerReference } from "../api/ob
 import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
 import { fromTimestamp } from "../api/time.js";
-import type { Snapshot } from "../objects/snapshot.js";
+import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 
 /** What controllers read from Pods; pure questions. */
 
@@ -79,6 +79,13 @@ export function mayRun(pod: Pod, snapshot: Snapshot): boolean {
 export function isNamespaceOpen(snapshot: Snapshot, name: string): boolean {
   const namespace = snapshot.get("/Namespace", "", name);
   return namespace === undefined || !isTerminating(namespace);
+}
+
+/** For what is created in a Namespace: refused when the Namespace starts to be deleted meanwhile. */
+export function namespaceGuard(snapshot: Snapshot, name: string): readonly (ObjectKey & { readonly resourceVersion: string })[] {
+  const namespace = snapshot.get("/Namespace", "", name);
+  if (namespace === undefined) return [];
+  return [{ groupKind: "/Namespace", namespace: "", name, resourceVersion: namespace.metadata.resourceVersion ?? "" }];
 }
 
 export function asObject(object: { readonly metadata: ObjectMeta }): AnyObject {

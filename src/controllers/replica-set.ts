@@ -9,7 +9,7 @@ import { claim } from "./claims.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
 import { makePods } from "./make-pods.js";
-import { asObject, isActive, isNamespaceOpen, isTerminating } from "./pod-state.js";
+import { asObject, isActive, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import { allowanceOf, type Allowance } from "./replica-budget.js";
 import { earliest, readiness } from "./set-view.js";
 import { replicaSetsOf } from "./wakes.js";
@@ -63,9 +63,10 @@ function decide(set: ReplicaSet, world: World): Decision {
       unchanged: [
         ...(changed ? [] : [self]),
         ...(made.pods.length > 0 || victims.length > 0 ? allowance.rivals.map(decidedFrom) : []),
+        ...(made.pods.length > 0 ? namespaceGuard(snapshot, set.metadata.namespace ?? "") : []),
       ],
     },
-    ...victims.map((pod) => deletion(asObject(pod), { now })),
+    ...victims.map((pod) => deletion(asObject(pod), now)),
   ]);
   const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt);
   return {

@@ -1,0 +1,94 @@
+import type { Node } from "../api/kinds/core.js";
+import type { Pod } from "../api/kinds/pod.js";
+import type { AnyObject } from "../api/object.js";
+import { groupKindOfObject } from "../api/registry.js";
+import { fromTimestamp } from "../api/time.js";
+import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
+import { isEmpty, mergeChanges } from "../objects/transaction.js";
+import type { Controller, Decision, World } from "./controller.js";
+import { removal } from "./deletion.js";
+import { asObject, condition, controllerOf, createdAt, isFinished, isTerminating } from "./pod-state.js";
+import { earliest } from "./set-view.js";
+import type { ControllerSettings } from "./settings.js";
+
+/**
+ * Takes Pods out of the store that nobody will confirm the end of (Kubernetes' pkg/controller/podgc): those of deleted
+ * nodes, those of ReplicaSets that were evicted from an unreachable node long enough ago, those that were deleted before
+ * they got a node, and finished ones above a number.
+ */
+export function podGarbageController(settings: ControllerSettings): Controller {
+  return {
+    name: "pod-garbage",
+    wakes: podsConcerned,
+    keys: (snapshot) => [everything, ...nodesInUse(snapshot)],
+    reconcile(key: ObjectKey, world: World): Decision {
+      return key.groupKind === "/Node" ? ofNode(key.name, world, settings) : surplus(world, settings);
+    },
+  };
+}
+
+/** Stands for all Pods together. */
+const everything: ObjectKey = { groupKind: "/Pod", namespace: "", name: "" };
+const podsPerDecisionMax = 400;
+
+function ofNode(name: string, world: World, settings: ControllerSettings): Decision {
+  const { snapshot, now } = world;
+  const node = snapshot.get<Node>("/Node", "", name);
+  const pods = snapshot.podsOnNode<Pod>(name);
+  if (node === undefined) return removing(pods);
+  const ready = condition(node.status?.conditions, "Ready");
+  if (ready?.status !== "Unknown") return {};
+  const unreachableSince = fromTimestamp(ready.lastTransitionTime ?? "") ?? now;
+  const due: Pod[] = [];
+  let wakeAt: number | undefined;
+  for (const pod of pods) {
+    if (!isTerminating(pod) || controllerOf(pod)?.kind !== "ReplicaSet") continue;
+    const at = Math.max(unreachableSince, terminatingSince(pod, now)) + settings.podForceRemoveMs;
+    if (at <= now) due.push(pod);
+    else wakeAt = earliest(wakeAt, at);
+  }
+  return { ...removing(due), ...(wakeAt === undefined ? {} : { wakeAt }) };
+}
+
+function surplus({ snapshot }: World, settings: ControllerSettings): Decision {
+  const neverBound = snapshot.podsOnNode<Pod>("").filter((pod) => isTerminating(pod) && (pod.metadata.finalizers ?? []).length === 0);
+  const finished = snapshot.list<Pod>("/Pod").filter((pod) => isFinished(pod) && !isTerminating(pod));
+  const tooMany = [...finished]
+    .sort((left, right) => createdAt(left) - createdAt(right))
+    .slice(0, Math.max(0, finished.length - settings.terminatedPodsMax));
+  return removing([...new Set([...neverBound, ...tooMany])]);
+}
+
+function removing(pods: readonly Pod[]): Decision {
+  const changes = mergeChanges(pods.slice(0, podsPerDecisionMax).map((pod) => removal(asObject(pod))));
+  return isEmpty(changes) ? {} : { changes };
+}
+
+function terminatingSince(pod: Pod, now: number): number {
+  const end = fromTimestamp(pod.metadata.deletionTimestamp ?? "") ?? now;
+  return end - (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+}
+
+function nodesInUse(snapshot: Snapshot): readonly ObjectKey[] {
+  const names = new Set(snapshot.list<Pod>("/Pod").map((pod) => pod.spec.nodeName ?? ""));
+  return [...names].filter((name) => name !== "").map(nodeKey);
+}
+
+function nodeKey(name: string): ObjectKey {
+  return { groupKind: "/Node", namespace: "", name };
+}
+
+function podsConcerned(before: AnyObject | undefined, now: AnyObject | undefined): readonly ObjectKey[] {
+  const object = now ?? before;
+  if (object === undefined) return [];
+  if (groupKindOfObject(object) === "/Node") return [nodeKey(object.metadata.name)];
+  if (groupKindOfObject(object) !== "/Pod") return [];
+  const pod = object as unknown as Pod;
+  const name = pod.spec.nodeName ?? "";
+  const turned = now !== undefined && isFinished(pod) && (before === undefined || !isFinished(before as unknown as Pod));
+  const keys: ObjectKey[] = [];
+  if (turned || (name === "" && isTerminating(pod))) keys.push(everything);
+  // The rest of a bounded removal, Pods that start to terminate, Pods bound by hand to a node that is not there.
+  if (name !== "" && (before === undefined || now === undefined || isTerminating(pod))) keys.push(nodeKey(name));
+  return keys;
+}
