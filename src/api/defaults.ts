@@ -11,6 +11,7 @@ import type { Schema } from "./schema.js";
 export function withDefaults<T extends AnyObject>(object: T): T {
   const kind = kindOf(object);
   const draft = cloneJson(object) as unknown as Draft;
+  kind.fold?.(draft);
   fill(draft, kind.schema);
   kind.complete?.(draft);
   return draft as unknown as T;

@@ -23,6 +23,8 @@ export interface KindDefinition {
   /** Fields that a field selector may name, beside metadata.name and metadata.namespace. */
   readonly selectableFields: readonly string[];
   readonly columns: readonly Column[];
+  /** Turns fields that are only written into those that are stored; runs before anything else looks at the object. */
+  readonly fold?: (draft: Draft) => void;
   /** Defaults that depend on other fields; runs after those of the table, on a mutable copy. */
   readonly complete?: (draft: Draft) => void;
   /** Rules across fields, for an object whose fields each pass the table's rules. */

@@ -4,6 +4,7 @@ import { kindOf } from "../api/registry.js";
 import { textAt, valueAt } from "../api/path.js";
 import { fromTimestamp, toTimestamp } from "../api/time.js";
 import type { AnyObject, ObjectMeta } from "../api/object.js";
+import { checkPreconditions } from "../api/preconditions.js";
 import { IkadaError } from "../base/errors.js";
 import type { Changes } from "./changes.js";
 import { keyOfObject } from "./keys.js";
@@ -64,21 +65,6 @@ export function finishesDeletion(object: AnyObject): boolean {
 /** What storing `updated` means: its update, or its removal when it terminates and nothing holds it any more. */
 export function updateOrFinish(updated: AnyObject): Changes {
   return finishesDeletion(updated) ? remove(updated).changes : { ...noChanges, updates: [updated] };
-}
-
-function checkPreconditions(live: AnyObject, options: DeleteOptions): void {
-  const object = objectName(kindOf(live), live.metadata.name);
-  const { uid, resourceVersion } = options;
-  if (uid !== undefined && uid !== live.metadata.uid)
-    throw new IkadaError("Conflict", `${object} has the uid ${live.metadata.uid ?? ""}, not ${uid}`, {
-      object,
-      hint: "another object has this name now: get it and look before you delete it",
-    });
-  if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion)
-    throw new IkadaError("Conflict", `${object} has been modified since revision ${resourceVersion}`, {
-      object,
-      hint: "get it again and look before you delete it",
-    });
 }
 
 /** Namespaces that every cluster has. */

@@ -1,4 +1,5 @@
 import { sameJson, without } from "../api/json.js";
+import { checkPreconditions } from "../api/preconditions.js";
 import { kindOf } from "../api/registry.js";
 import type { AnyObject } from "../api/object.js";
 
@@ -6,8 +7,10 @@ import type { AnyObject } from "../api/object.js";
  * `wanted` as it may be stored over `live`: identity and times stay those of `live`, the status too unless
  * `subresource` is "status" (then only the status is taken), and generation counts one up when the spec changed.
  * Gives `live` itself when nothing changed, so that nothing is written.
+ * @throws IkadaError Conflict when `wanted` carries a uid or resourceVersion that is not that of `live`
  */
 export function updatedObject<T extends AnyObject>(live: T, wanted: T, subresource: "" | "status" = ""): T {
+  checkPreconditions(live, wanted.metadata);
   const merged = subresource === "status" ? withStatusOf(live, wanted) : withoutStatusOf(live, wanted);
   const { metadata } = live;
   const kept = {

@@ -34,7 +34,7 @@ export const secretKind: KindDefinition = {
     countColumn("Data", "Number of entries", (object) => String(Object.keys(valueAt(object, "data") ?? {}).length)),
     ageColumn,
   ],
-  complete(draft) {
+  fold(draft) {
     const text = draft["stringData"] as Readonly<Record<string, string>> | undefined;
     if (text === undefined) return;
     const encoded = Object.entries(text).map(([key, value]) => [key, encodeBase64(encoder.encode(value))]);
