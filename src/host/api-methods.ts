@@ -1,0 +1,29 @@
+import { ikada } from "#proto/api.js";
+import { method } from "./grpc.js";
+
+const { api } = ikada;
+const { Cluster, Pods, Resources } = api.v1;
+
+/** The methods of proto/api.proto, for the server and the SDK. */
+export const apiMethods = {
+  get: method(Resources.prototype.get, api.v1.GetRequest, api.v1.GetResponse),
+  list: method(Resources.prototype.list, api.v1.ListRequest, api.v1.ListResponse),
+  watch: method(Resources.prototype.watch, api.v1.WatchRequest, api.v1.WatchEvent),
+  create: method(Resources.prototype.create, api.v1.CreateRequest, api.v1.WriteResponse),
+  update: method(Resources.prototype.update, api.v1.UpdateRequest, api.v1.WriteResponse),
+  apply: method(Resources.prototype.apply, api.v1.ApplyRequest, api.v1.WriteResponse),
+  patch: method(Resources.prototype.patch, api.v1.PatchRequest, api.v1.WriteResponse),
+  delete: method(Resources.prototype.delete, api.v1.DeleteRequest, api.v1.DeleteResponse),
+  scale: method(Resources.prototype.scale, api.v1.ScaleRequest, api.v1.WriteResponse),
+  kinds: method(Resources.prototype.kinds, api.v1.KindsRequest, api.v1.KindsResponse),
+  logs: method(Pods.prototype.logs, api.v1.LogsRequest, api.v1.LogsChunk),
+  clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
+  transferLeadership: method(
+    Cluster.prototype.transferLeadership,
+    api.v1.TransferLeadershipRequest,
+    api.v1.TransferLeadershipResponse,
+  ),
+} as const;
+
+/** Response header of every API call: the API address of the leader, when one is known. */
+export const leaderHeader = "ikada-leader";

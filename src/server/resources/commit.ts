@@ -1,0 +1,147 @@
+import type { ikada } from "#proto/api.js";
+import type { AnyObject } from "../../api/object.js";
+import { IkadaError } from "../../base/errors.js";
+import type { Random } from "../../base/env.js";
+import type { Changes } from "../../objects/changes.js";
+import { decodeRecord } from "../../objects/encode.js";
+import { storeKey } from "../../objects/keys.js";
+import type { ObjectKey } from "../../objects/snapshot.js";
+import { changesToTxn, explainRefusal } from "../../objects/transaction.js";
+import type { KeyRecord, Store } from "../../../store/store.js";
+import type { Call } from "../listener.js";
+import { requestRandom } from "./request-random.js";
+
+/** What a write does to the state it was decided from. */
+export interface Plan {
+  /** The object that the request is about. */
+  readonly key: ObjectKey;
+  /** Undefined: nothing would change, so nothing is written. */
+  readonly changes: Changes | undefined;
+  /** As it would be after the changes; for dry runs, and as it is when there are none. */
+  readonly object: AnyObject;
+}
+
+export interface WriteRequest {
+  readonly store: Store;
+  readonly call: Call;
+  readonly options: ikada.api.v1.IWriteOptions | null | undefined;
+  /**
+   * Decides from the present state; must give the same names for the same random numbers, because a repeat of the request
+   * has to find what its first try made. Thrown errors refuse the write.
+   */
+  decide(read: (key: ObjectKey) => AnyObject | undefined, random: Random): Plan;
+  /** Where the object of a repeated request is, whose first try was committed. */
+  keyOf(random: Random): ObjectKey;
+}
+
+export interface Written {
+  readonly plan: Plan | undefined;
+  /** The object as this write left it; undefined when the write removed it, or was not done (dry run, no change). */
+  readonly record: KeyRecord | undefined;
+  /** Revision of the write, or the present one when nothing was written. */
+  readonly revision: number;
+  readonly changed: boolean;
+}
+
+/** Tries to write past others' changes before giving up; each has its own place in the table of answered requests. */
+const attemptsMax = 16;
+
+/**
+ * The one road of a client's write: decide from local state, propose with compares, decide again when somebody was
+ * faster. What is answered without a log entry (a refusal, a dry run, "nothing to do") is decided on state that is
+ * as new as the call. A request that was committed by an earlier try is answered as that try would have been.
+ */
+export async function commitWrite(request: WriteRequest): Promise<Written> {
+  const { store, call } = request;
+  const identity = identityOf(request.options);
+  const read = (key: ObjectKey) => {
+    const record = store.peek(storeKey(key));
+    return record && decodeRecord(record);
+  };
+  let fresh = false;
+  let attempt = 0;
+  let refused: Changes | undefined;
+  while (attempt < attemptsMax) {
+    const client = identity && { id: identity.client, sequence: identity.sequence * attemptsMax + attempt };
+    const [answered] = (client && store.answered(client)) ?? [];
+    if (answered?.succeeded) {
+      const key = request.keyOf(requestRandom(client));
+      const record = await recordAt(store, storeKey(key), answered.revision, call);
+      return { plan: undefined, record, revision: answered.revision, changed: true };
+    }
+    if (answered) {
+      attempt += 1;
+      continue;
+    }
+    const decided = attemptToDecide(request, read, requestRandom(client));
+    const final = decided instanceof Error || !decided.changes || request.options?.dryRun;
+    if (final && !fresh) {
+      await store.barrier(call.wait);
+      fresh = true;
+      continue;
+    }
+    if (decided instanceof Error) throw decided;
+    if (!decided.changes || request.options?.dryRun) {
+      return { plan: decided, record: undefined, revision: store.revision(), changed: decided.changes !== undefined };
+    }
+    const write = { txns: [changesToTxn(decided.changes)], origin: originOf(call), ...(client && { client }) };
+    const [result] = await store.write(write, call.wait);
+    if (result?.succeeded) {
+      const record = await recordAt(store, storeKey(decided.key), result.revision, call);
+      return { plan: decided, record, revision: result.revision, changed: true };
+    }
+    // Applied here, so the state that refused it can be read here.
+    refused = decided.changes;
+    fresh = true;
+    attempt += 1;
+  }
+  if (refused) throw explainRefusal(refused, (key) => store.peek(key));
+  throw new IkadaError("Conflict", `refused ${attemptsMax} times because others wrote to the same object`, {
+    hint: "send it again as a new request",
+  });
+}
+
+/** Who wrote, for the audit trail. */
+export function originOf(call: Call): string {
+  return `${call.caller.role}:${call.caller.name}`;
+}
+
+function attemptToDecide(
+  request: WriteRequest,
+  read: (key: ObjectKey) => AnyObject | undefined,
+  random: Random,
+): Plan | IkadaError {
+  try {
+    return request.decide(read, random);
+  } catch (caught) {
+    if (caught instanceof IkadaError) return caught;
+    throw caught;
+  }
+}
+
+/** The record as a write at `revision` left it, even when it has changed since. */
+async function recordAt(store: Store, key: string, revision: number, call: Call): Promise<KeyRecord | undefined> {
+  const present = store.peek(key);
+  if (!present || present.modRevision === revision) return present;
+  try {
+    const { records } = await store.range({ prefix: key, limit: 1, revision }, call.wait);
+    return records[0]?.key === key ? records[0] : undefined;
+  } catch (error) {
+    // So much was written since that the history is compacted; what is there now is the best answer.
+    if (error instanceof IkadaError && error.reason === "Compacted") return present;
+    throw error;
+  }
+}
+
+/** @throws IkadaError BadRequest */
+function identityOf(
+  options: ikada.api.v1.IWriteOptions | null | undefined,
+): { client: string; sequence: number } | undefined {
+  const { client, sequence } = options?.request ?? {};
+  if (!client) return undefined;
+  const largest = Math.floor(Number.MAX_SAFE_INTEGER / attemptsMax) - 1;
+  if (client.length > 128 || !Number.isSafeInteger(sequence) || (sequence ?? 0) < 1 || (sequence ?? 0) > largest) {
+    throw new IkadaError("BadRequest", "the request's identity is not a client id with a sequence from 1 on");
+  }
+  return { client, sequence: sequence ?? 0 };
+}

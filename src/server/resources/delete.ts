@@ -1,0 +1,59 @@
+import type { ikada } from "#proto/api.js";
+import { IkadaError } from "../../base/errors.js";
+import { deleteObject } from "../../objects/delete-object.js";
+import type { DeleteOptions } from "../../objects/delete-object.js";
+import { isEmpty } from "../../objects/transaction.js";
+import type { Store } from "../../../store/store.js";
+import type { Call } from "../listener.js";
+import { commitWrite } from "./commit.js";
+import { requestedReference } from "./reference.js";
+import { liveObject } from "./update.js";
+import { toWire, toWireAt } from "./wire.js";
+
+/** @throws IkadaError NotFound, Conflict for a failed precondition, Forbidden for what must stay */
+export async function deleteResource(
+  store: Store,
+  request: ikada.api.v1.DeleteRequest,
+  call: Call,
+): Promise<ikada.api.v1.IDeleteResponse> {
+  const { kind, key } = requestedReference(request.reference);
+  const options = optionsOf(request);
+  let removed = true;
+  const written = await commitWrite({
+    store,
+    call,
+    options: request.options,
+    keyOf: () => key,
+    decide: (read) => {
+      const deletion = deleteObject(liveObject(kind, key, read), options, Date.now());
+      ({ removed } = deletion);
+      const changes = isEmpty(deletion.changes) ? undefined : deletion.changes;
+      return { key, object: deletion.object, changes };
+    },
+  });
+  // A repeat of a committed request: the object stood at that revision when it was only marked.
+  if (!written.plan) return { ...(written.record && { object: toWire(written.record) }), removed: !written.record };
+  const { object } = written.plan;
+  if (written.record && !removed) return { object: toWire(written.record), removed };
+  return { object: toWireAt(object, Number(object.metadata.resourceVersion ?? written.revision)), removed };
+}
+
+/** @throws IkadaError BadRequest */
+function optionsOf(request: ikada.api.v1.DeleteRequest): DeleteOptions {
+  const { propagation, uid, revision, gracePeriodSeconds } = request;
+  switch (propagation) {
+    case "":
+    case "Background":
+    case "Foreground":
+    case "Orphan":
+      break;
+    default:
+      throw new IkadaError("BadRequest", `propagation "${propagation}" is none of Background, Foreground, Orphan`);
+  }
+  return {
+    ...(propagation !== "" && { propagation }),
+    ...(uid !== "" && { uid }),
+    ...(revision !== 0 && { resourceVersion: String(revision) }),
+    ...(typeof gracePeriodSeconds === "number" && { gracePeriodSeconds }),
+  };
+}

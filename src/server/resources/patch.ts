@@ -1,0 +1,55 @@
+import type { ikada } from "#proto/api.js";
+import { mergePatch } from "../../api/merge-patch.js";
+import { checkPreconditions } from "../../api/preconditions.js";
+import { IkadaError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
+import type { Store } from "../../../store/store.js";
+import type { Call } from "../listener.js";
+import { admitValue, keyOfAdmitted } from "./admission.js";
+import { commitWrite } from "./commit.js";
+import { managerOf } from "./field-owners.js";
+import { requestedReference } from "./reference.js";
+import { liveObject, planUpdate, statusOrWhole } from "./update.js";
+import { storeKey } from "../../objects/keys.js";
+import { writeResponse } from "./write-response.js";
+
+/** An RFC 7386 merge patch on the present object. @throws IkadaError NotFound, Conflict, Invalid, BadRequest */
+export async function patchObject(
+  store: Store,
+  request: ikada.api.v1.PatchRequest,
+  call: Call,
+): Promise<ikada.api.v1.IWriteResponse> {
+  const { kind, key } = requestedReference(request.reference);
+  const subresource = statusOrWhole(kind, request.subresource);
+  const patch = parsePatch(request.json);
+  const manager = managerOf(request.options, call);
+  let warnings: readonly string[] = [];
+  const written = await commitWrite({
+    store,
+    call,
+    options: request.options,
+    keyOf: () => key,
+    decide: (read) => {
+      const live = liveObject(kind, key, read);
+      const admitted = admitValue(mergePatch(live, patch, limits.objectDepthMax), "whole", key.name);
+      if (storeKey(keyOfAdmitted(admitted.kind, admitted.object)) !== storeKey(key)) {
+        throw new IkadaError("BadRequest", "a patch may not change apiVersion, kind, namespace or name");
+      }
+      ({ warnings } = admitted);
+      checkPreconditions(live, admitted.object.metadata);
+      return planUpdate(kind, live, admitted.object, { manager, now: Date.now(), subresource });
+    },
+  });
+  return writeResponse(written, warnings, false);
+}
+
+function parsePatch(bytes: Uint8Array): unknown {
+  if (bytes.length > limits.objectBytesMax) {
+    throw new IkadaError("TooLarge", `a patch of ${bytes.length} bytes; ${limits.objectBytesMax} are allowed`);
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new IkadaError("BadRequest", "the patch is not JSON", {}, error);
+  }
+}

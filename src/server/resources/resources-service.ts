@@ -1,0 +1,27 @@
+import { apiMethods } from "../../host/api-methods.js";
+import type { Store } from "../../../store/store.js";
+import type { Listener } from "../listener.js";
+import { applyToObject } from "./apply.js";
+import { createObject } from "./create.js";
+import { deleteResource } from "./delete.js";
+import { getObject } from "./get.js";
+import { describeKinds } from "./kinds.js";
+import { listObjects } from "./list.js";
+import { patchObject } from "./patch.js";
+import { scaleObject } from "./scale.js";
+import { updateObject } from "./update.js";
+import { bookmarkMsDefault, watchObjects } from "./watch.js";
+
+/** ikada.api.v1.Resources: each verb has a file of its own in this folder. */
+export function addResourcesService(listener: Listener, store: Store, bookmarkMs = bookmarkMsDefault): void {
+  listener.unary(apiMethods.get, (request, call) => getObject(store, request, call));
+  listener.unary(apiMethods.list, (request, call) => listObjects(store, request, call));
+  listener.stream(apiMethods.watch, (stream, call) => watchObjects(store, stream, call, bookmarkMs));
+  listener.unary(apiMethods.create, (request, call) => createObject(store, request, call));
+  listener.unary(apiMethods.update, (request, call) => updateObject(store, request, call));
+  listener.unary(apiMethods.apply, (request, call) => applyToObject(store, request, call));
+  listener.unary(apiMethods.patch, (request, call) => patchObject(store, request, call));
+  listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
+  listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
+  listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
+}

@@ -1,0 +1,77 @@
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import { ikada } from "#proto/api.js";
+import { IkadaError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
+import { writeMessage } from "../../host/grpc.js";
+import type { Store } from "../../../store/store.js";
+import type { Call } from "../listener.js";
+import { requireReadable } from "../permissions.js";
+import { selectionOf } from "./selection.js";
+import type { Selection } from "./selection.js";
+import { WatchQueue } from "./watch-queue.js";
+import { toWire } from "./wire.js";
+
+export type WatchStream = ServerWritableStream<ikada.api.v1.WatchRequest, ikada.api.v1.IWatchEvent>;
+export const bookmarkMsDefault = 10_000;
+
+const { Type } = ikada.api.v1.WatchEvent;
+
+/**
+ * Events after the asked revision, in order and without gaps, from any replica. Revision 0: ADDED for all there is, then a
+ * BOOKMARK, then events. An object that comes to match the selectors is ADDED, one that ceases to is DELETED.
+ * @throws IkadaError Compacted, or SlowWatcher when the client does not keep up; both with a revision to go on from
+ */
+export async function watchObjects(
+  store: Store,
+  stream: WatchStream,
+  call: Call,
+  bookmarkMs = bookmarkMsDefault,
+): Promise<void> {
+  const { request } = stream;
+  const selection = selectionOf(request);
+  requireReadable(call.caller, selection.kind);
+  const initial = request.revision === 0;
+  const from = initial ? await store.barrier(call.wait) : request.revision;
+  if (!initial) await store.reached(from, call.wait);
+  const queue = new WatchQueue(selection, from, () => store.revision());
+  const watch = store.watch(selection.prefix, from, queue);
+  const bookmarks = setInterval(() => queue.bookmark(), bookmarkMs);
+  const gone = () => queue.end(new IkadaError("Cancelled", "the watch was cancelled"));
+  call.signal.addEventListener("abort", gone, { once: true });
+  try {
+    if (initial) await sendInitial(store, stream, call, selection, from);
+    for (;;) {
+      const event = queue.take();
+      if (event) await writeMessage(stream, event, call.signal);
+      else await queue.filled();
+    }
+  } finally {
+    call.signal.removeEventListener("abort", gone);
+    clearInterval(bookmarks);
+    watch.close();
+  }
+}
+
+async function sendInitial(
+  store: Store,
+  stream: WatchStream,
+  call: Call,
+  selection: Selection,
+  revision: number,
+): Promise<void> {
+  let after: string | undefined;
+  for (;;) {
+    const query = { prefix: selection.prefix, limit: initialPage, revision, ...(after !== undefined && { after }) };
+    const page = await store.range(query, { signal: call.signal, deadlineMs: limits.requestMsDefault });
+    for (const record of page.records) {
+      after = record.key;
+      if (!selection.matches(record)) continue;
+      const event = { type: Type.ADDED, object: toWire(record), revision: record.modRevision };
+      await writeMessage(stream, event, call.signal);
+    }
+    if (!page.more) break;
+  }
+  await writeMessage(stream, { type: Type.BOOKMARK, revision }, call.signal);
+}
+
+const initialPage = 100;
