@@ -57,11 +57,23 @@ export class RandomNetwork {
   #answeredReads = 0;
   readonly #membership: boolean;
   #cut: NodeId = 0;
+  /** A node whose clock runs at a fifth of the others' pace: it leads on long after it was deposed. */
+  readonly #slow: NodeId;
+  readonly #checkQuorum: boolean;
+  readonly #preVote: boolean;
+  readonly #electionTicks: number;
+  /** One delivery in so many leaves its message in the network to come again. */
+  readonly #doubling: number;
 
   constructor(seed: number) {
     this.#random = randomFrom(seed);
     const count = this.#oneIn(3) ? 5 : 3;
     this.#membership = this.#oneIn(2);
+    this.#slow = this.#random(4);
+    this.#checkQuorum = !this.#oneIn(3);
+    this.#preVote = !this.#oneIn(4);
+    this.#electionTicks = 3 + this.#random(8);
+    this.#doubling = 4 + this.#random(20);
     const initial = voters(...Array.from({ length: count }, (_, place) => place + 1));
     for (let id = 1; id <= count + (this.#membership ? 2 : 0); id++) {
       this.#nodes.push(new Node(id, initial, (node) => this.#start(node)));
@@ -83,13 +95,13 @@ export class RandomNetwork {
   /** No more faults: a leader must be found, all must agree, and what is proposed must be committed everywhere. */
   recover(): void {
     this.#cut = 0;
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 600; round++) {
       for (const node of this.#nodes) node.raft.tick();
       for (let calm = false; !calm; ) calm = this.#deliverAll();
       for (const node of this.#nodes) this.#check(node);
       const leader = this.#nodes.find((node) => node.raft.status().role === "Leader");
       if (round % 40 === 0) leader?.raft.propose([bytes("after")]);
-      if (round > 100 && leader !== undefined && this.#agree(leader)) return;
+      if (round > 200 && leader !== undefined && this.#agree(leader)) return;
     }
     assert.fail(`no agreement: ${JSON.stringify(this.#nodes.map((node) => node.raft.status()))}`);
   }
@@ -105,8 +117,10 @@ export class RandomNetwork {
     const config = {
       ...defaultRaftConfig,
       id: node.id,
-      electionTicks: 4,
-      electionJitterTicks: 4,
+      electionTicks: this.#electionTicks,
+      electionJitterTicks: this.#electionTicks,
+      checkQuorum: this.#checkQuorum,
+      preVote: this.#preVote,
       appendEntriesMax: 1 + this.#random(4),
       inflightMessagesMax: 1 + this.#random(4),
     };
@@ -117,8 +131,8 @@ export class RandomNetwork {
   #disturb(): void {
     const node = this.#nodes[this.#random(this.#nodes.length)]!;
     const chance = this.#random(1000);
-    if (chance < 330) this.#deliverOne();
-    else if (chance < 470) node.raft.tick();
+    if (chance < 390) this.#deliverOne();
+    else if (chance < 470) this.#tick(node);
     else if (chance < 650) this.#takeReady(node);
     else if (chance < 800) this.#completeWrite(node);
     else if (chance < 890) this.#applySome(node);
@@ -128,9 +142,20 @@ export class RandomNetwork {
     else if (chance < 972) node.raft.transferLeadership(1 + this.#random(this.#nodes.length));
     else if (chance < 976) node.raft.forgetLeader();
     else if (chance < 980) node.raft.reportUnreachable(1 + this.#random(this.#nodes.length));
-    else if (chance < 984) this.#cut = this.#oneIn(2) ? 0 : node.id;
+    else if (chance < 982) this.#cutOff(node);
     else if (chance < 990) this.#changeMembers(node);
-    else this.#messages = this.#messages.filter(() => !this.#oneIn(4));
+    else if (chance < 992) this.#messages = this.#messages.filter(() => !this.#oneIn(4));
+    else this.#deliverOne();
+  }
+
+  #tick(node: Node): void {
+    if (node.id !== this.#slow || this.#oneIn(5)) node.raft.tick();
+  }
+
+  /** Often the leader, else whom chance named. */
+  #cutOff(node: Node): void {
+    const leader = this.#nodes.find(({ raft }) => raft.status().role === "Leader");
+    this.#cut = this.#cut !== 0 ? 0 : ((this.#oneIn(2) ? leader : node)?.id ?? node.id);
   }
 
   #oneIn(bound: number): boolean {
@@ -143,7 +168,7 @@ export class RandomNetwork {
     const reach = this.#oneIn(20) ? this.#messages.length : Math.min(this.#messages.length, 12);
     const place = this.#messages.length - 1 - this.#random(reach);
     const message = this.#messages[place]!;
-    if (!this.#oneIn(8)) this.#messages.splice(place, 1);
+    if (!this.#oneIn(this.#doubling)) this.#messages.splice(place, 1);
     if (this.#messages.length > 400) this.#messages.splice(0, 100);
     if (this.#cut !== 0 && (message.from === this.#cut || message.to === this.#cut)) return;
     this.#nodes[message.to - 1]?.raft.step(message);
