@@ -4,7 +4,7 @@ import { fromTimestamp, toTimestamp } from "../api/time.js";
 import type { Changes } from "../objects/changes.js";
 import type { Snapshot } from "../objects/snapshot.js";
 import type { DecisionEvent } from "./controller.js";
-import { derivedUid, derivedSuffix } from "./derive.js";
+import { derivedUid, derivedSuffix } from "../objects/derived-id.js";
 import { asObject, isNamespaceOpen } from "./pod-state.js";
 
 /** Repeats within this time count up one Event; a later one starts it anew. */

@@ -3,7 +3,7 @@ import type { Pod } from "../api/kinds/pod.js";
 import { limits } from "../base/limits.js";
 import type { Snapshot } from "../objects/snapshot.js";
 import { controllerReference } from "./claims.js";
-import { derivedUid, generatedName } from "./derive.js";
+import { derivedUid, generatedName } from "../objects/derived-id.js";
 import { newPod } from "./new-pod.js";
 
 /** How many Pods this set has made so far. Kept on the set, so that no name and no uid is given twice. */

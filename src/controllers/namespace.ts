@@ -9,7 +9,7 @@ import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { toTimestamp } from "../api/time.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { deletion } from "./deletion.js";
-import { derivedUid } from "./derive.js";
+import { derivedUid } from "../objects/derived-id.js";
 import { asObject, isTerminating } from "./pod-state.js";
 
 /** Sees to it that the default Namespace is there, and empties Namespaces that are being deleted before they go. */

@@ -1,7 +1,7 @@
 import type { Deployment, ReplicaSet } from "../api/kinds/apps.js";
 import type { PodTemplateSpec } from "../api/kinds/pod.js";
 import { toTimestamp } from "../api/time.js";
-import { derivedUid, safeHash } from "./derive.js";
+import { derivedUid, safeHash } from "../objects/derived-id.js";
 import { canonicalJson, sameJson } from "../api/json.js";
 import { createdAt } from "./pod-state.js";
 

@@ -29,6 +29,11 @@ export function safeHash(text: string): string {
   return Array.from(digits, (digit) => nameAlphabet.charAt(digit.charCodeAt(0) % nameAlphabet.length)).join("");
 }
 
+/** A number below 2^32 that orders equals: as good as chance, but the same each time. */
+export function derivedOrder(...parts: readonly (string | number)[]): number {
+  return hash32(JSON.stringify(parts), 0);
+}
+
 /** Kubernetes' `names.SimpleNameGenerator`: the base is cut so that the whole stays a DNS label. */
 export function generatedName(base: string, ...parts: readonly (string | number)[]): string {
   return `${base.slice(0, generatedBaseMax)}${derivedSuffix(generatedSuffixLength, ...parts)}`;

@@ -1,0 +1,65 @@
+import type { Taint } from "../api/kinds/core.js";
+import { tolerates } from "../api/toleration.js";
+import type { PodClass } from "./pod-class.js";
+import type { Room } from "./room.js";
+
+/** One reason to refuse a node. */
+export interface Filter {
+  readonly name: string;
+  /** Whether the node takes a Pod of this class. */
+  check(podClass: PodClass, room: Room): boolean;
+  /** Why it does not, in Kubernetes' words; only asked after `check` refused. Several when several things are missing. */
+  explain(podClass: PodClass, room: Room): readonly string[];
+}
+
+/** Those that depend on the node alone: asked once per class and pass. In the order in which they explain a refusal. */
+export const nodeFilters: readonly Filter[] = [
+  {
+    name: "NodeUnschedulable",
+    check: (_podClass, { node }) => node.spec.unschedulable !== true,
+    explain: () => ["node(s) were unschedulable"],
+  },
+  {
+    name: "TaintToleration",
+    check: (podClass, room) => untolerated(podClass, room) === undefined,
+    explain: (podClass, room) => {
+      const { key = "", value = "" } = untolerated(podClass, room) ?? {};
+      return [`node(s) had untolerated taint {${key}: ${value}}`];
+    },
+  },
+  {
+    name: "NodeReady",
+    check: (_podClass, { node }) =>
+      node.metadata.deletionTimestamp === undefined &&
+      node.status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true,
+    explain: () => ["node(s) were not ready"],
+  },
+  {
+    name: "NodeSelector",
+    check: ({ nodeSelector }, { node }) =>
+      Object.entries(nodeSelector).every(([label, value]) => node.metadata.labels?.[label] === value),
+    explain: () => ["node(s) didn't match Pod's node affinity/selector"],
+  },
+];
+
+/** What is left on the node: asked for every Pod, since each binding takes some. */
+export const roomFilter: Filter = {
+  name: "NodeResourcesFit",
+  check: (podClass, room) => missing(podClass, room).length === 0,
+  explain: missing,
+};
+
+function missing({ requests }: PodClass, { offered, taken }: Room): readonly string[] {
+  const reasons: string[] = [];
+  if (taken.pods + 1 > offered.pods) reasons.push("Too many pods");
+  if (requests.cpuMilli > 0 && taken.cpuMilli + requests.cpuMilli > offered.cpuMilli) reasons.push("Insufficient cpu");
+  if (requests.memoryBytes > 0 && taken.memoryBytes + requests.memoryBytes > offered.memoryBytes)
+    reasons.push("Insufficient memory");
+  return reasons;
+}
+
+function untolerated({ tolerations }: PodClass, { node }: Room): Taint | undefined {
+  return (node.spec.taints ?? []).find(
+    (taint) => taint.effect !== "PreferNoSchedule" && !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
+}

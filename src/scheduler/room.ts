@@ -1,0 +1,59 @@
+import type { Node } from "../api/kinds/core.js";
+import type { Pod } from "../api/kinds/pod.js";
+import type { Snapshot } from "../objects/snapshot.js";
+import { offeredBy, requestsOf, weightOf, type Resources } from "./resources.js";
+
+/** One node during one pass: what it offers and what is taken, counting the bindings that the pass has chosen so far. */
+export class Room {
+  readonly node: Node;
+  readonly offered: Resources & { readonly pods: number };
+  #cpuMilli = 0;
+  #memoryBytes = 0;
+  #weightCpuMilli = 0;
+  #weightMemoryBytes = 0;
+  #pods = 0;
+  readonly #perOwner = new Map<string, number>();
+
+  constructor(node: Node, pods: readonly Pod[]) {
+    this.node = node;
+    this.offered = offeredBy(node);
+    for (const pod of pods) if (!hasEnded(pod)) this.add(ownerOf(pod), requestsOf(pod));
+  }
+
+  get taken(): Resources & { readonly pods: number } {
+    return { cpuMilli: this.#cpuMilli, memoryBytes: this.#memoryBytes, pods: this.#pods };
+  }
+
+  /** What is taken as scoring counts it (see `weightOf`). */
+  get weight(): Resources {
+    return { cpuMilli: this.#weightCpuMilli, memoryBytes: this.#weightMemoryBytes };
+  }
+
+  podsOf(owner: string): number {
+    return this.#perOwner.get(owner) ?? 0;
+  }
+
+  add(owner: string, requests: Resources): void {
+    const weight = weightOf(requests);
+    this.#cpuMilli += requests.cpuMilli;
+    this.#memoryBytes += requests.memoryBytes;
+    this.#weightCpuMilli += weight.cpuMilli;
+    this.#weightMemoryBytes += weight.memoryBytes;
+    this.#pods += 1;
+    if (owner !== "") this.#perOwner.set(owner, this.podsOf(owner) + 1);
+  }
+}
+
+export function roomsOf(snapshot: Snapshot): readonly Room[] {
+  return snapshot.list<Node>("/Node").map((node) => new Room(node, snapshot.podsOnNode<Pod>(node.metadata.name)));
+}
+
+/** The uid of what manages the Pod; "" for a Pod on its own. */
+export function ownerOf(pod: Pod): string {
+  return pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? "";
+}
+
+/** Its containers have ended for good. Terminating Pods still take their room. */
+export function hasEnded(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
