@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { KeyRecord, Store, Txn } from "../../store/store.js";
 import { MemoryKeyValue } from "../../store/memory-key-value.js";
 import { openLocalStore } from "../../store/local-store.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   decodeAnswers,
   decodeKeyspace,
@@ -140,6 +140,8 @@ const golden = {
   "version's value": "080110021a01782004",
   "deletion's value": "08012004",
   "client's value": "0a08080912040801100510ac021808",
-  command:
-    "08011880808080808080082205636c692d31280932026d65" + "3a1c0a090a016b100218032007120812016b1a017620011a05080112016b",
+  command: [
+    "08011880808080808080082205636c692d31280932026d65",
+    "3a1c0a090a016b100218032007120812016b1a017620011a05080112016b",
+  ].join(""),
 };

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Compare, KeyRecord, Operation, Revision, Txn, TxnResult, WatchBatch } from "../../store/store.js";
 import { bytes } from "./requests.js";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { encodeCommand } from "../../store/codec.js";
 import { StateMachine } from "../../store/state-machine.js";
 import type { Txn, WriteRequest } from "../../store/store.js";

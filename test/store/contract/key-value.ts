@@ -81,17 +81,43 @@ export function keyValueContract(name: string, open: () => Promise<Subject>, pro
       assert.equal((await calls.scan("key", "kez", 999)).length, 200);
     });
 
-    it("completes writes in the order of the calls, and not before the call has returned", async () => {
+    it("completes writes in the order of the calls, and nothing before its call has returned", async () => {
       const order: number[] = [];
       let returned = false;
-      const writes = [0, 1, 2].map((at) =>
-        calls.write({ [at]: "v" }).then(() => {
-          assert.ok(returned);
-          order.push(at);
+      const late = (done: () => void) => (): void => {
+        assert.ok(returned);
+        done();
+      };
+      const { keyValue } = subject;
+      const range = { from: encode("a"), to: encode("b"), limit: 1 };
+      const calling = [0, 1, 2].map((at) =>
+        calls.call<undefined>((done) => {
+          const batch = { puts: [{ key: encode("a"), value: encode(String(at)) }], deletes: [] };
+          keyValue.write(
+            batch,
+            late(() => done(null, void order.push(at))),
+          );
         }),
       );
+      calling.push(
+        calls.call<undefined>((done) =>
+          keyValue.get(
+            encode("a"),
+            late(() => done(null, undefined)),
+          ),
+        ),
+      );
+      calling.push(
+        calls.call<undefined>((done) =>
+          keyValue.scan(
+            range,
+            late(() => done(null, undefined)),
+          ),
+        ),
+      );
+      calling.push(calls.call<undefined>((done) => keyValue.flush(late(() => done(null, undefined)))));
       returned = true;
-      await Promise.all(writes);
+      await Promise.all(calling);
       assert.deepEqual(order, [0, 1, 2]);
     });
 
