@@ -1,0 +1,391 @@
+import type { Done, Env, Finished, Network } from "../src/base/env.js";
+import { invariant } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
+import { decodeConfChange } from "./conf-change.js";
+import type { Consensus, ConsensusHandlers, ConsensusStatus } from "./consensus.js";
+import { defaultRaftConfig } from "./core/config.js";
+import { isVoter } from "./core/configuration.js";
+import type { MemoryStorage } from "./core/memory-storage.js";
+import type { Status } from "./core/raft.js";
+import { Raft } from "./core/raft.js";
+import type { Entry, Index, Message, NodeId, Ready } from "./core/types.js";
+import { diskHealth } from "./disk-watch.js";
+import { EarlyCampaign } from "./early-campaign.js";
+import { failpoints } from "./failpoints.js";
+import { HeldProposals } from "./held-proposals.js";
+import type { RaftLog } from "./log/raft-log.js";
+import type { OpenReplicaOptions, Replica } from "./open-replica.js";
+import { openReplica } from "./open-replica.js";
+import { PendingReads } from "./pending-reads.js";
+import { StatusFeed } from "./status-feed.js";
+import { TickClock } from "./tick-clock.js";
+
+export interface DriverOptions extends Omit<OpenReplicaOptions, "node"> {
+  readonly id: NodeId;
+  /** One step of the logical clock, and the time between heartbeats. @default limits.tickMs */
+  readonly tickMs?: number;
+  /** @default limits.electionTicks */
+  readonly electionTicks?: number;
+  /** @default limits.electionJitterTicks */
+  readonly electionJitterTicks?: number;
+}
+
+/** Messages of one turn; more than any correct set of peers sends in it. */
+const receivedMax = 2 * limits.peerQueueMessagesMax;
+
+/**
+ * The one loop around the core. Everything that happens (ticks, messages, proposals, reads, completed writes)
+ * is queued; a turn takes it all in, then does what the core wants done. So all input of one round of the event loop
+ * becomes one write and one batch of messages per peer.
+ *
+ * Invariants:
+ * 1. The core is called in turns only, never from a completion or a caller.
+ * 2. Messages that depend on a write leave after it is durable; the log completes writes in order.
+ * 3. `onCommitted` gets only entries that are durable here (the core hands out no others), in order, without gaps.
+ * 4. After a fatal error, or a stop, nothing is sent, written or delivered.
+ */
+export class Driver implements Consensus {
+  readonly #env: Env;
+  readonly #network: Network<Message>;
+  readonly #handlers: ConsensusHandlers;
+  readonly #core: Raft;
+  readonly #storage: MemoryStorage;
+  readonly #log: RaftLog;
+  readonly #id: NodeId;
+  readonly #electionTimeoutMs: number;
+
+  readonly #ticks: TickClock;
+  readonly #campaign: EarlyCampaign;
+  readonly #status: StatusFeed;
+  readonly #proposals = new HeldProposals();
+  readonly #reads: PendingReads;
+
+  #received: Message[] = [];
+  #persisted: Ready[] = [];
+  #lateMs: number | undefined;
+  #lostPeers: NodeId[] = [];
+  #transferTo: NodeId | undefined;
+  #appliedIndex: Index;
+  #reportedApplied: Index;
+  readonly #outbox = new Map<NodeId, Message[]>();
+
+  #turnIsDue = false;
+  #isOver = false;
+  #isMuted = false;
+  #leadership = "";
+  #stopping: { readonly done: Finished; readonly deadlineMs: number } | undefined;
+
+  /**
+   * Opens the member's log and starts it. Fails, with nothing started, when the log is damaged or not
+   * this member's. Handlers are called from the first turn on, after `done`.
+   */
+  static open(
+    options: DriverOptions,
+    env: Env,
+    network: Network<Message>,
+    handlers: ConsensusHandlers,
+    done: Done<Driver>,
+  ): void {
+    let driver: Driver | undefined;
+    let failed = false;
+    const onFatal = (error: Error): void => {
+      if (driver) return driver.#fail(error);
+      // The log failed while the first record was written: the completion below will never come.
+      failed = true;
+      return done(error, undefined as never);
+    };
+    openReplica({ ...options, node: options.id }, env, onFatal, (error, replica) => {
+      if (failed) return;
+      if (error) return done(error, undefined as never);
+      driver = new Driver(options, env, network, handlers, replica);
+      done(null, driver);
+      return driver.#start();
+    });
+  }
+
+  private constructor(
+    options: DriverOptions,
+    env: Env,
+    network: Network<Message>,
+    handlers: ConsensusHandlers,
+    replica: Replica,
+  ) {
+    this.#env = env;
+    this.#network = network;
+    this.#handlers = handlers;
+    this.#id = options.id;
+    this.#log = replica.log;
+    this.#storage = replica.storage;
+    this.#appliedIndex = replica.initial.applied;
+    this.#reportedApplied = replica.initial.applied;
+    const { tickMs = limits.tickMs, electionTicks = limits.electionTicks } = options;
+    const config = {
+      ...defaultRaftConfig,
+      id: options.id,
+      electionTicks,
+      electionJitterTicks: options.electionJitterTicks ?? limits.electionJitterTicks,
+      appendBytesMax: limits.appendBytesMax,
+      appendEntriesMax: limits.appendEntriesMax,
+      inflightMessagesMax: limits.inflightMessagesMax,
+      inflightBytesMax: limits.inflightBytesMax,
+      uncommittedBytesMax: limits.uncommittedBytesMax,
+    };
+    this.#core = new Raft(config, replica.initial, replica.storage, (bound) => env.random.int(bound));
+    this.#electionTimeoutMs = electionTicks * tickMs;
+    this.#reads = new PendingReads(env.random);
+    this.#ticks = new TickClock(env, tickMs, (lateMs) => {
+      this.#lateMs = lateMs;
+      this.#wake();
+    });
+    this.#campaign = new EarlyCampaign(env, tickMs, () => this.#campaignEarly());
+    this.#status = new StatusFeed(env, (status) => handlers.onStatus(status));
+  }
+
+  propose(tag: number, data: Uint8Array): void {
+    if (this.#isOver) return;
+    if (data.length > limits.entryBytesMax) {
+      this.#env.timers.after(0, () => this.#handlers.onRefused(tag, "TooLarge"));
+      return;
+    }
+    this.#proposals.add(tag, data, this.#now());
+    this.#wake();
+  }
+
+  readIndex(tag: number): void {
+    this.#reads.add(tag, this.#now());
+    this.#wake();
+  }
+
+  /** `durable` will let the log be cut; in this version the log is kept whole. */
+  applied(index: Index, durable: Index): void {
+    invariant(durable <= index, "what is durable is applied");
+    this.#appliedIndex = Math.max(this.#appliedIndex, index);
+    this.#wake();
+  }
+
+  transferLeadership(to: NodeId): void {
+    this.#transferTo = to;
+    this.#wake();
+  }
+
+  /** Hands leadership over if it can within two election timeouts, then closes the log. No handler is called afterwards. */
+  stop(done: Finished): void {
+    invariant(!this.#stopping, "a driver is stopped once");
+    if (this.#isOver) {
+      this.#env.timers.after(0, () => done(new Error("the Raft log has failed")));
+      return;
+    }
+    this.#stopping = { done, deadlineMs: this.#now() + 2 * this.#electionTimeoutMs };
+    for (const tag of [...this.#proposals.clear(), ...this.#reads.clear()]) this.#handlers.onRefused(tag, "NoLeader");
+    this.#wake();
+  }
+
+  #start(): void {
+    this.#network.onReceive((from, messages) => this.#receive(from, messages));
+    this.#network.onPeer((peer, connected) => {
+      if (connected) return;
+      this.#lostPeers.push(peer);
+      this.#wake();
+    });
+    this.#ticks.start();
+    const { voters } = this.#core.status().configuration;
+    // Nobody else can win, so there is nothing to wait for.
+    if (voters.length === 1 && voters[0] === this.#id) this.#core.campaign();
+    this.#wake();
+  }
+
+  #receive(from: NodeId, messages: readonly Message[]): void {
+    const mine = messages.filter((message) => message.from === from && message.to === this.#id);
+    const taken = mine.slice(0, receivedMax - this.#received.length);
+    if (taken.length < messages.length)
+      this.#env.log.warn("dropped Raft messages", {
+        from,
+        forOthers: messages.length - mine.length,
+        tooMany: mine.length - taken.length,
+      });
+    for (const message of taken) this.#received.push(message);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#turnIsDue || this.#isOver) return;
+    this.#turnIsDue = true;
+    this.#env.timers.after(0, () => {
+      this.#turnIsDue = false;
+      if (!this.#isOver) this.#turn();
+    });
+  }
+
+  /** Messages come before the tick: a heartbeat that waits in the queue is no silence. */
+  #turn(): void {
+    for (const message of this.#received.splice(0)) this.#core.step(message);
+    for (const ready of this.#persisted.splice(0)) this.#takePersisted(ready);
+    if (this.#appliedIndex > this.#reportedApplied) {
+      this.#reportedApplied = this.#appliedIndex;
+      this.#core.applied(this.#appliedIndex);
+    }
+    for (const peer of this.#lostPeers.splice(0)) this.#losePeer(peer);
+    if (this.#lateMs !== undefined) this.#tick(this.#lateMs);
+    this.#lateMs = undefined;
+    if (this.#transferTo !== undefined) this.#core.transferLeadership(this.#transferTo);
+    this.#transferTo = undefined;
+    this.#propose();
+    if (this.#reads.hasWaiting) this.#reads.ask(this.#now(), (context) => this.#core.readIndex(context));
+    while (this.#core.hasReady()) this.#take(this.#core.ready());
+    this.#send();
+    this.#log.flush();
+    this.#report();
+  }
+
+  #take(ready: Ready): void {
+    this.#env.failpoint(failpoints.afterReady);
+    const { hardState, entries, mustSync } = ready;
+    this.#log.append({ hardState, entries, mustSync }, () => {
+      this.#persisted.push(ready);
+      this.#wake();
+    });
+    for (const message of ready.messages) this.#post(message);
+    if (ready.committedEntries.length > 0) this.#deliver(ready.committedEntries);
+    for (const { context, index } of ready.readStates)
+      for (const tag of this.#reads.answered(context)) this.#handlers.onReadIndex(tag, index);
+  }
+
+  #takePersisted(ready: Ready): void {
+    this.#storage.append(ready.entries);
+    this.#core.persisted(ready.number);
+    if (ready.messagesAfterPersist.length === 0) return;
+    this.#env.failpoint(failpoints.beforeSendPersisted);
+    for (const message of ready.messagesAfterPersist) this.#post(message);
+  }
+
+  #deliver(entries: readonly Entry[]): void {
+    for (const { type, data } of entries) if (type === "ConfChange") this.#core.applyConfChange(decodeConfChange(data));
+    this.#handlers.onCommitted(entries);
+    this.#env.failpoint(failpoints.afterCommitDelivered);
+  }
+
+  #post(message: Message): void {
+    const waiting = this.#outbox.get(message.to);
+    if (waiting) waiting.push(message);
+    else this.#outbox.set(message.to, [message]);
+  }
+
+  #send(): void {
+    if (this.#outbox.size === 0) return;
+    this.#env.failpoint(failpoints.beforeSend);
+    if (!this.#isMuted) for (const [peer, messages] of this.#outbox) this.#network.send(peer, messages);
+    this.#outbox.clear();
+  }
+
+  #tick(lateMs: number): void {
+    const now = this.#now();
+    this.#watchDisk(now);
+    if (lateMs > this.#electionTimeoutMs / 2) {
+      this.#env.log.warn("the consensus loop was paused", { lateMs: Math.round(lateMs) });
+      this.#core.restartElectionTimer();
+    }
+    if (!this.#isMuted) this.#core.tick();
+    this.#reads.retry(now - this.#electionTimeoutMs);
+    for (const tag of [...this.#proposals.expired(now), ...this.#reads.expired(now)])
+      this.#handlers.onRefused(tag, "NoLeader");
+  }
+
+  /** Muted, a leader falls silent and a follower does not campaign: the others go on without it. */
+  #watchDisk(now: number): void {
+    const health = diskHealth(this.#log.writingSinceMs, now, this.#electionTimeoutMs);
+    const isStalled = health === "Stalled";
+    if (isStalled !== this.#isMuted) this.#env.log.warn(isStalled ? "the disk hangs" : "the disk works again");
+    this.#isMuted = isStalled;
+    if (health === "Slow") this.#handOver(this.#core.status(), "the disk is slow");
+  }
+
+  #losePeer(peer: NodeId): void {
+    this.#core.reportUnreachable(peer);
+    if (this.#core.status().leader !== peer) return;
+    this.#env.log.info("lost the connection to the leader", { leader: peer });
+    this.#core.forgetLeader();
+    this.#campaign.leaderLost();
+  }
+
+  #campaignEarly(): boolean {
+    const { role, leader } = this.#core.status();
+    if (this.#isOver || this.#isMuted || this.#stopping || leader !== 0 || role === "Candidate") return false;
+    this.#core.campaign();
+    this.#wake();
+    return true;
+  }
+
+  #propose(): void {
+    while (!this.#proposals.isEmpty) {
+      const { tags, data } = this.#proposals.batch();
+      const result = this.#core.propose(data);
+      if (result.outcome === "Refused" && result.reason !== "Overloaded") return;
+      this.#proposals.remove(tags.length);
+      if (result.outcome === "Refused") for (const tag of tags) this.#handlers.onRefused(tag, "Overloaded");
+    }
+  }
+
+  #report(): void {
+    const status = this.#core.status();
+    const { id, role, term, leader, commit, lastIndex, durableIndex, configuration, progress } = status;
+    const leadership = `${term} ${leader}`;
+    if (leadership !== this.#leadership) {
+      this.#leadership = leadership;
+      if (leader !== 0) this.#campaign.cancel();
+      // Whoever was asked does not lead any more.
+      this.#reads.retry(Number.POSITIVE_INFINITY);
+      if (leader !== 0 && (this.#reads.hasWaiting || !this.#proposals.isEmpty)) this.#wake();
+      this.#env.log.info("leadership changed", { term, leader, role });
+    }
+    const consensusStatus: ConsensusStatus = {
+      id,
+      role,
+      term,
+      leader,
+      commit,
+      lastIndex,
+      durableIndex,
+      configuration,
+      progress: progress.map((member) => ({ id: member.id, match: member.match, active: member.active })),
+    };
+    this.#status.update(consensusStatus);
+    this.#continueStop(status);
+  }
+
+  #handOver(status: Status, why: string): boolean {
+    const { role, transferee, progress, configuration } = status;
+    if (role !== "Leader") return false;
+    if (transferee !== 0) return true;
+    const others = progress.filter(({ id, active }) => id !== this.#id && active && isVoter(configuration, id));
+    const best = others.sort((left, right) => right.match - left.match)[0];
+    if (!best || !this.#core.transferLeadership(best.id)) return false;
+    this.#env.log.info("handing leadership over", { to: best.id, why });
+    this.#wake();
+    return true;
+  }
+
+  #continueStop(status: Status): void {
+    const stopping = this.#stopping;
+    if (!stopping) return;
+    if (this.#now() < stopping.deadlineMs && this.#handOver(status, "this replica stops")) return;
+    this.#end();
+    this.#log.close(stopping.done);
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver && !this.#stopping) return;
+    this.#end();
+    this.#handlers.onFatal(error);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#ticks.stop();
+    this.#campaign.cancel();
+    this.#status.stop();
+  }
+
+  #now(): number {
+    return this.#env.clock.monotonic();
+  }
+}

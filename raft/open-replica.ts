@@ -1,0 +1,96 @@
+import type { Done } from "../src/base/env.js";
+import { IkadaError } from "../src/base/errors.js";
+import { decodeConfChange, decodeConfState, encodeConfState } from "./conf-change.js";
+import { applyChange } from "./core/configuration.js";
+import { MemoryStorage } from "./core/memory-storage.js";
+import type { ConfState, Entry, HardState, Index, NodeId } from "./core/types.js";
+import type { RaftLogOptions } from "./log/raft-log.js";
+import { RaftLog } from "./log/raft-log.js";
+import type { LogContent } from "./log/replay.js";
+import type { LogEnv } from "./log/segment-writer.js";
+
+export interface OpenReplicaOptions extends RaftLogOptions {
+  /** Voters of a new cluster, the same on each of them. Ignored when the log has a configuration. */
+  readonly initialMembers: readonly NodeId[];
+  /** What the state machine holds durably. */
+  readonly appliedIndex: Index;
+}
+
+/** What a member begins with. */
+export interface Replica {
+  readonly log: RaftLog;
+  readonly storage: MemoryStorage;
+  readonly initial: { readonly hardState: HardState; readonly configuration: ConfState; readonly applied: Index };
+}
+
+/**
+ * Opens the log and puts the member's state together. The configuration is data in the log: its first record
+ * is the initial one, which holds from index 0, and every committed change is an entry behind it. So all
+ * members of a new cluster begin with equal logs, without entries, and the first leader's no-op is entry 1.
+ */
+export function openReplica(
+  options: OpenReplicaOptions,
+  env: LogEnv,
+  onFatal: (error: Error) => void,
+  done: Done<Replica>,
+): void {
+  RaftLog.open(options, env, onFatal, (error, opened) => {
+    if (error) return done(error, undefined as never);
+    const { log, content } = opened;
+    if (!content.configuration) return bootstrap(options, log, content, done);
+    return assemble(options, log, content, content.configuration, done);
+  });
+}
+
+function bootstrap(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+  const voters = [...options.initialMembers].sort((left, right) => left - right);
+  const configuration = encodeConfState({ voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false });
+  log.append({ configuration, entries: [], mustSync: true }, () =>
+    assemble(options, log, content, configuration, done),
+  );
+  log.flush();
+}
+
+function assemble(
+  options: OpenReplicaOptions,
+  log: RaftLog,
+  content: LogContent,
+  configuration: Uint8Array,
+  done: Done<Replica>,
+): void {
+  const { entries, hardState } = content;
+  const applied = options.appliedIndex;
+  if (applied > entries.length) return done(lostLog(applied, entries.length), undefined as never);
+  const storage = new MemoryStorage();
+  storage.append(entries);
+  let initial: Replica["initial"];
+  try {
+    initial = { hardState, applied, configuration: configurationAt(configuration, entries.slice(0, applied)) };
+  } catch (error) {
+    return done(error as Error, undefined as never);
+  }
+  return done(null, { log, storage, initial });
+}
+
+/** The initial configuration with the changes among `entries`, all of them applied. */
+function configurationAt(initial: Uint8Array, entries: readonly Entry[]): ConfState {
+  let configuration = decodeConfState(initial);
+  for (const { index, type, data } of entries) {
+    if (type !== "ConfChange") continue;
+    const result = applyChange(configuration, decodeConfChange(data));
+    if ("error" in result) throw new IkadaError("Internal", `configuration change in entry ${index}: ${result.error}`);
+    ({ configuration } = result);
+  }
+  return configuration;
+}
+
+/** Only durable entries are applied, so a log behind its state machine has been lost or replaced. */
+function lostLog(applied: Index, lastIndex: Index): IkadaError {
+  return new IkadaError(
+    "Internal",
+    `the state machine has applied entry ${applied}, but the Raft log ends at ${lastIndex}`,
+    {
+      hint: "The log of this replica was lost or is an older copy. Leave the replica stopped: the others serve without it while they are a majority.",
+    },
+  );
+}
