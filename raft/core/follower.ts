@@ -12,14 +12,12 @@ export function handleAppend(state: RaftState, append: Message): void {
   const { log } = state;
   const response = draft("MsgAppResp", state.id, append.from, state.term);
   response.session = append.session;
-  if (append.index < log.committed) {
-    // Old: some of its entries are committed here. What is committed agrees with the leader, so that is the answer.
-    response.index = log.committed;
-  } else if (log.matches(append.index, append.logTerm)) {
+  // What is committed here agrees with every later leader (paper 5.4.3), so an old append needs no look at the entry before.
+  if (append.index <= log.committed || log.matches(append.index, append.logTerm)) {
     const lastNew = append.index + append.entries.length;
     log.merge(append.entries);
     log.commitTo(Math.min(append.commit, lastNew));
-    response.index = lastNew;
+    response.index = Math.max(lastNew, log.committed);
   } else {
     const hint = log.agreementBefore(append.index, append.logTerm);
     response.index = append.index;

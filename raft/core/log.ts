@@ -132,7 +132,7 @@ export class RaftLog {
   merge(entries: readonly Entry[]): void {
     for (let place = 0; place < entries.length; place++) {
       const entry = entries[place]!;
-      if (this.matches(entry.index, entry.term)) continue;
+      if (this.matches(entry.index, entry.term) || entry.index < this.firstIndex) continue;
       if (entry.index <= this.lastIndex) this.#truncateFrom(entry.index);
       for (let rest = place; rest < entries.length; rest++) this.append(entries[rest]!);
       return;
