@@ -10,6 +10,8 @@ export class MemoryDisk {
   readonly requests: string[] = [];
   /** A request that this returns true for fails, and so do all after it on a dead disk. */
   fails: (request: string) => boolean = () => false;
+  /** Told of each request, to let somebody complete it later. */
+  onRequest: () => void = () => undefined;
   readonly disk: Disk;
   readonly #queue: (() => void)[] = [];
 
@@ -83,6 +85,7 @@ export class MemoryDisk {
       }
       done(failure, result);
     });
+    this.onRequest();
   }
 
   #list(folder: string): string[] {

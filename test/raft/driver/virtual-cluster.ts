@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import type { Env, Network } from "../../../src/base/env.js";
+import type { ConsensusHandlers, ConsensusStatus } from "../../../raft/consensus.js";
+import type { Entry, Message, NodeId } from "../../../raft/core/types.js";
+import { Driver, type DriverOptions } from "../../../raft/driver.js";
+import { quietLog } from "../log/log-fixture.js";
+import { MemoryDisk } from "../memory-disk.js";
+
+/** Virtual time: events in order of their time, then of their making. */
+export class VirtualTime {
+  nowMs = 0;
+  #events: { readonly atMs: number; readonly run: () => void }[] = [];
+
+  after(delayMs: number, run: () => void): { cancel(): void } {
+    const event = { atMs: this.nowMs + delayMs, run };
+    const place = this.#events.findLastIndex(({ atMs }) => atMs <= event.atMs);
+    this.#events.splice(place + 1, 0, event);
+    return { cancel: () => (this.#events = this.#events.filter((each) => each !== event)) };
+  }
+
+  /** Runs events until `until` holds; fails after `limitMs` of virtual time. */
+  run(until: () => boolean, limitMs = 10_000): void {
+    const endMs = this.nowMs + limitMs;
+    while (!until()) {
+      const event = this.#events.shift();
+      assert(event && event.atMs <= endMs, `not reached within ${limitMs} ms: ${until.toString()}`);
+      this.nowMs = Math.max(this.nowMs, event.atMs);
+      event.run();
+    }
+  }
+
+  pass(ms: number): void {
+    const endMs = this.nowMs + ms;
+    let over = false;
+    this.after(ms, () => (over = true));
+    this.run(() => over, ms);
+    assert(this.nowMs >= endMs);
+  }
+}
+
+export interface Member {
+  readonly id: NodeId;
+  readonly disk: MemoryDisk;
+  driver: Driver | undefined;
+  /** Counts starts; completions for earlier ones are dropped, as a dead process's are. */
+  life: number;
+  committed: Entry[];
+  reads: { readonly tag: number; readonly index: number }[];
+  refused: { readonly tag: number; readonly reason: string }[];
+  status: ConsensusStatus | undefined;
+  fatal: Error[];
+  failpoint: (name: string) => void;
+  receive: (from: NodeId, messages: readonly Message[]) => void;
+  peer: (peer: NodeId, connected: boolean) => void;
+  /** While true, its timers and completions wait: a paused process. */
+  isPaused: boolean;
+  held: (() => void)[];
+  appliedIndex: number;
+}
+
+/** Some members in one virtual time: 1 ms per message, 1 ms per disk request, all under the test's control. */
+export class VirtualCluster {
+  readonly time = new VirtualTime();
+  readonly members = new Map<NodeId, Member>();
+  readonly ids: readonly NodeId[];
+  /** Messages that this returns true for are lost. */
+  loses: (message: Message) => boolean = () => false;
+  observe: (message: Message) => void = () => undefined;
+  diskMs = 1;
+  readonly #options: Partial<DriverOptions>;
+  #seed = 1;
+
+  constructor(size: number, options: Partial<DriverOptions> = {}) {
+    this.#options = options;
+    this.ids = Array.from({ length: size }, (_, at) => at + 1);
+    for (const id of this.ids) this.members.set(id, newMember(id));
+  }
+
+  member(id: NodeId): Member {
+    const member = this.members.get(id);
+    assert(member);
+    return member;
+  }
+
+  start(...ids: readonly NodeId[]): void {
+    for (const id of ids.length > 0 ? ids : this.ids) this.#start(this.member(id));
+  }
+
+  /** kill -9: what was written stays, nothing runs any more; the others' connections break when `hint`. */
+  kill(id: NodeId, hint: boolean): void {
+    const member = this.member(id);
+    member.life++;
+    member.driver = undefined;
+    member.status = undefined;
+    if (hint) for (const other of this.members.values()) if (other !== member && other.driver) other.peer(id, false);
+  }
+
+  get leader(): Member | undefined {
+    const leaders = [...this.members.values()].filter(({ status }) => status?.role === "Leader");
+    return leaders.sort((left, right) => (right.status?.term ?? 0) - (left.status?.term ?? 0))[0];
+  }
+
+  /** Waits until one member leads and every running one follows it. */
+  elect(limitMs = 5000): Member {
+    this.time.run(() => {
+      const leader = this.leader;
+      const running = [...this.members.values()].filter(({ driver }) => driver !== undefined);
+      return leader !== undefined && running.every(({ status }) => status?.leader === leader.id);
+    }, limitMs);
+    assert(this.leader);
+    return this.leader;
+  }
+
+  /** Proposes at a member and waits until `at` has committed it. */
+  commit(from: Member, text: string, at: readonly Member[] = [from]): void {
+    from.driver?.propose(1, new TextEncoder().encode(text));
+    this.time.run(() => at.every((member) => texts(member).includes(text)));
+  }
+
+  pause(id: NodeId): void {
+    this.member(id).isPaused = true;
+  }
+
+  resume(id: NodeId): void {
+    const member = this.member(id);
+    member.isPaused = false;
+    for (const run of member.held.splice(0)) run();
+  }
+
+  #start(member: Member): void {
+    const life = ++member.life;
+    const env = this.#env(member, life);
+    const alive = (run: () => void) => (): void => {
+      if (member.life === life) run();
+    };
+    member.committed = member.committed.slice(0, member.appliedIndex);
+    const handlers: ConsensusHandlers = {
+      onCommitted: (entries) => {
+        for (const entry of entries) {
+          assert.equal(entry.index, (member.committed.at(-1)?.index ?? 0) + 1, "committed entries have no gaps");
+          member.committed.push(entry);
+        }
+        const last = entries.at(-1)?.index ?? 0;
+        this.time.after(
+          1,
+          alive(() => member.driver?.applied(last, 0)),
+        );
+      },
+      onReadIndex: (tag, index) => void member.reads.push({ tag, index }),
+      onRefused: (tag, reason) => void member.refused.push({ tag, reason }),
+      onStatus: (status) => (member.status = status),
+      onFatal: (error) => void member.fatal.push(error),
+    };
+    const options: DriverOptions = {
+      id: member.id,
+      clusterId: "virtual",
+      initialMembers: this.ids,
+      appliedIndex: member.appliedIndex,
+      segmentBytes: 1 << 16,
+      growBytes: 1 << 14,
+      ...this.#options,
+    };
+    member.disk.onRequest = () => this.#at(member, life, this.diskMs, () => void member.disk.step());
+    Driver.open(options, env, this.#network(member), handlers, (error, driver) => {
+      if (error) member.fatal.push(error);
+      else member.driver = driver;
+    });
+  }
+
+  #env(member: Member, life: number): Env {
+    let state = (this.#seed++ * 2654435761) >>> 0;
+    const next = (): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 32;
+    };
+    return {
+      clock: { now: () => this.time.nowMs, monotonic: () => this.time.nowMs },
+      timers: { after: (delayMs, run) => this.#at(member, life, delayMs, run) },
+      random: { next, int: (bound) => Math.floor(next() * bound), bytes: (length) => new Uint8Array(length) },
+      disk: member.disk.disk,
+      log: quietLog,
+      failpoint: (name) => member.failpoint(name),
+    };
+  }
+
+  #at(member: Member, life: number, delayMs: number, run: () => void): { cancel(): void } {
+    let isCancelled = false;
+    const guarded = (): void => {
+      if (isCancelled || member.life !== life) return;
+      if (member.isPaused) member.held.push(guarded);
+      else run();
+    };
+    const event = this.time.after(delayMs, guarded);
+    return {
+      cancel: () => {
+        isCancelled = true;
+        event.cancel();
+      },
+    };
+  }
+
+  #network(member: Member): Network<Message> {
+    return {
+      send: (to, messages) => {
+        const target = this.member(to);
+        for (const message of messages) this.observe(message);
+        const arriving = messages.filter((message) => !this.loses(message));
+        const { life } = target;
+        this.#at(target, life, 1, () => {
+          if (target.driver) target.receive(member.id, arriving);
+        });
+      },
+      onReceive: (receive) => (member.receive = receive),
+      onPeer: (changed) => (member.peer = changed),
+    };
+  }
+}
+
+export function texts(member: Member): string[] {
+  return member.committed.map(({ data }) => new TextDecoder().decode(data)).filter((text) => text !== "");
+}
+
+function newMember(id: NodeId): Member {
+  return {
+    id,
+    disk: new MemoryDisk(),
+    driver: undefined,
+    life: 0,
+    committed: [],
+    reads: [],
+    refused: [],
+    status: undefined,
+    fatal: [],
+    failpoint: () => undefined,
+    receive: () => undefined,
+    peer: () => undefined,
+    isPaused: false,
+    held: [],
+    appliedIndex: 0,
+  };
+}
