@@ -27,6 +27,10 @@ export class Image {
     return this.#bytes.slice(offset, Math.min(this.length, offset + length));
   }
 
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+
   flip(offset: number, bit: number): void {
     if (offset < this.length) this.#bytes[offset] = (this.#bytes[offset] ?? 0) ^ (1 << bit);
   }

@@ -36,6 +36,8 @@ interface InFlight {
  */
 export class SimulatedDisk {
   readonly faults: DiskFaults;
+  /** Told of each failed sync, before its caller. */
+  onSyncError: () => void = () => undefined;
   readonly #world: World;
   #names = new Map<string, SimulatedFile>();
   #durableNames = new Map<string, SimulatedFile>();
@@ -100,9 +102,9 @@ export class SimulatedDisk {
     return [...this.#names.keys()].sort();
   }
 
-  /** What a power cut would leave of a file at least: its durable bytes; undefined when its name is not durable. */
+  /** What a power cut would leave of a file at least; undefined when not even its name is durable. A view, for reading at once. */
   durableBytes(path: string): Uint8Array | undefined {
-    return this.#durableNames.get(path)?.durable.read(0, Infinity);
+    return this.#durableNames.get(path)?.durable.view();
   }
 
   /** Bit rot: flips a bit of what is stored. */
@@ -152,6 +154,7 @@ export class SimulatedDisk {
       if (this.#world.random.chance(this.faults.syncErrorRate)) {
         // Some of it may have reached the disk all the same.
         if (this.#world.random.chance(0.5)) file.sync(order);
+        this.onSyncError();
         return done(new Error(`EIO: sync of ${path} failed`));
       }
       file.sync(order);

@@ -62,7 +62,12 @@ describe("linearizability", () => {
 
   it("agrees with trying all orders", () => {
     const seen = { linearizable: 0, illegal: 0, unknown: 0 };
-    const one = record({ calledAt: nat(12), length: nat(8), value: nat(2), kind: constantFrom("read", "write", "lost") });
+    const one = record({
+      calledAt: nat(12),
+      length: nat(8),
+      value: nat(2),
+      kind: constantFrom("read", "write", "lost"),
+    });
     check(
       property(array(one, { maxLength: 7 }), (drawn) => {
         const history = drawn.map(({ calledAt, length, value, kind }) =>

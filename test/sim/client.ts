@@ -1,0 +1,215 @@
+import type { Operation, Txn, TxnResult } from "../../store/store.js";
+import type { ReadRecord, Recorded, WriteRecord } from "./history.js";
+import type { SeededRandom } from "./random.js";
+import type { SimulatedReplica } from "./simulated-replica.js";
+import type { Swarm } from "./swarm.js";
+import { Violation } from "./violation.js";
+import type { World } from "./world.js";
+
+export interface ClientOptions {
+  readonly name: string;
+  readonly world: World;
+  readonly random: SeededRandom;
+  readonly swarm: Swarm;
+  readonly history: Recorded[];
+}
+
+/** After so many attempts without an answer a client turns to something else; the outcome stays unknown. */
+const attemptsMax = 12;
+
+/**
+ * One user of the store: one request at a time, each sent to another replica when no answer comes, with the same
+ * client id and sequence, so that it happens once.
+ */
+export class Client {
+  /** Replicas that it asks. */
+  replicas: readonly SimulatedReplica[] = [];
+  /** True while it waits for an answer. */
+  busy = false;
+  /** Requests that were answered. */
+  answered = 0;
+  /** Makes no new requests. */
+  stopped = false;
+  /** False: goes on asking until there is an answer. */
+  givesUp = true;
+  readonly #options: ClientOptions;
+  readonly #lastSeen = new Map<string, number>();
+  #sequence = 0;
+  #values = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { random, swarm, world } = this.#options;
+    world.after(random.int(2 * swarm.thinkMs * 1000 + 1), () => this.#request());
+  }
+
+  #request(): void {
+    if (this.stopped) return;
+    this.busy = true;
+    if (this.#options.random.chance(this.#options.swarm.readShare)) this.#read();
+    else this.#write();
+  }
+
+  #finish(answered: boolean): void {
+    if (answered) this.answered++;
+    this.busy = false;
+    this.start();
+  }
+
+  #read(): void {
+    const { history, name, world, random } = this.#options;
+    const key = this.#key();
+    const read: ReadRecord = {
+      type: "read",
+      client: name,
+      key,
+      calledAt: world.timeUs,
+      returnedAt: Infinity,
+      record: undefined,
+      revision: 0,
+    };
+    history.push(read);
+    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+      replica.store?.barrierThen(
+        (error, revision) => {
+          if (error || !answered()) return;
+          const { store } = replica;
+          if (!store) return;
+          read.record = store.peek(key);
+          read.revision = store.revision();
+          read.returnedAt = world.timeUs;
+          if (read.revision < revision) {
+            throw new Violation(
+              "R9 linearizable",
+              `a barrier gave revision ${revision}, the replica is at ${read.revision}`,
+            );
+          }
+          this.#lastSeen.set(key, read.record?.modRevision ?? 0);
+          this.#finish(true);
+        },
+        { deadlineMs: this.#deadlineMs() },
+      );
+    });
+  }
+
+  #write(): void {
+    const { history, name, world, random } = this.#options;
+    this.#sequence++;
+    const write: WriteRecord = {
+      type: "write",
+      client: name,
+      sequence: this.#sequence,
+      txn: this.#txn(),
+      calledAt: world.timeUs,
+      returnedAt: Infinity,
+      result: undefined,
+    };
+    history.push(write);
+    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+      this.#send(replica, write, (result) => {
+        if (!answered()) return;
+        write.result = result;
+        write.returnedAt = world.timeUs;
+        const changed = result.succeeded ? write.txn.success : write.txn.failure;
+        for (const { key, type } of changed) this.#lastSeen.set(key, type === "put" ? result.revision : 0);
+        if (random.chance(0.1)) this.#sendAgain(write);
+        this.#finish(true);
+      });
+    });
+  }
+
+  #send(replica: SimulatedReplica, write: WriteRecord, answered: (result: TxnResult) => void): void {
+    const client = { id: write.client, sequence: write.sequence };
+    replica.store?.writeThen(
+      { txns: [write.txn], client, origin: "simulation" },
+      (error, results) => {
+        const [result] = error ? [] : results;
+        if (result) answered(result);
+      },
+      { deadlineMs: this.#deadlineMs() },
+    );
+  }
+
+  /** An answered request once more: it must be answered the same and do nothing. */
+  #sendAgain(write: WriteRecord): void {
+    const { world, random } = this.#options;
+    const replica = random.pick(this.replicas);
+    world.after(random.int(50_000), () => {
+      if (!replica.process.alive) return;
+      this.#send(replica, write, (result) => {
+        if (result.revision === write.result?.revision && result.succeeded === write.result.succeeded) return;
+        throw new Violation(
+          "R8 acknowledged writes",
+          `write ${write.client}:${write.sequence} was answered ${JSON.stringify(write.result)}, then ${JSON.stringify(result)}`,
+        );
+      });
+    });
+  }
+
+  /** `send` calls the given function once it has an answer; that gives false when another attempt was faster. */
+  #attempt(first: number, send: (replica: SimulatedReplica, answered: () => boolean) => void): void {
+    const { world, random, swarm } = this.#options;
+    let open = true;
+    const ask = (replica: SimulatedReplica): void => {
+      const { epoch } = replica.process;
+      send(replica, () => {
+        // What a crashed process still does while its code unwinds reaches nobody.
+        const counts = open && replica.process.epoch === epoch;
+        if (counts) open = false;
+        return counts;
+      });
+    };
+    const start = (number: number): void => {
+      if (!open) return;
+      if (this.givesUp && number > attemptsMax) {
+        open = false;
+        this.#finish(false);
+        return;
+      }
+      const replica = this.replicas[(first + number) % this.replicas.length];
+      // As an event of the replica's process: a dead one does not hear it, a paused one hears it late.
+      if (replica?.process.alive) world.after(random.int(300), () => ask(replica), replica.process);
+      const waitMs = replica?.store ? swarm.clientTimeoutMs : swarm.tickMs;
+      world.after(waitMs * 1000, () => start(number + 1));
+    };
+    start(1);
+  }
+
+  #deadlineMs(): number {
+    return this.#options.swarm.clientTimeoutMs * (this.#options.random.chance(0.2) ? 3 : 1);
+  }
+
+  #key(): string {
+    return `key-${this.#options.random.int(this.#options.swarm.keys)}`;
+  }
+
+  #txn(): Txn {
+    const { random } = this.#options;
+    const key = this.#key();
+    const kind = random.next();
+    if (kind < 0.45) return { compares: [], success: [this.#put(key)], failure: [] };
+    if (kind < 0.55) return { compares: [], success: [{ type: "delete", key }], failure: [] };
+    if (kind < 0.65) {
+      const keys = [...new Set([key, this.#key()])];
+      return { compares: [], success: keys.map((each) => this.#put(each)), failure: [] };
+    }
+    const operand = this.#lastSeen.get(key) ?? 0;
+    const failure: Operation[] = random.chance(0.2) ? [this.#put(key)] : [];
+    return {
+      compares: [{ key, target: "modRevision", operator: "=", operand }],
+      success: [random.chance(0.1) ? { type: "delete", key } : this.#put(key)],
+      failure,
+    };
+  }
+
+  /** Every value is written once in a world. */
+  #put(key: string): Operation {
+    const { name, random, swarm } = this.#options;
+    this.#values++;
+    const padding = "x".repeat(random.int(swarm.valueBytesMax));
+    return { type: "put", key, value: new TextEncoder().encode(`${name}:${this.#values}:${padding}`), revisionAt: -1 };
+  }
+}

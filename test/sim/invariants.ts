@@ -1,0 +1,258 @@
+import type { ConsensusStatus } from "../../raft/consensus.js";
+import type { Entry, Index, Message, NodeId, Term } from "../../raft/core/types.js";
+import { Violation } from "./violation.js";
+
+/** What is known of one entry that any member has sent or committed. */
+interface Seen {
+  readonly data: Uint8Array;
+  readonly type: Entry["type"];
+  /** Term of the entry before; undefined while nobody has told. */
+  previousTerm: Term | undefined;
+}
+
+/** What one member has shown; the parts of an incarnation are reset by its restart. */
+interface Shown {
+  /** The highest term of a promise (a vote, an answered append) that an earlier incarnation has made. */
+  term: Term;
+  /** The same of the present one, by who was told: what is sent to several at once has no order. */
+  terms: Map<NodeId, Term>;
+  /** Of the present incarnation. */
+  commit: Index;
+  applied: Index;
+  leading: { readonly term: Term; lastIndex: Index } | undefined;
+}
+
+const termsMax = 2 ** 20;
+
+/**
+ * Watches from outside, through messages, statuses and committed entries, that the members of one group keep R1 to R7
+ * (reference: Raft paper, Figure 3). Throws a `Violation` at once. Knows nothing of how the members work.
+ */
+export class RaftInvariants {
+  readonly #leaders = new Map<Term, NodeId>();
+  readonly #votes = new Map<string, NodeId>();
+  readonly #entries = new Map<number, Seen>();
+  readonly #committed: Entry[] = [];
+  /** Beside `#committed`: a term in or after the one whose leader committed the entry. Leaders of later terms must have it. */
+  readonly #commitTerms: Term[] = [];
+  #lastTerm: Term = 0;
+  readonly #digests = new Map<Index, string>();
+  readonly #members = new Map<NodeId, Shown>();
+
+  /** Every entry that any member has reported as committed, in order; the first has index 1. */
+  committed(): readonly Entry[] {
+    return this.#committed;
+  }
+
+  /** The highest term with a known leader, and that leader. */
+  lastLeader(): { readonly term: Term; readonly leader: NodeId } {
+    return { term: this.#lastTerm, leader: this.#leaders.get(this.#lastTerm) ?? 0 };
+  }
+
+  terms(): number {
+    return this.#leaders.size;
+  }
+
+  onRestart(node: NodeId): void {
+    const shown = this.#shown(node);
+    shown.term = Math.max(shown.term, ...shown.terms.values());
+    shown.terms.clear();
+    shown.commit = 0;
+    shown.applied = 0;
+    shown.leading = undefined;
+  }
+
+  onSend(message: Message): void {
+    switch (message.type) {
+      case "MsgApp":
+        this.#onLeader(message.from, message.term);
+        return this.#onAppend(message);
+      case "MsgHeartbeat":
+        return this.#onLeader(message.from, message.term);
+      case "MsgVote":
+        return this.#onVote(message, message.from);
+      case "MsgVoteResp":
+        if (!message.reject) this.#onVote(message, message.to);
+        return undefined;
+      case "MsgAppResp":
+        return this.#onPromise(message, "answered an append");
+      default:
+        return undefined;
+    }
+  }
+
+  onStatus(status: ConsensusStatus): void {
+    const shown = this.#shown(status.id);
+    if (status.commit < shown.commit) {
+      throw new Violation(
+        "R6 monotonic indexes",
+        `member ${status.id}: commit went from ${shown.commit} to ${status.commit}`,
+      );
+    }
+    shown.commit = status.commit;
+    if (status.commit > status.lastIndex) {
+      throw new Violation(
+        "R6 monotonic indexes",
+        `member ${status.id}: commit ${status.commit} > last ${status.lastIndex}`,
+      );
+    }
+    if (status.durableIndex > status.lastIndex) {
+      throw new Violation(
+        "R6 monotonic indexes",
+        `member ${status.id}: durable ${status.durableIndex} > last ${status.lastIndex}`,
+      );
+    }
+    if (status.role !== "Leader") {
+      shown.leading = undefined;
+      return;
+    }
+    this.#onLeader(status.id, status.term);
+    const { leading } = shown;
+    if (leading?.term === status.term) {
+      if (status.lastIndex < leading.lastIndex) {
+        throw new Violation(
+          "R2 leader append-only",
+          `leader ${status.id} of term ${status.term}: last index went from ${leading.lastIndex} to ${status.lastIndex}`,
+        );
+      }
+      leading.lastIndex = status.lastIndex;
+      return;
+    }
+    shown.leading = { term: status.term, lastIndex: status.lastIndex };
+    const newest = this.#commitTerms.findLastIndex((term) => term < status.term) + 1;
+    if (status.lastIndex < newest) {
+      throw new Violation(
+        "R4 leader completeness",
+        `leader ${status.id} of term ${status.term} ends at ${status.lastIndex}, but ${newest} is committed`,
+      );
+    }
+  }
+
+  onCommitted(node: NodeId, entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#onEntry(entry, undefined);
+      const known = this.#committed[entry.index - 1];
+      if (known === undefined) {
+        if (entry.index !== this.#committed.length + 1) {
+          throw new Violation(
+            "R6 monotonic indexes",
+            `member ${node}: ${entry.index} committed, ${this.#committed.length + 1} not`,
+          );
+        }
+        this.#committed.push(entry);
+        this.#commitTerms.push(Math.max(this.#lastTerm, entry.term));
+      } else if (known.term !== entry.term || !equalBytes(known.data, entry.data) || known.type !== entry.type) {
+        throw new Violation(
+          "R5 state machine safety",
+          `index ${entry.index} was committed with term ${known.term}, member ${node} has term ${entry.term}`,
+        );
+      }
+    }
+  }
+
+  onApplied(node: NodeId, index: Index, digest: string): void {
+    const shown = this.#shown(node);
+    if (index < shown.applied) {
+      throw new Violation("R6 monotonic indexes", `member ${node}: applied went from ${shown.applied} to ${index}`);
+    }
+    shown.applied = index;
+    if (index > this.#committed.length) {
+      throw new Violation("R6 monotonic indexes", `member ${node}: applied ${index}, which nobody committed`);
+    }
+    const known = this.#digests.get(index);
+    if (known === undefined) this.#digests.set(index, digest);
+    else if (known !== digest) {
+      throw new Violation(
+        "R5 state machine safety",
+        `index ${index}: state ${known} elsewhere, ${digest} on member ${node}`,
+      );
+    }
+  }
+
+  #onLeader(node: NodeId, term: Term): void {
+    const known = this.#leaders.get(term);
+    if (known === undefined) {
+      this.#leaders.set(term, node);
+      this.#lastTerm = Math.max(this.#lastTerm, term);
+    } else if (known !== node) throw new Violation("R1 election safety", `${known} and ${node} both lead term ${term}`);
+  }
+
+  #onVote(message: Message, candidate: NodeId): void {
+    const { from: node, term } = message;
+    const key = `${node} ${term}`;
+    const known = this.#votes.get(key);
+    if (known === undefined) this.#votes.set(key, candidate);
+    else if (known !== candidate) {
+      throw new Violation(
+        "R7 persistent votes",
+        `member ${node} voted for ${known} and for ${candidate} in term ${term}`,
+      );
+    }
+    this.#onPromise(message, "voted");
+  }
+
+  #onPromise({ from, to, term }: Message, what: string): void {
+    const shown = this.#shown(from);
+    const before = Math.max(shown.term, shown.terms.get(to) ?? 0);
+    if (term < before) {
+      throw new Violation("R7 persistent votes", `member ${from} ${what} in term ${term} after term ${before}`);
+    }
+    shown.terms.set(to, term);
+  }
+
+  #onAppend(message: Message): void {
+    const { from, term, index, logTerm } = message;
+    this.#compareCommitted(from, term, index, logTerm);
+    let previousTerm = logTerm;
+    for (const entry of message.entries) {
+      this.#onEntry(entry, previousTerm);
+      this.#compareCommitted(from, term, entry.index, entry.term);
+      previousTerm = entry.term;
+    }
+  }
+
+  /** The leader of `leaderTerm` shows that its log has `entryTerm` at `index`. */
+  #compareCommitted(leader: NodeId, leaderTerm: Term, index: Index, entryTerm: Term): void {
+    const known = this.#committed[index - 1];
+    // An entry that a later term's leader committed says nothing about the log of an earlier one.
+    if (!known || known.term === entryTerm || (this.#commitTerms[index - 1] as Term) >= leaderTerm) return;
+    throw new Violation(
+      "R4 leader completeness",
+      `leader ${leader} of term ${leaderTerm} has term ${entryTerm} at ${index}, committed is term ${known.term}`,
+    );
+  }
+
+  #onEntry(entry: Entry, previousTerm: Term | undefined): void {
+    const key = entry.index * termsMax + entry.term;
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      this.#entries.set(key, { data: entry.data, type: entry.type, previousTerm });
+      return;
+    }
+    if (known.type !== entry.type || !equalBytes(known.data, entry.data)) {
+      throw new Violation("R3 log matching", `two different entries have index ${entry.index} and term ${entry.term}`);
+    }
+    if (previousTerm === undefined) return;
+    known.previousTerm ??= previousTerm;
+    if (known.previousTerm !== previousTerm) {
+      throw new Violation(
+        "R3 log matching",
+        `before index ${entry.index} of term ${entry.term} stand terms ${known.previousTerm} and ${previousTerm}`,
+      );
+    }
+  }
+
+  #shown(node: NodeId): Shown {
+    let shown = this.#members.get(node);
+    if (!shown)
+      this.#members.set(node, (shown = { term: 0, terms: new Map(), commit: 0, applied: 0, leading: undefined }));
+    return shown;
+  }
+}
+
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left === right) return true;
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
+}

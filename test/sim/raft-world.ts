@@ -1,0 +1,209 @@
+import type { Message } from "../../raft/core/types.js";
+import { Chaos } from "./chaos.js";
+import { Client } from "./client.js";
+import { checkHistory, sameRecord, type Recorded } from "./history.js";
+import { RaftInvariants } from "./invariants.js";
+import { SimulatedNetwork } from "./network.js";
+import { SimulatedReplica } from "./simulated-replica.js";
+import type { RunOptions, RunSeed, SeedResult } from "./seed-result.js";
+import { StateModel } from "./state-model.js";
+import { drawSwarm, type Swarm } from "./swarm.js";
+import { Violation } from "./violation.js";
+import { WatchClient } from "./watch-client.js";
+import { World } from "./world.js";
+
+/**
+ * Three or five replicas of the store, made of the production core, log, driver and state machine, with clients and
+ * watchers, in a world full of faults. Three phases: SAFETY with faults, LIVENESS with a healed quorum, which must
+ * answer, and FULL with all healed, who must become equal. Invariants are checked at every step and, of what clients saw, at the end.
+ */
+export const runRaftSeed: RunSeed = (seed, options = {}) => new RaftWorld(seed, options).run();
+
+/** Simulated time in which a healed quorum must have answered every client, and in which all must have become equal. */
+const recoveryUsMax = 60_000_000;
+
+class RaftWorld {
+  readonly #seed: number;
+  readonly #world: World;
+  readonly #swarm: Swarm;
+  readonly #network: SimulatedNetwork<Message>;
+  readonly #invariants = new RaftInvariants();
+  readonly #replicas: SimulatedReplica[] = [];
+  readonly #clients: Client[] = [];
+  readonly #watchers: WatchClient[] = [];
+  readonly #history: Recorded[] = [];
+  readonly #chaos: Chaos<Message>;
+
+  constructor(seed: number, options: RunOptions) {
+    const world = new World({ seed, ...options });
+    const { random } = world;
+    const swarm = drawSwarm(random);
+    this.#seed = seed;
+    this.#world = world;
+    this.#swarm = swarm;
+    this.#network = new SimulatedNetwork(world, swarm.network);
+    this.#network.observe = (from, _to, messages) => {
+      for (const message of messages) {
+        if (message.from !== from) throw new Violation("crash", `member ${from} sent a message of ${message.from}`);
+        this.#invariants.onSend(message);
+        this.#replicas[from - 1]?.durableLog.onSend(message);
+      }
+    };
+    const members = Array.from({ length: swarm.replicas }, (_, at) => at + 1);
+    for (const id of members) {
+      const replica: SimulatedReplica = new SimulatedReplica({
+        id,
+        members,
+        world,
+        swarm,
+        network: this.#network,
+        invariants: this.#invariants,
+        onFailpoint: (name) => this.#chaos.atFailpoint(replica, name),
+        onEnd: () => this.#chaos.afterEnd(replica),
+      });
+      this.#replicas.push(replica);
+    }
+    this.#chaos = new Chaos({ world, random: random.fork(), swarm, network: this.#network, replicas: this.#replicas });
+    for (let at = 1; at <= swarm.clients; at++) {
+      const client = new Client({ name: `client-${at}`, world, random: random.fork(), swarm, history: this.#history });
+      client.replicas = this.#replicas;
+      this.#clients.push(client);
+    }
+    for (let at = 1; at <= swarm.watches; at++) {
+      const watcher = new WatchClient(world, random.fork(), swarm.clientTimeoutMs * 2000);
+      watcher.replicas = this.#replicas;
+      this.#watchers.push(watcher);
+    }
+  }
+
+  run(): SeedResult {
+    let violation: SeedResult["violation"];
+    try {
+      this.#safety();
+      this.#liveness();
+      this.#full();
+      this.#checkEnd();
+    } catch (thrown) {
+      const { rule, message } =
+        thrown instanceof Violation
+          ? thrown
+          : { rule: "crash" as const, message: `crash: ${thrown instanceof Error ? thrown.stack : String(thrown)}` };
+      violation = { rule, message, trace: this.#world.trace.lines() };
+    }
+    return {
+      seed: this.#seed,
+      hash: this.#world.trace.hash(),
+      simulatedMs: this.#world.timeUs / 1000,
+      events: this.#world.events,
+      counts: this.#counts(),
+      violation,
+    };
+  }
+
+  #safety(): void {
+    const { trace } = this.#world;
+    if (trace.verbose) this.#world.note(`SAFETY ${JSON.stringify(this.#swarm)}`);
+    for (const replica of this.#replicas) replica.start();
+    for (const client of this.#clients) client.start();
+    for (const watcher of this.#watchers) watcher.start();
+    this.#chaos.start();
+    this.#world.runUntil(this.#swarm.safetyMs * 1000);
+  }
+
+  /** A random quorum is healed; the others stay as they are and hear or reach the quorum in one direction at most. */
+  #liveness(): void {
+    const { random, trace } = this.#world;
+    this.#chaos.stop();
+    const shuffled = random.shuffle([...this.#replicas]);
+    const quorum = Math.floor(shuffled.length / 2) + 1;
+    const core = shuffled.slice(0, random.between(quorum, shuffled.length));
+    const others = shuffled.filter((replica) => !core.includes(replica));
+    this.#calm();
+    this.#network.heal(core.map((replica) => replica.id));
+    for (const other of others) {
+      const direction = random.int(3);
+      for (const replica of core) {
+        this.#network.setCut(other.id, replica.id, direction !== 1);
+        this.#network.setCut(replica.id, other.id, direction !== 2);
+      }
+    }
+    if (trace.verbose) this.#world.note(`LIVENESS of ${core.map((replica) => replica.id).join()}`);
+    for (const replica of core) replica.heal();
+    for (const watcher of this.#watchers) watcher.replicas = core;
+    const targets = this.#clients.map((client) => {
+      client.replicas = core;
+      client.givesUp = false;
+      return client.answered + 2;
+    });
+    const answered = (): boolean => this.#clients.every((client, at) => client.answered >= (targets[at] ?? 0));
+    this.#runUntil(answered, "a healed quorum answers all clients");
+  }
+
+  #full(): void {
+    if (this.#world.trace.verbose) this.#world.note("FULL");
+    this.#network.heal(this.#replicas.map((replica) => replica.id));
+    for (const replica of this.#replicas) replica.heal();
+    for (const client of this.#clients) {
+      client.replicas = this.#replicas;
+      client.stopped = true;
+    }
+    for (const watcher of this.#watchers) watcher.replicas = this.#replicas;
+    this.#runUntil(() => this.#clients.every((client) => !client.busy), "all requests are answered");
+    this.#runUntil(() => this.#isSettled(), "all replicas apply the same and all watchers see it");
+  }
+
+  #isSettled(): boolean {
+    const last = this.#invariants.committed().length;
+    const first = this.#replicas[0]?.store;
+    return (
+      this.#replicas.every((replica) => replica.store?.appliedIndex() === last) &&
+      this.#watchers.every((watcher) => watcher.revision === first?.revision())
+    );
+  }
+
+  #checkEnd(): void {
+    const model = new StateModel();
+    for (const entry of this.#invariants.committed()) model.apply(entry);
+    const expected = model.records();
+    for (const { id, store } of this.#replicas) {
+      const actual = store ? [...store.peekPrefix("")] : [];
+      const equal = actual.length === expected.length && actual.every((record, at) => sameRecord(record, expected[at]));
+      if (!equal || store?.revision() !== model.revision) {
+        throw new Violation("R5 state machine safety", `member ${id} does not hold what the log says`);
+      }
+    }
+    const digests = new Set(this.#replicas.map((replica) => replica.store?.digest()));
+    if (digests.size !== 1) throw new Violation("R5 state machine safety", `states differ: ${[...digests].join()}`);
+    checkHistory(this.#history, model);
+    for (const watcher of this.#watchers) watcher.check(model);
+  }
+
+  /** No new faults from the network and the disks. */
+  #calm(): void {
+    Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300 });
+    for (const { disk } of this.#replicas) {
+      Object.assign(disk.faults, { stallRate: 0, syncErrorRate: 0, syncUsMax: Math.min(disk.faults.syncUsMax, 2_000) });
+    }
+  }
+
+  #runUntil(reached: () => boolean, what: string): void {
+    const startedUs = this.#world.timeUs;
+    if (reached()) return;
+    this.#world.runUntil(startedUs + recoveryUsMax, reached);
+    if (reached()) return;
+    const states = this.#replicas.map((replica) => replica.describe());
+    throw new Violation("liveness", `not within ${recoveryUsMax / 1e6} s: ${what}; ${states.join("; ")}`);
+  }
+
+  #counts(): Record<string, number> {
+    const finished = this.#history.filter((recorded) => recorded.returnedAt !== Infinity);
+    return {
+      "entries committed": this.#invariants.committed().length,
+      leaders: this.#invariants.terms(),
+      "reads answered": finished.filter((recorded) => recorded.type === "read").length,
+      "writes answered": finished.filter((recorded) => recorded.type === "write").length,
+      "requests unanswered": this.#history.length - finished.length,
+      ...Object.fromEntries([...this.#chaos.counts].map(([name, count]) => [`fault: ${name}`, count])),
+    };
+  }
+}

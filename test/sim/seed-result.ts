@@ -1,0 +1,21 @@
+import type { Rule } from "./violation.js";
+
+/** What came of one world. Plain data: it travels between processes. */
+export interface SeedResult {
+  readonly seed: number;
+  /** Equal for equal runs. */
+  readonly hash: string;
+  readonly simulatedMs: number;
+  readonly events: number;
+  /** What the world is proud of, e.g. entries committed, requests answered, faults done: summed up over seeds. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly violation: { readonly rule: Rule; readonly message: string; readonly trace: readonly string[] } | undefined;
+}
+
+export interface RunOptions {
+  readonly traceLines?: number;
+  readonly print?: (line: string) => void;
+}
+
+/** A kind of world: runs one seed from beginning to end and never throws. */
+export type RunSeed = (seed: number, options?: RunOptions) => SeedResult;

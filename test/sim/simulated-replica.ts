@@ -1,0 +1,188 @@
+import { Driver } from "../../raft/driver.js";
+import type { ConsensusHandlers, ConsensusStatus } from "../../raft/consensus.js";
+import type { Message, NodeId } from "../../raft/core/types.js";
+import type { Env } from "../../src/base/env.js";
+import { loadState } from "../../store/load.js";
+import { Replica } from "../../store/replica.js";
+import type { StateMachine } from "../../store/state-machine.js";
+import type { ClockShape } from "./clock.js";
+import { SimulatedDisk } from "./disk.js";
+import { DurableLog } from "./durable-log.js";
+import { simulatedEnv } from "./env.js";
+import type { RaftInvariants } from "./invariants.js";
+import { SimulatedKeyValue } from "./key-value.js";
+import type { SimulatedNetwork } from "./network.js";
+import { drawClock, type Swarm } from "./swarm.js";
+import { Violation } from "./violation.js";
+import { Process, SimulatedCrash, type World } from "./world.js";
+
+export interface SimulatedReplicaOptions {
+  readonly id: NodeId;
+  readonly members: readonly NodeId[];
+  readonly world: World;
+  readonly swarm: Swarm;
+  readonly network: SimulatedNetwork<Message>;
+  readonly invariants: RaftInvariants;
+  readonly onFailpoint: (name: string) => void;
+  /** The process ended because its disk failed. */
+  readonly onEnd: () => void;
+}
+
+/** One machine with a replica on it: production's driver, log and store, wired as production wires them. */
+export class SimulatedReplica {
+  readonly id: NodeId;
+  readonly process: Process;
+  readonly disk: SimulatedDisk;
+  readonly clock: ClockShape;
+  /** Of the present incarnation, once it has started. */
+  store: Replica | undefined;
+  consensus: Driver | undefined;
+  readonly durableLog: DurableLog;
+  readonly #keyValue: SimulatedKeyValue;
+  readonly #options: SimulatedReplicaOptions;
+  #diskFailed = false;
+
+  constructor(options: SimulatedReplicaOptions) {
+    const { id, world, swarm } = options;
+    this.#options = options;
+    this.id = id;
+    this.process = new Process(id);
+    this.disk = new SimulatedDisk(world, { ...swarm.disk });
+    this.clock = drawClock(world.random, swarm);
+    this.durableLog = new DurableLog(id, this.disk);
+    this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    this.disk.onSyncError = () => {
+      this.#diskFailed = true;
+    };
+  }
+
+  start(): void {
+    if (this.process.alive) return;
+    const { world, network, invariants, onFailpoint } = this.#options;
+    this.process.start();
+    this.#diskFailed = false;
+    this.durableLog.reset();
+    invariants.onRestart(this.id);
+    if (world.trace.verbose) world.note(`[${this.id}] start`);
+    const env = simulatedEnv({
+      world,
+      process: this.process,
+      disk: this.disk,
+      clock: this.clock,
+      failpoint: onFailpoint,
+    });
+    const endpoint = network.attach(this.process);
+    const keyValue = this.#keyValue.open(this.process);
+    loadState(keyValue, (error, state) => {
+      if (error) return this.#end(error);
+      return this.#open(env, endpoint, keyValue, state);
+    });
+  }
+
+  /** Ends the process now. A power cut loses what the disk has not; the end of a process alone does not. */
+  crash(why: string, powerCut = false): void {
+    const { world, network, swarm } = this.#options;
+    const { random } = world;
+    const processOnly = !powerCut && !this.#diskFailed && random.chance(swarm.processOnlyShare);
+    if (world.trace.verbose) world.note(`[${this.id}] crash ${why}${processOnly ? ", its page cache stays" : ""}`);
+    world.trace.mix(this.id);
+    this.process.end();
+    this.store = undefined;
+    this.consensus = undefined;
+    this.disk.crash({ ...swarm.loss, processOnly });
+    this.#keyValue.crash(swarm.loss);
+    network.detach(this.process);
+  }
+
+  /** Leaves the code of a process that `crash` has just ended. */
+  unwind(): never {
+    throw new SimulatedCrash(`member ${this.id}`);
+  }
+
+  heal(): void {
+    this.start();
+  }
+
+  leads(): boolean {
+    return this.store?.status()?.role === "Leader";
+  }
+
+  describe(): string {
+    const { store, process } = this;
+    if (!store) return `${this.id} ${process.alive ? "starting" : "down"}`;
+    const status = store.status();
+    const role = status ? `${status.role} of term ${status.term}, leader ${status.leader}` : "silent";
+    return `${this.id} ${role}, applied ${store.appliedIndex()}`;
+  }
+
+  #open(
+    env: Env,
+    endpoint: ReturnType<SimulatedNetwork<Message>["attach"]>,
+    keyValue: ReturnType<SimulatedKeyValue["open"]>,
+    state: StateMachine,
+  ): void {
+    const { id, members, swarm, invariants } = this.#options;
+    const onFatal = (error: Error): void => this.#end(error);
+    const store = new Replica({
+      env,
+      keyValue,
+      state,
+      onFatal,
+      flushIntervalMs: swarm.flushIntervalMs,
+      recent: { eventsMax: swarm.recentEventsMax, bytesMax: 1 << 20 },
+    });
+    const handlers = this.#observed(store);
+    const options = {
+      id,
+      clusterId: "simulation",
+      initialMembers: members,
+      appliedIndex: state.appliedIndex,
+      tickMs: swarm.tickMs,
+      electionTicks: swarm.electionTicks,
+      electionJitterTicks: swarm.electionJitterTicks,
+      segmentBytes: swarm.segmentBytes,
+      growBytes: swarm.growBytes,
+      markerBytes: swarm.markerBytes,
+    };
+    invariants.onApplied(id, state.appliedIndex, store.digest());
+    Driver.open(options, env, endpoint, handlers, (error, driver) => {
+      if (error) return this.#end(error);
+      this.store = store;
+      this.consensus = driver;
+      return store.connect(driver);
+    });
+  }
+
+  /** Shows the invariants all that passes between consensus and store. */
+  #observed(store: Replica): ConsensusHandlers {
+    const { invariants } = this.#options;
+    return {
+      onCommitted: (entries) => {
+        invariants.onCommitted(this.id, entries);
+        store.onCommitted(entries);
+        invariants.onApplied(this.id, store.appliedIndex(), store.digest());
+      },
+      onReadIndex: (tag, index) => store.onReadIndex(tag, index),
+      onRefused: (tag, reason) => store.onRefused(tag, reason),
+      onStatus: (status: ConsensusStatus) => {
+        invariants.onStatus(status);
+        this.durableLog.onDurableIndex(status.durableIndex);
+        store.onStatus(status);
+      },
+      onFatal: (error) => store.onFatal(error),
+    };
+  }
+
+  /** The process gives up. It may, when its disk has failed. */
+  #end(error: Error): void {
+    if (!this.#diskFailed)
+      throw new Violation("crash", `member ${this.id} ended by itself: ${error.stack ?? error.message}`);
+    const { epoch } = this.process;
+    // The code that reported the error runs to its end first.
+    this.#options.world.after(0, () => {
+      if (this.process.epoch !== epoch) return;
+      this.crash(`by itself: ${error.message}`);
+      this.#options.onEnd();
+    });
+  }
+}

@@ -1,0 +1,142 @@
+import type { ClockShape } from "./clock.js";
+import type { CrashLoss } from "./disk-file.js";
+import type { DiskFaults } from "./disk.js";
+import type { KeyValueFaults } from "./key-value.js";
+import type { NetworkFaults } from "./network.js";
+import type { SeededRandom } from "./random.js";
+
+/** What the chaos of one world may do, each with the mean time between two; 0 for never. */
+export interface ChaosRates {
+  readonly crashMs: number;
+  /** All members lose power at once. */
+  readonly blackoutMs: number;
+  readonly partitionMs: number;
+  readonly clogMs: number;
+  readonly pauseMs: number;
+  readonly clockJumpMs: number;
+  readonly transferMs: number;
+  /** Probability that passing a failpoint ends the process. */
+  readonly failpointRate: number;
+}
+
+/** Everything about a world that its seed draws before it begins. */
+export interface Swarm {
+  readonly replicas: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** Mean pause of a client between two operations. */
+  readonly thinkMs: number;
+  readonly readShare: number;
+  readonly valueBytesMax: number;
+  /** After this long a client asks another replica. */
+  readonly clientTimeoutMs: number;
+  readonly watches: number;
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly electionJitterTicks: number;
+  readonly segmentBytes: number;
+  readonly growBytes: number;
+  readonly markerBytes: number;
+  readonly flushIntervalMs: number;
+  readonly recentEventsMax: number;
+  /** Length of the phase with faults. */
+  readonly safetyMs: number;
+  readonly downMsMax: number;
+  readonly useCodec: boolean;
+  readonly network: NetworkFaults;
+  readonly disk: DiskFaults;
+  readonly keyValue: KeyValueFaults;
+  readonly loss: CrashLoss;
+  /** Share of crashes that are the end of a process only, not of its machine. */
+  readonly processOnlyShare: number;
+  readonly chaos: ChaosRates;
+  readonly clockRateSpread: number;
+}
+
+/**
+ * Draws a world (swarm testing: Groce et al., ISSTA 2012): each fault is on or off and has its own strength, since mixing
+ * all of them at middling rates hides what needs one alone.
+ */
+export function drawSwarm(random: SeededRandom): Swarm {
+  const on = (probability: number): boolean => random.chance(probability);
+  const someMs = (probability: number, low: number, high: number): number =>
+    on(probability) ? random.between(low, high) : 0;
+  const tickMs = random.pick([5, 10, 10, 20]);
+  const electionTicks = random.between(5, 10);
+  const slowDisk = on(0.25);
+  return {
+    replicas: random.pick([3, 3, 3, 5, 5]),
+    clients: random.between(1, 5),
+    keys: random.between(1, 5),
+    thinkMs: random.pick([2, 10, 30, 80]),
+    readShare: random.pick([0.1, 0.4, 0.7]),
+    valueBytesMax: random.pick([8, 8, 64, 700]),
+    clientTimeoutMs: random.between(20, 60) * tickMs,
+    watches: random.int(3),
+    tickMs,
+    electionTicks,
+    electionJitterTicks: random.between(2, electionTicks),
+    segmentBytes: random.pick([512, 2048, 8192, 65_536]),
+    growBytes: random.pick([512, 4096, 16_384]),
+    markerBytes: random.pick([256, 1024, 8192]),
+    flushIntervalMs: random.pick([20, 100, 1000]),
+    recentEventsMax: random.pick([1, 5, 1000]),
+    safetyMs: random.between(60, 250) * tickMs,
+    downMsMax: random.pick([2, 20, 60]) * tickMs,
+    useCodec: on(0.1),
+    network: {
+      lossRate: on(0.5) ? random.pick([0.01, 0.05, 0.2, 0.4]) : 0,
+      duplicateRate: on(0.4) ? random.pick([0.02, 0.2]) : 0,
+      lateRate: on(0.4) ? random.pick([0.02, 0.1]) : 0,
+      lateUsMax: random.between(1, 30) * tickMs * 1000,
+      delayUsMin: 20,
+      delayUsMax: random.pick([100, 500, 2000, 500 * tickMs]),
+      ordered: on(0.4),
+      hints: on(0.7),
+      survivesRestart: on(0.3),
+    },
+    disk: {
+      latencyUsMin: 5,
+      latencyUsMax: random.pick([20, 200]),
+      syncUsMin: 20,
+      syncUsMax: slowDisk ? random.between(1, 4) * tickMs * 1000 : random.pick([50, 500, 2000]),
+      stallRate: on(0.2) ? 0.01 : 0,
+      stallUsMax: random.between(2, 40) * tickMs * 1000,
+      syncErrorRate: on(0.1) ? 0.002 : 0,
+      capacityBytes: Infinity,
+    },
+    keyValue: {
+      latencyUsMin: 5,
+      latencyUsMax: random.pick([50, 1000]),
+      flushUsMin: 50,
+      flushUsMax: random.pick([200, 5000]),
+    },
+    loss: {
+      processOnly: false,
+      keep: random.pick(["nothing", "prefix", "subset", "subset"]),
+      tearRate: random.pick([0, 0.3, 0.9]),
+      tearBytes: random.pick([1, 512]),
+    },
+    processOnlyShare: random.pick([0, 0.3, 0.9]),
+    chaos: {
+      crashMs: someMs(0.7, 8, 60) * tickMs,
+      blackoutMs: someMs(0.35, 25, 120) * tickMs,
+      partitionMs: someMs(0.6, 8, 60) * tickMs,
+      clogMs: someMs(0.3, 8, 60) * tickMs,
+      pauseMs: someMs(0.3, 8, 60) * tickMs,
+      clockJumpMs: someMs(0.3, 10, 80) * tickMs,
+      transferMs: someMs(0.3, 10, 80) * tickMs,
+      failpointRate: on(0.3) ? random.pick([0.0005, 0.003, 0.01]) : 0,
+    },
+    clockRateSpread: on(0.3) ? random.pick([0.01, 0.1]) : 0,
+  };
+}
+
+export function drawClock(random: SeededRandom, swarm: Swarm): ClockShape {
+  return {
+    rate: 1 + (2 * random.next() - 1) * swarm.clockRateSpread,
+    wallOffsetMs: random.between(-5_000, 5_000),
+    monotonicOffsetMs: random.int(1_000_000),
+    timerLatenessUsMax: random.pick([0, 50, swarm.tickMs * 300]),
+  };
+}

@@ -1,0 +1,5 @@
+import { runRaftSeed } from "./raft-world.js";
+import type { RunSeed } from "./seed-result.js";
+
+/** Every kind of world by the name that `--world` takes. */
+export const worlds: ReadonlyMap<string, RunSeed> = new Map([["raft", runRaftSeed]]);
