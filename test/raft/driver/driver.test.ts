@@ -30,12 +30,14 @@ describe("the driver", () => {
     const cluster = new VirtualCluster(3);
     cluster.start();
     const leader = cluster.elect();
+    cluster.commit(leader, "settled", [...cluster.members.values()]);
+    cluster.time.pass(limits.tickMs);
     const syncs = new Map([...cluster.members.values()].map((member) => [member.id, member.disk.count("sync log/")]));
     const follower = followers(cluster)[0] as Member;
     cluster.loses = ({ to, from }) =>
       ![leader.id, follower.id].includes(to) || ![leader.id, follower.id].includes(from);
     cluster.observe = (message) => {
-      if (message.type !== "MsgAppResp" || message.reject || message.index <= 1) return;
+      if (message.type !== "MsgAppResp" || message.reject || message.index <= 2) return;
       const member = cluster.member(message.from);
       assert(member.disk.count("sync log/") > (syncs.get(message.from) ?? 0), "a sync comes before the answer");
       assert.equal(member.disk.waiting, 0, "the sync is complete");
