@@ -1,0 +1,123 @@
+import { Metadata } from "@grpc/grpc-js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { IkadaError, type Reason } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
+import { leaderHeader } from "../src/host/api-methods.js";
+import { callServerStream, callUnary, readStream, type Method } from "../src/host/grpc.js";
+import type { Endpoints } from "./endpoints.js";
+
+/** What every call may be given. */
+export interface CallOptions {
+  /**
+   * Milliseconds for the whole call with all its retries.
+   * @default 15000 for single answers; none for streams
+   */
+  readonly deadlineMs?: number;
+  /** Ends the call with reason Cancelled. A write may have happened all the same. */
+  readonly signal?: AbortSignal;
+}
+
+/** These say that another server, or the same one a little later, can serve the call. */
+const retriable: ReadonlySet<Reason> = new Set<Reason>(["Unavailable", "NoLeader", "Overloaded"]);
+const pauseMsMin = 20;
+const pauseMsMax = 1_000;
+/** One try, while there are other servers to ask: a machine that swallows packets must not use the whole deadline up. */
+const tryMsMax = 5_000;
+
+/** Sends calls to whichever server can serve them. */
+export class Calls {
+  readonly #endpoints: Endpoints;
+  readonly #token: string;
+
+  constructor(endpoints: Endpoints, token: string) {
+    this.#endpoints = endpoints;
+    this.#token = token;
+  }
+
+  /**
+   * One request, one answer, repeated with jittered pauses until a server serves it or the deadline is over. The request is
+   * the same in each try: reads may be repeated anyway, writes carry client id and sequence.
+   */
+  async unary<RequestInput, Request, ResponseInput, Response>(
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    request: NoInfer<RequestInput>,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
+    for (let tries = 1; ; tries += 1) {
+      const address = this.#endpoints.current;
+      const leftMs = deadline - performance.now();
+      const deadlineMs = Math.max(1, this.#endpoints.count > 1 ? Math.min(leftMs, tryMsMax) : leftMs);
+      try {
+        return await callUnary(this.#endpoints.channel(address), method, request, {
+          ...this.#callOptions(options),
+          deadlineMs,
+        });
+      } catch (caught) {
+        await this.#next(IkadaError.from(caught), address, tries, deadline, options);
+      }
+    }
+  }
+
+  /** One request, a stream of answers from one server. When it breaks it is up to the caller to go on elsewhere: see `next`. */
+  stream<RequestInput, Request, ResponseInput, Response>(
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    request: NoInfer<RequestInput>,
+    options: CallOptions = {},
+  ): { readonly address: string; readonly messages: AsyncGenerator<Response, void, undefined> } {
+    const address = this.#endpoints.current;
+    const call = callServerStream(this.#endpoints.channel(address), method, request, { ...this.#callOptions(options) });
+    return { address, messages: readStream(call) };
+  }
+
+  /** Pauses before the next try at another server. @throws the error itself when it is final or there is no time left */
+  async next(error: IkadaError, address: string, tries: number, options: CallOptions): Promise<void> {
+    await this.#next(error, address, tries, Infinity, options);
+  }
+
+  async #next(
+    error: IkadaError,
+    address: string,
+    tries: number,
+    deadline: number,
+    { signal }: CallOptions,
+  ): Promise<void> {
+    if (signal?.aborted) throw new IkadaError("Cancelled", "the call was cancelled", {}, error);
+    const leftMs = deadline - performance.now();
+    // A try that ran out of time, not the call.
+    const slow = error.reason === "Deadline" && leftMs > 0;
+    if (!retriable.has(error.reason) && !slow) throw error;
+    const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries - 1, 10)) * (0.5 + Math.random());
+    if (leftMs <= pauseMs) {
+      throw new IkadaError(
+        "Deadline",
+        `no server served the call in time; the last one, ${address}, said: ${error.message}`,
+        error.details,
+        error,
+      );
+    }
+    this.#endpoints.leave(address);
+    try {
+      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal });
+    } catch (caught) {
+      throw new IkadaError("Cancelled", "the call was cancelled", {}, caught);
+    }
+  }
+
+  #callOptions({
+    signal,
+    deadlineMs,
+  }: CallOptions): { metadata: Metadata; onMetadata: (metadata: Metadata) => void } & CallOptions {
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${this.#token}`);
+    return {
+      metadata,
+      onMetadata: (answer) => {
+        const leader = answer.get(leaderHeader)[0];
+        if (typeof leader === "string" && leader !== "") this.#endpoints.prefer(leader);
+      },
+      ...(signal === undefined ? {} : { signal }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    };
+  }
+}

@@ -1,0 +1,355 @@
+import { randomInt } from "node:crypto";
+import { Scope } from "../src/base/lifecycle.js";
+import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
+import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+import type { Pod } from "../src/api/kinds/pod.js";
+import type { AnyObject } from "../src/api/object.js";
+import { IkadaError } from "../src/base/errors.js";
+import { apiMethods } from "../src/host/api-methods.js";
+import type { ikada } from "#proto/api.js";
+import { Calls, type CallOptions } from "./calls.js";
+import { Endpoints } from "./endpoints.js";
+import { RequestIds } from "./request-ids.js";
+import { Resource } from "./resource.js";
+import { watch, type WatchEvent, type WatchStart } from "./watch.js";
+import { kindReference, objectFromWire, objectToWire, type KindName } from "./wire.js";
+
+/** How to reach a cluster. */
+export interface ConnectOptions {
+  /** `host:port` of the servers' API listeners; one is enough to begin with, all make it survive the loss of that one. */
+  readonly endpoints: readonly string[];
+  /** PEM of the cluster's certificate authority. */
+  readonly ca: string;
+  /** The user's token. */
+  readonly token: string;
+}
+
+/** Where to look. */
+export interface Scoped extends CallOptions {
+  /** Empty or absent for cluster-scoped kinds; for lists and watches: all namespaces. */
+  readonly namespace?: string;
+}
+
+export interface GetOptions extends Scoped {
+  /** Take what the asked server has, without asking the leader: faster, possibly old. @default false */
+  readonly local?: boolean;
+}
+
+export interface Selection extends Scoped {
+  /** `app=web,tier in (a,b),!old` */
+  readonly labelSelector?: string;
+  /** `metadata.name=web,status.phase!=Running` */
+  readonly fieldSelector?: string;
+}
+
+export interface ListOptions extends Selection {
+  readonly local?: boolean;
+  /** Objects fetched at once; all pages are of the same revision. @default the server's */
+  readonly pageSize?: number;
+}
+
+export interface WatchOptions extends Selection, WatchStart {}
+
+export interface WriteOptions extends CallOptions {
+  /** Who owns the fields that are written. @default "ikada-sdk" */
+  readonly fieldManager?: string;
+  /** Check everything, store nothing. @default false */
+  readonly dryRun?: boolean;
+}
+
+export interface DeleteOptions extends WriteOptions, Scoped {
+  /** What becomes of objects that this one owns. @default "Background" */
+  readonly propagation?: "Background" | "Foreground" | "Orphan";
+  /** For Pods: seconds between SIGTERM and SIGKILL. 0 forgets the Pod at once. */
+  readonly gracePeriodSeconds?: number;
+  /** Only if it is still this object. */
+  readonly uid?: string;
+  /** Only if it has not changed since. */
+  readonly resourceVersion?: string;
+}
+
+/** What a write did. */
+export interface Written<T = AnyObject> {
+  /** As stored, or as it would be with `dryRun`. */
+  readonly object: T;
+  readonly created: boolean;
+  /** False when the object was already as asked. */
+  readonly changed: boolean;
+  /** Sentences for people, e.g. about fields that are kept but not acted on. */
+  readonly warnings: readonly string[];
+}
+
+export interface ClusterStatus {
+  readonly clusterId: string;
+  /** 0 when there is none. */
+  readonly leader: number;
+  readonly term: number;
+  readonly answeredBy: number;
+  readonly members: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly apiAddress: string;
+    readonly reachable: boolean;
+    readonly role: string;
+    readonly term: number;
+    readonly commit: number;
+    readonly applied: number;
+    readonly lastIndex: number;
+    /** How far its log is known to the leader to agree with its own. */
+    readonly match: number;
+    readonly revision: number;
+    readonly version: string;
+  }[];
+}
+
+export interface LogOptions extends CallOptions {
+  readonly namespace: string;
+  readonly container?: string;
+  readonly follow?: boolean;
+  readonly previous?: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  readonly timestamps?: boolean;
+}
+
+/**
+ * A client of one cluster. It speaks to any server that answers, prefers the leader, and repeats calls that a dying server
+ * left unanswered: a write is repeated under the same client id and sequence, so that it happens once.
+ *
+ * @example
+ * const client = await Client.connect({ endpoints: ["10.0.0.1:7401"], ca, token });
+ * const { object } = await client.deployments.apply({ metadata: { name: "web", namespace: "default" }, spec });
+ * for await (const event of client.pods.watch({ namespace: "default" })) console.log(event.type);
+ * await client.close();
+ */
+export class Client {
+  readonly #calls: Calls;
+  readonly #ids = new RequestIds();
+  readonly #scope = new Scope();
+
+  readonly namespaces: Resource<Namespace>;
+  readonly nodes: Resource<Node>;
+  readonly pods: Resource<Pod>;
+  readonly replicaSets: Resource<ReplicaSet>;
+  readonly deployments: Resource<Deployment>;
+  readonly configMaps: Resource<ConfigMap>;
+  readonly secrets: Resource<Secret>;
+  readonly events: Resource<Event>;
+
+  private constructor(options: ConnectOptions) {
+    const endpoints = new Endpoints(options.endpoints, options.ca, randomInt(0, 1 << 30));
+    this.#scope.use(endpoints);
+    this.#calls = new Calls(endpoints, options.token);
+    this.namespaces = new Resource(this, "namespaces");
+    this.nodes = new Resource(this, "nodes");
+    this.pods = new Resource(this, "pods");
+    this.replicaSets = new Resource(this, "replicasets");
+    this.deployments = new Resource(this, "deployments");
+    this.configMaps = new Resource(this, "configmaps");
+    this.secrets = new Resource(this, "secrets");
+    this.events = new Resource(this, "events");
+  }
+
+  /**
+   * Makes a client; connections are opened by the first calls, so this succeeds while the cluster is down.
+   * @throws IkadaError BadRequest when there is no endpoint
+   */
+  static connect(options: ConnectOptions): Promise<Client> {
+    if (options.endpoints.length === 0)
+      return Promise.reject(new IkadaError("BadRequest", "a client needs at least one endpoint, host:port"));
+    return Promise.resolve(new Client(options));
+  }
+
+  /** Ends all calls in work. */
+  close(): Promise<void> {
+    return this.#scope.close();
+  }
+
+  /** @throws IkadaError NotFound, UnknownKind, Forbidden */
+  async get(kind: KindName, name: string, options: GetOptions = {}): Promise<AnyObject> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const { object } = await this.#calls.unary(apiMethods.get, { reference, local: options.local ?? false }, options);
+    return objectFromWire(object);
+  }
+
+  /** All objects as of one revision, fetched page by page while they are read. @throws IkadaError Compacted between pages, BadRequest */
+  async *list(kind: KindName, options: ListOptions = {}): AsyncGenerator<AnyObject, void, undefined> {
+    const request = {
+      ...kindReference(kind),
+      ...selection(options),
+      local: options.local ?? false,
+      limit: options.pageSize ?? 0,
+    };
+    let next = "";
+    do {
+      const page = await this.#calls.unary(apiMethods.list, { ...request, continue: next }, options);
+      for (const object of page.objects) yield objectFromWire(object);
+      next = page.continue;
+    } while (next !== "");
+  }
+
+  /** Changes as they happen, over lost connections; leave the loop to end it. @throws IkadaError Compacted when it has to be listed anew */
+  watch(kind: KindName, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
+    return watch(this.#calls, { ...kindReference(kind), ...selection(options) }, options);
+  }
+
+  /** @throws IkadaError AlreadyExists, Invalid with the faulty fields, NotFound when the namespace is missing */
+  create(object: AnyObject, options: WriteOptions = {}): Promise<Written> {
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.create, { object: objectToWire(object), options: write }, options),
+    );
+  }
+
+  /** Replaces the object. With a resourceVersion in it, only if it has not changed since. @throws IkadaError Conflict, Invalid, NotFound */
+  update(object: AnyObject, options: WriteOptions & { readonly subresource?: "status" } = {}): Promise<Written> {
+    const subresource = options.subresource ?? "";
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.update, { object: objectToWire(object), subresource, options: write }, options),
+    );
+  }
+
+  /**
+   * Server-side apply: makes the named fields what they are in `object` and owns them; fields that this manager applied before
+   * and now leaves out are removed. Creates the object when it is missing.
+   * @throws IkadaError FieldConflict when another manager owns a field with another value (`force` takes it), Invalid
+   */
+  apply(object: AnyObject, options: WriteOptions & { readonly force?: boolean } = {}): Promise<Written> {
+    const force = options.force ?? false;
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.apply, { object: objectToWire(object), force, options: write }, options),
+    );
+  }
+
+  /** Applies an RFC 7386 merge patch. @throws IkadaError NotFound, Invalid, Conflict */
+  patch(
+    kind: KindName,
+    name: string,
+    patch: object,
+    options: WriteOptions & Scoped & { readonly subresource?: "status" } = {},
+  ): Promise<Written> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const json = new TextEncoder().encode(JSON.stringify(patch));
+    return this.#write(options, (write) =>
+      this.#calls.unary(
+        apiMethods.patch,
+        { reference, json, subresource: options.subresource ?? "", options: write },
+        options,
+      ),
+    );
+  }
+
+  /** @returns `removed: false` while finalizers or the node still have work to do @throws IkadaError NotFound, Conflict */
+  async delete(
+    kind: KindName,
+    name: string,
+    options: DeleteOptions = {},
+  ): Promise<{ readonly object: AnyObject; readonly removed: boolean }> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const request = {
+      reference,
+      uid: options.uid ?? "",
+      revision: Number(options.resourceVersion ?? 0),
+      propagation: options.propagation ?? "",
+      gracePeriodSeconds: options.gracePeriodSeconds ?? null,
+    };
+    const answer = await this.#ids.run((id) =>
+      this.#calls.unary(apiMethods.delete, { ...request, options: writeOptions(id, options) }, options),
+    );
+    return { object: objectFromWire(answer.object), removed: answer.removed };
+  }
+
+  /** Sets how many replicas a Deployment or ReplicaSet has. @throws IkadaError Conflict when it has not `currentReplicas` */
+  scale(
+    kind: KindName,
+    name: string,
+    replicas: number,
+    options: WriteOptions & Scoped & { readonly currentReplicas?: number } = {},
+  ): Promise<Written> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const currentReplicas = options.currentReplicas ?? null;
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.scale, { reference, replicas, currentReplicas, options: write }, options),
+    );
+  }
+
+  /** What a container wrote, in the engine's chunks. @throws IkadaError NotFound, Unavailable when its node is away */
+  async *logs(pod: string, options: LogOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const request = {
+      namespace: options.namespace,
+      pod,
+      container: options.container ?? "",
+      follow: options.follow ?? false,
+      previous: options.previous ?? false,
+      tailLines: options.tailLines ?? null,
+      sinceSeconds: options.sinceSeconds ?? null,
+      timestamps: options.timestamps ?? false,
+    };
+    for (let tries = 1; ; tries += 1) {
+      const { address, messages } = this.#calls.stream(apiMethods.logs, request, options);
+      let begun = false;
+      try {
+        for await (const { data } of messages) {
+          begun = true;
+          yield data;
+        }
+        return;
+      } catch (caught) {
+        const error = IkadaError.from(caught);
+        // Text that was given already can't be taken back, so only a stream that gave nothing begins again.
+        if (begun || tries >= 5) throw error;
+        await this.#calls.next(error, address, tries, options);
+      }
+    }
+  }
+
+  /** The servers, the leader, and how far each log is. */
+  async clusterStatus(options: CallOptions = {}): Promise<ClusterStatus> {
+    const answer = await this.#calls.unary(apiMethods.clusterStatus, {}, options);
+    const { clusterId, leader, term, answeredBy } = answer;
+    const members = answer.members.map((member) => ({
+      id: member.id ?? 0,
+      name: member.name ?? "",
+      apiAddress: member.apiAddress ?? "",
+      reachable: member.reachable ?? false,
+      role: member.role ?? "",
+      term: member.term ?? 0,
+      commit: member.commit ?? 0,
+      applied: member.applied ?? 0,
+      lastIndex: member.lastIndex ?? 0,
+      match: member.match ?? 0,
+      revision: member.revision ?? 0,
+      version: member.version ?? "",
+    }));
+    return { clusterId, leader, term, answeredBy, members };
+  }
+
+  /** Asks the leader to hand over to server `to`; it does so within an election timeout or stays. */
+  async transferLeadership(to: number, options: CallOptions = {}): Promise<void> {
+    await this.#calls.unary(apiMethods.transferLeadership, { to }, options);
+  }
+
+  async #write(
+    options: WriteOptions,
+    call: (write: ikada.api.v1.IWriteOptions) => Promise<ikada.api.v1.WriteResponse>,
+  ): Promise<Written> {
+    const answer = await this.#ids.run((id) => call(writeOptions(id, options)));
+    return {
+      object: objectFromWire(answer.object),
+      created: answer.created,
+      changed: answer.changed,
+      warnings: answer.warnings,
+    };
+  }
+}
+
+function writeOptions(request: ikada.api.v1.IRequestId, options: WriteOptions): ikada.api.v1.IWriteOptions {
+  return { request, fieldManager: options.fieldManager ?? "ikada-sdk", dryRun: options.dryRun ?? false };
+}
+
+function selection(options: Selection): { namespace: string; labelSelector: string; fieldSelector: string } {
+  return {
+    namespace: options.namespace ?? "",
+    labelSelector: options.labelSelector ?? "",
+    fieldSelector: options.fieldSelector ?? "",
+  };
+}

@@ -1,0 +1,58 @@
+import type { Client as Channel } from "@grpc/grpc-js";
+import { createClient } from "../src/host/tls.js";
+
+/** Addresses learned from servers beyond those that were configured; a cluster has at most a handful. */
+const endpointsMax = 32;
+
+/**
+ * The servers of one cluster as a client sees them: one channel each, opened at first use, and the one to ask next. The
+ * leader is preferred once a server has named it, since that saves a hop; any other serves as well.
+ */
+export class Endpoints {
+  readonly #authority: string;
+  readonly #addresses: string[];
+  readonly #channels = new Map<string, Channel>();
+  #current: number;
+
+  /** `first`: where to begin, any integer >= 0; clients that begin at random share the load. */
+  constructor(addresses: readonly string[], authority: string, first: number) {
+    this.#authority = authority;
+    this.#addresses = [...new Set(addresses)];
+    this.#current = first % this.#addresses.length;
+  }
+
+  get count(): number {
+    return this.#addresses.length;
+  }
+
+  /** The address to ask now. */
+  get current(): string {
+    return this.#addresses[this.#current]!;
+  }
+
+  channel(address: string): Channel {
+    let channel = this.#channels.get(address);
+    if (!channel) {
+      channel = createClient(address, { authority: this.#authority });
+      this.#channels.set(address, channel);
+    }
+    return channel;
+  }
+
+  /** A server says who leads. */
+  prefer(address: string): void {
+    let index = this.#addresses.indexOf(address);
+    if (index < 0 && this.#addresses.length < endpointsMax) index = this.#addresses.push(address) - 1;
+    if (index >= 0) this.#current = index;
+  }
+
+  /** This one did not serve: ask the next one, unless that was done already by another call. */
+  leave(address: string): void {
+    if (this.current === address) this.#current = (this.#current + 1) % this.#addresses.length;
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+}

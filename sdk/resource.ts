@@ -1,0 +1,68 @@
+import { apiVersionOf } from "../src/api/kind.js";
+import { kindNamed } from "../src/api/registry.js";
+import type { AnyObject, ObjectMeta } from "../src/api/object.js";
+import type {
+  Client,
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  Scoped,
+  WatchOptions,
+  WriteOptions,
+  Written,
+} from "./client.js";
+import type { WatchEvent } from "./watch.js";
+
+/** An object to write: apiVersion and kind are known; with `generateName` the name is made by the server. */
+export type Draft<T> = Omit<T, "apiVersion" | "kind" | "metadata" | "status"> & {
+  readonly metadata: Omit<ObjectMeta, "name"> & { readonly name?: string };
+};
+
+/** The verbs of one kind, with its type. See the methods of the same names of `Client` for errors. */
+export class Resource<T> {
+  readonly #client: Client;
+  readonly #kind: string;
+
+  /** @internal */
+  constructor(client: Client, kind: string) {
+    this.#client = client;
+    this.#kind = kind;
+  }
+
+  async get(name: string, options?: GetOptions): Promise<T> {
+    return (await this.#client.get(this.#kind, name, options)) as T;
+  }
+
+  list(options?: ListOptions): AsyncGenerator<T, void, undefined> {
+    return this.#client.list(this.#kind, options) as AsyncGenerator<T, void, undefined>;
+  }
+
+  watch(options?: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {
+    return this.#client.watch(this.#kind, options) as AsyncGenerator<WatchEvent<T>, void, undefined>;
+  }
+
+  async create(object: Draft<T>, options?: WriteOptions): Promise<Written<T>> {
+    return (await this.#client.create(this.#named(object), options)) as Written<T>;
+  }
+
+  async update(object: Draft<T>, options?: WriteOptions & { readonly subresource?: "status" }): Promise<Written<T>> {
+    return (await this.#client.update(this.#named(object), options)) as Written<T>;
+  }
+
+  async apply(object: Draft<T>, options?: WriteOptions & { readonly force?: boolean }): Promise<Written<T>> {
+    return (await this.#client.apply(this.#named(object), options)) as Written<T>;
+  }
+
+  async patch(name: string, patch: object, options?: WriteOptions & Scoped): Promise<Written<T>> {
+    return (await this.#client.patch(this.#kind, name, patch, options)) as Written<T>;
+  }
+
+  async delete(name: string, options?: DeleteOptions): Promise<{ readonly object: T; readonly removed: boolean }> {
+    return (await this.#client.delete(this.#kind, name, options)) as { readonly object: T; readonly removed: boolean };
+  }
+
+  #named(object: Draft<T>): AnyObject {
+    const kind = kindNamed(this.#kind);
+    return { apiVersion: apiVersionOf(kind), kind: kind.kind, ...object } as unknown as AnyObject;
+  }
+}
