@@ -8,22 +8,44 @@ import type { Finished, Done } from "../../src/base/env.js";
 export interface ContainerRuntime {
   /** All own containers in any state, also after a restart of the agent or the engine. */
   list(done: Done<readonly ContainerInfo[]>): void;
+  /** One own container; undefined when it is gone or not an own one. */
+  inspect(containerId: string, done: Done<ContainerInfo | undefined>): void;
+  /**
+   * Gives the container's id. Repeating a create that succeeded gives the same id again, so that a lost answer is harmless.
+   * Errors: NotFound when the image or the sandbox is not there, Invalid, Conflict when a foreign container has the name.
+   */
   create(spec: ContainerSpec, done: Done<string>): void;
+  /**
+   * No error when it runs already. A program that can't be executed is the error Invalid; the container stays in phase created.
+   * No engine is the error Unavailable, as for all calls; a call that takes too long is Deadline and may yet take effect.
+   */
   start(containerId: string, done: Finished): void;
   /** Sends the stop signal, SIGKILL after `graceMs`. No error when it is not running or gone. */
   stop(containerId: string, graceMs: number, done: Finished): void;
   /** No error when it is gone. Kills when it is running. */
   remove(containerId: string, done: Finished): void;
-  /** Undefined when the image is not there. */
+  /** Undefined when the image is not there. A reference without tag and digest means `:latest`. */
   imageId(reference: string, done: Done<string | undefined>): void;
   pull(reference: string, done: Done<string>): void;
   /** Makes the Pod sandbox image from bytes in the project when it is not there. */
   ensureSandboxImage(done: Done<string>): void;
-  /** Runs a command inside a running container; output is cut at `outputBytesMax`. */
+  /**
+   * Runs a command inside a running container; output is cut at `outputBytesMax`. Errors: Conflict when it does not run,
+   * Deadline after `timeoutMs` (the command may run on). A command that can't be executed gives an exit code of 126 or more.
+   */
   exec(request: ExecRequest, done: Done<ExecResult>): void;
-  /** Starts following events of own containers; `onLost` says that events may have been missed: list again. */
-  events(observer: { onEvent(event: ContainerEvent): void; onLost(error: Error): void }): { close(): void };
+  /** Follows events of own containers until closed, and connects again by itself when the engine goes away. */
+  events(observer: ContainerObserver): { close(): void };
+  /** Output of one container, in any state. After `close` the sink is not called. */
   logs(request: LogRequest, sink: LogSink): { close(): void };
+}
+
+export interface ContainerObserver {
+  /** Events flow from now on, those before may have been missed: list now. Called for each connection, before its first event. */
+  onOpen(): void;
+  onEvent(event: ContainerEvent): void;
+  /** The engine does not answer, or the connection to it was lost. Called once for each loss, not for each attempt to connect. */
+  onLost(error: Error): void;
 }
 
 export type ContainerRole = "sandbox" | "container";
@@ -54,6 +76,16 @@ export interface ContainerSpec extends ContainerIdentity {
   readonly cpuSharesMilli: number | undefined;
   readonly cpuLimitMilli: number | undefined;
   readonly memoryLimitBytes: number | undefined;
+  /** Sandbox: ports of the Pod that the machine publishes. Container: empty. */
+  readonly publishedPorts: readonly PublishedPort[];
+}
+
+export interface PublishedPort {
+  readonly containerPort: number;
+  readonly hostPort: number;
+  /** "" for all addresses of the machine. */
+  readonly hostIP: string;
+  readonly protocol: "TCP" | "UDP" | "SCTP";
 }
 
 export type ContainerPhase = "created" | "running" | "exited";

@@ -1,0 +1,259 @@
+import type { Clock, Timer, Timers } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import type { FakeImage, FakeProgram } from "./fake-program.js";
+import type { ContainerEvent, ContainerInfo, ContainerSpec } from "./runtime.js";
+
+export type FakeOperation =
+  | "list"
+  | "inspect"
+  | "create"
+  | "start"
+  | "stop"
+  | "remove"
+  | "image"
+  | "pull"
+  | "exec"
+  | "event";
+
+export interface FakeEngineOptions {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Images that are there from the start. */
+  readonly images: Readonly<Record<string, FakeImage>>;
+  /** What a pull finds: an image, or why there is none. */
+  readonly registry: (reference: string) => FakeImage | string;
+  /** How long the engine takes, in milliseconds; the default is what Docker 20.10 was measured to take. */
+  readonly latencyMs?: (operation: FakeOperation, role?: "sandbox" | "container") => number;
+}
+
+export interface FakeContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly spec: ContainerSpec;
+  info: ContainerInfo;
+  program: FakeProgram | undefined;
+  exitTimer: Timer | undefined;
+  lines: { stream: "stdout" | "stderr"; line: string; at: number }[];
+  /** Log followers. */
+  readonly followers: Set<() => void>;
+}
+
+type EventObserver = (container: FakeContainer, type: ContainerEvent["type"]) => void;
+
+/**
+ * A container engine in memory, which outlives the agents that use it through `FakeRuntime`. It does what Docker does: unique names,
+ * no start without an image and a running sandbox, SIGTERM that a process 1 without a handler never sees, events after the fact.
+ */
+export class FakeEngine {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly containers = new Map<string, FakeContainer>();
+  readonly images: Map<string, FakeImage>;
+  readonly registry: FakeEngineOptions["registry"];
+  readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
+  readonly #observers = new Set<{ onEvent: EventObserver; onDown: () => void; onUp: () => void }>();
+  #down = false;
+  #count = 0;
+  #addresses = 1;
+  /** Names of all operations since the start, for tests. */
+  readonly history: string[] = [];
+
+  constructor(options: FakeEngineOptions) {
+    this.clock = options.clock;
+    this.timers = options.timers;
+    this.images = new Map(Object.entries(options.images));
+    this.registry = options.registry;
+    this.#latencyMs = options.latencyMs ?? measuredLatencyMs;
+  }
+
+  get down(): boolean {
+    return this.#down;
+  }
+
+  /** As when the engine's process is gone, with its containers still running (`live-restore`). */
+  setDown(down: boolean): void {
+    if (down === this.#down) return;
+    this.#down = down;
+    for (const observer of this.#observers) {
+      this.timers.after(0, () => (down ? observer.onDown() : observer.onUp()));
+    }
+  }
+
+  /** Runs `work` after the operation's latency; `work` throws what the engine answers as an error. */
+  run<T>(operation: FakeOperation, work: () => T, done: (error: Error | null, result: T | undefined) => void): void {
+    this.timers.after(this.#latencyMs(operation), () => {
+      let result: T;
+      try {
+        if (this.#down) throw new IkadaError("Unavailable", "fake engine: down");
+        this.history.push(operation);
+        result = work();
+      } catch (caught) {
+        done(IkadaError.from(caught), undefined);
+        return;
+      }
+      done(null, result);
+    });
+  }
+
+  observe(observer: { onEvent: EventObserver; onDown: () => void; onUp: () => void }): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  require(id: string): FakeContainer {
+    const container = this.containers.get(id);
+    if (container === undefined) throw new IkadaError("NotFound", `fake engine: no container ${id}`);
+    return container;
+  }
+
+  create(owner: string, spec: ContainerSpec): string {
+    const name = `${owner}/${spec.podUid}/${spec.role}/${spec.containerName}/${spec.attempt}`;
+    for (const other of this.containers.values()) {
+      if (other.name !== name) continue;
+      if (other.spec.specHash === spec.specHash) return other.id;
+      throw new IkadaError("Conflict", `fake engine: the name ${name} is taken by ${other.id}`);
+    }
+    if (!this.images.has(imageKey(spec.image))) {
+      throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
+    }
+    this.#count += 1;
+    const id = `fake-${this.#count}`;
+    const info: ContainerInfo = {
+      id,
+      podUid: spec.podUid,
+      podNamespace: spec.podNamespace,
+      podName: spec.podName,
+      containerName: spec.containerName,
+      role: spec.role,
+      attempt: spec.attempt,
+      specHash: spec.specHash,
+      phase: "created",
+      image: spec.image,
+      imageId: `fake-image:${imageKey(spec.image)}`,
+      startedAt: undefined,
+      finishedAt: undefined,
+      exitCode: undefined,
+      oomKilled: false,
+      ip: undefined,
+    };
+    const container: FakeContainer = {
+      id,
+      name,
+      owner,
+      spec,
+      info,
+      program: undefined,
+      exitTimer: undefined,
+      lines: [],
+      followers: new Set(),
+    };
+    this.containers.set(id, container);
+    this.#emit(container, "create");
+    return id;
+  }
+
+  start(id: string): void {
+    const container = this.require(id);
+    const { spec, info } = container;
+    if (info.phase === "running") return;
+    if (spec.sandboxId !== undefined && this.containers.get(spec.sandboxId)?.info.phase !== "running") {
+      throw new IkadaError(
+        "Conflict",
+        `fake engine: cannot join network of a non running container: ${spec.sandboxId}`,
+      );
+    }
+    const image = this.images.get(imageKey(spec.image));
+    const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env);
+    if (program === undefined) {
+      throw new IkadaError("Invalid", `fake engine: exec: "${spec.command[0]}": executable file not found in $PATH`);
+    }
+    this.#addresses += spec.role === "sandbox" ? 1 : 0;
+    const at = this.clock.now();
+    container.program = program;
+    container.info = {
+      ...info,
+      phase: "running",
+      startedAt: at,
+      ip: spec.role === "sandbox" ? `10.99.${this.#addresses >> 8}.${this.#addresses & 255}` : undefined,
+    };
+    container.lines = program.output.map((line) => ({ ...line, at }));
+    this.#emit(container, "start");
+    if (Number.isFinite(program.runForMs)) {
+      container.exitTimer = this.timers.after(program.runForMs, () => {
+        this.exit(container, program.oomKilled ? 137 : program.exitCode, program.oomKilled);
+      });
+    }
+  }
+
+  /** As `docker kill --signal`. */
+  signal(id: string, signal: "SIGTERM" | "SIGKILL"): void {
+    const container = this.require(id);
+    if (container.info.phase !== "running") return;
+    const onTerm = container.program?.onTerm ?? "ignored";
+    if (signal === "SIGKILL") this.exit(container, 137, false);
+    else if (onTerm !== "ignored") this.exit(container, onTerm.exitCode, false);
+  }
+
+  remove(id: string): void {
+    const container = this.containers.get(id);
+    if (container === undefined) return;
+    if (container.info.phase === "running") this.exit(container, 137, false);
+    this.containers.delete(id);
+    this.#emit(container, "destroy");
+  }
+
+  exit(container: FakeContainer, exitCode: number, oomKilled: boolean): void {
+    if (container.info.phase !== "running") return;
+    container.exitTimer?.cancel();
+    container.info = {
+      ...container.info,
+      phase: "exited",
+      finishedAt: this.clock.now(),
+      exitCode,
+      oomKilled,
+      ip: undefined,
+    };
+    if (oomKilled) this.#emit(container, "oom");
+    this.#emit(container, "die");
+    for (const wake of [...container.followers]) wake();
+  }
+
+  #emit(container: FakeContainer, type: ContainerEvent["type"]): void {
+    if (this.#down) return;
+    for (const { onEvent } of this.#observers) {
+      this.timers.after(this.#latencyMs("event"), () => onEvent(container, type));
+    }
+  }
+}
+
+/** A reference without tag and digest means `:latest`. */
+export function imageKey(reference: string): string {
+  const tagged = reference.includes("@") || reference.lastIndexOf(":") > reference.lastIndexOf("/");
+  return tagged ? reference : `${reference}:latest`;
+}
+
+const pause: FakeProgram = {
+  runForMs: Infinity,
+  exitCode: 0,
+  onTerm: { exitCode: 0 },
+  oomKilled: false,
+  output: [],
+};
+
+/** Medians of Docker 20.10 on two processors. */
+function measuredLatencyMs(operation: FakeOperation): number {
+  const table: Record<FakeOperation, number> = {
+    list: 3,
+    inspect: 1,
+    create: 7,
+    start: 70,
+    stop: 30,
+    remove: 5,
+    image: 1,
+    pull: 1_500,
+    exec: 1,
+    event: 1,
+  };
+  return table[operation];
+}

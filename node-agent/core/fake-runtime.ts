@@ -1,0 +1,235 @@
+import type { Done, Finished } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import { imageKey, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
+import { shellImage } from "./fake-program.js";
+import type {
+  ContainerInfo,
+  ContainerObserver,
+  ContainerRuntime,
+  ContainerSpec,
+  ExecRequest,
+  ExecResult,
+  LogRequest,
+  LogSink,
+} from "./runtime.js";
+
+/** One agent's view of a fake engine. `detach` is what the death of the agent's process does: no answer arrives any more. */
+export class FakeRuntime implements ContainerRuntime {
+  readonly #engine: FakeEngine;
+  readonly #owner: string;
+  #attached = true;
+
+  constructor(engine: FakeEngine, owner: { readonly clusterId: string; readonly node: string }) {
+    this.#engine = engine;
+    this.#owner = `${owner.clusterId}/${owner.node}`;
+  }
+
+  /** Calls that reached the engine still take effect there. */
+  detach(): void {
+    this.#attached = false;
+  }
+
+  list(done: Done<readonly ContainerInfo[]>): void {
+    this.#run(
+      "list",
+      () => [...this.#engine.containers.values()].filter((one) => one.owner === this.#owner).map(({ info }) => info),
+      done,
+      [],
+    );
+  }
+
+  inspect(containerId: string, done: Done<ContainerInfo | undefined>): void {
+    this.#run("inspect", () => this.#own(containerId)?.info, done, undefined);
+  }
+
+  create(spec: ContainerSpec, done: Done<string>): void {
+    this.#run("create", () => this.#engine.create(this.#owner, spec), done, "");
+  }
+
+  start(containerId: string, done: Finished): void {
+    this.#run("start", () => this.#engine.start(this.#require(containerId).id), done, undefined);
+  }
+
+  stop(containerId: string, graceMs: number, done: Finished): void {
+    const engine = this.#engine;
+    const container = this.#own(containerId);
+    if (container === undefined) {
+      this.#run("stop", () => undefined, done, undefined);
+      return;
+    }
+    let ended = false;
+    const finish = (): void => {
+      if (ended) return;
+      ended = true;
+      container.followers.delete(finish);
+      this.#run("stop", () => undefined, done, undefined);
+    };
+    const terminate = (): void => {
+      if (graceMs > 0) engine.signal(containerId, "SIGTERM");
+      if (container.info.phase !== "running") return;
+      container.followers.add(finish);
+      const kill = (): void => {
+        if (engine.containers.has(containerId)) engine.signal(containerId, "SIGKILL");
+      };
+      // The engine counts the grace, not the agent, so the kill comes even when the agent dies meanwhile.
+      if (graceMs > 0) engine.timers.after(Math.ceil(graceMs / 1000) * 1000, kill);
+      else kill();
+    };
+    engine.run("stop", terminate, (error) => {
+      if (!this.#attached) return;
+      if (error !== null) done(error);
+      else if (container.info.phase !== "running") finish();
+    });
+  }
+
+  remove(containerId: string, done: Finished): void {
+    this.#run(
+      "remove",
+      () => {
+        if (this.#own(containerId) !== undefined) this.#engine.remove(containerId);
+      },
+      done,
+      undefined,
+    );
+  }
+
+  imageId(reference: string, done: Done<string | undefined>): void {
+    const key = imageKey(reference);
+    this.#run("image", () => (this.#engine.images.has(key) ? `fake-image:${key}` : undefined), done, undefined);
+  }
+
+  pull(reference: string, done: Done<string>): void {
+    const key = imageKey(reference);
+    this.#run(
+      "pull",
+      () => {
+        const found = this.#engine.registry(key);
+        if (typeof found === "string") throw new IkadaError("Unavailable", found);
+        this.#engine.images.set(key, found);
+        return `fake-image:${key}`;
+      },
+      done,
+      "",
+    );
+  }
+
+  ensureSandboxImage(done: Done<string>): void {
+    this.#run(
+      "image",
+      () => {
+        this.#engine.images.set(fakeSandboxImage, shellImage);
+        return fakeSandboxImage;
+      },
+      done,
+      "",
+    );
+  }
+
+  exec(request: ExecRequest, done: Done<ExecResult>): void {
+    const engine = this.#engine;
+    const check = (): FakeContainer => {
+      const container = this.#require(request.containerId);
+      if (container.info.phase === "running") return container;
+      throw new IkadaError("Conflict", `fake engine: container ${container.id} is not running`);
+    };
+    this.#run(
+      "exec",
+      check,
+      (error, container) => {
+        if (error !== null) return done(error, { exitCode: -1, output: "" });
+        const script = engine.images.get(imageKey(container.spec.image)) ?? shellImage;
+        const { takesMs, exitCode, output } = script.exec(request.command);
+        const late = takesMs > request.timeoutMs;
+        engine.timers.after(Math.min(takesMs, request.timeoutMs), () => {
+          if (!this.#attached) return;
+          if (late) done(new IkadaError("Deadline", "fake engine: exec: no end in time"), { exitCode: -1, output: "" });
+          else done(null, { exitCode, output: output.slice(0, request.outputBytesMax) });
+        });
+        return undefined;
+      },
+      undefined as unknown as FakeContainer,
+    );
+  }
+
+  events(observer: ContainerObserver): { close(): void } {
+    let open = true;
+    const heard = (): boolean => open && this.#attached;
+    const onUp = (): void => {
+      if (heard() && !this.#engine.down) observer.onOpen();
+    };
+    const onDown = (): void => {
+      if (heard()) observer.onLost(new IkadaError("Unavailable", "fake engine: down"));
+    };
+    const unsubscribe = this.#engine.observe({
+      onEvent: (container, type) => {
+        if (heard() && container.owner === this.#owner) observer.onEvent({ type, containerId: container.id });
+      },
+      onDown,
+      onUp,
+    });
+    this.#engine.timers.after(0, () => (this.#engine.down ? onDown() : onUp()));
+    return {
+      close() {
+        open = false;
+        unsubscribe();
+      },
+    };
+  }
+
+  logs(request: LogRequest, sink: LogSink): { close(): void } {
+    const engine = this.#engine;
+    const encoder = new TextEncoder();
+    let [open, full, next] = [true, false, 0];
+    const container = this.#own(request.containerId);
+    const close = (): void => {
+      open = false;
+      container?.followers.delete(pump);
+    };
+    const pump = (): void => {
+      if (!open || container === undefined) return;
+      for (; next < container.lines.length && !full; next++) {
+        const { stream, line, at } = container.lines[next] as (typeof container.lines)[number];
+        if (at < request.sinceMs) continue;
+        full = !sink.onData(stream, encoder.encode(`${line}\n`));
+      }
+      if (full || (request.follow && container.info.phase === "running")) return;
+      close();
+      sink.onEnd(null);
+    };
+    sink.onResume = () => {
+      full = false;
+      pump();
+    };
+    engine.timers.after(0, () => {
+      if (!open || !this.#attached) return;
+      if (container === undefined) {
+        close();
+        sink.onEnd(new IkadaError("NotFound", `fake engine: no container ${request.containerId}`));
+        return;
+      }
+      container.followers.add(pump);
+      next = request.tailLines < 0 ? 0 : Math.max(0, container.lines.length - request.tailLines);
+      pump();
+    });
+    return { close };
+  }
+
+  #own(id: string): FakeContainer | undefined {
+    const container = this.#engine.containers.get(id);
+    return container?.owner === this.#owner ? container : undefined;
+  }
+
+  #require(id: string): FakeContainer {
+    const container = this.#own(id);
+    if (container === undefined) throw new IkadaError("NotFound", `fake engine: no own container ${id}`);
+    return container;
+  }
+
+  #run<T>(operation: FakeOperation, work: () => T, done: (error: Error | null, result: T) => void, none: T): void {
+    this.#engine.run(operation, work, (error, result) => {
+      if (this.#attached) done(error, error === null ? (result as T) : none);
+    });
+  }
+}
+
+const fakeSandboxImage = "ikada/sandbox:1";

@@ -1,0 +1,304 @@
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Done, Finished, Log } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import type {
+  ContainerInfo,
+  ContainerObserver,
+  ContainerRuntime,
+  ContainerSpec,
+  ExecRequest,
+  ExecResult,
+  LogRequest,
+  LogSink,
+} from "../core/runtime.js";
+import { containerInfo, createOptions, withTag } from "./container-form.js";
+import { Engine, engineDeadlines } from "./engine.js";
+import { followEvents } from "./engine-events.js";
+import { runExec } from "./exec.js";
+import { followLogs } from "./log-stream.js";
+import { containerName, ownerFilter, type ContainerOwner } from "./ownership.js";
+import { pullImage } from "./pull.js";
+import { sandboxImageArchive, sandboxImageReference } from "./sandbox-image.js";
+
+export interface DockerRuntimeOptions {
+  /** Path of the engine's Unix socket. */
+  readonly socketPath: string;
+  readonly owner: ContainerOwner;
+  /** For the label; asked at each create. */
+  readonly nodeUid: () => string | undefined;
+  readonly log: Log;
+}
+
+/** Containers of one owner on one Docker engine. Speaks API 1.41 and above; no state but a cache of what can't change. */
+export class DockerRuntime implements ContainerRuntime {
+  readonly #engine: Engine;
+  readonly #owner: ContainerOwner;
+  readonly #nodeUid: () => string | undefined;
+  readonly #log: Log;
+  /** Exited containers are never started again, so what inspect said once stays true. Only ids of the last list are kept. */
+  #exited = new Map<string, ContainerInfo>();
+  /** Ids that are known to carry the owner's labels. */
+  readonly #own = new Set<string>();
+  #sandboxImage: Promise<string> | undefined;
+
+  constructor(options: DockerRuntimeOptions) {
+    this.#engine = new Engine(options.socketPath);
+    this.#owner = options.owner;
+    this.#nodeUid = options.nodeUid;
+    this.#log = options.log;
+  }
+
+  list(done: Done<readonly ContainerInfo[]>): void {
+    settle(this.#list(), done, []);
+  }
+
+  inspect(containerId: string, done: Done<ContainerInfo | undefined>): void {
+    settle(this.#inspect(containerId), done, undefined);
+  }
+
+  create(spec: ContainerSpec, done: Done<string>): void {
+    settle(this.#create(spec), done, "");
+  }
+
+  start(containerId: string, done: Finished): void {
+    settle(this.#start(containerId), done, undefined);
+  }
+
+  stop(containerId: string, graceMs: number, done: Finished): void {
+    settle(this.#stop(containerId, graceMs), done, undefined);
+  }
+
+  remove(containerId: string, done: Finished): void {
+    settle(this.#remove(containerId), done, undefined);
+  }
+
+  imageId(reference: string, done: Done<string | undefined>): void {
+    settle(this.#imageId(reference), done, undefined);
+  }
+
+  pull(reference: string, done: Done<string>): void {
+    const pulled = pullImage(this.#engine, withTag(reference)).then(() => this.#imageId(reference));
+    settle(
+      pulled.then((id) => {
+        if (id === undefined) throw new IkadaError("NotFound", `docker: ${reference} is not there after its pull`);
+        return id;
+      }),
+      done,
+      "",
+    );
+  }
+
+  ensureSandboxImage(done: Done<string>): void {
+    const ensured = (this.#sandboxImage ??= this.#ensureSandboxImage()).finally(() => {
+      this.#sandboxImage = undefined;
+    });
+    settle(ensured, done, "");
+  }
+
+  exec(request: ExecRequest, done: Done<ExecResult>): void {
+    const run = this.#requireOwn(request.containerId).then(() => runExec(this.#engine, request));
+    settle(run, done, { exitCode: -1, output: "" });
+  }
+
+  events(observer: ContainerObserver): { close(): void } {
+    return followEvents(this.#engine, ownerFilter(this.#owner), observer, this.#log);
+  }
+
+  logs(request: LogRequest, sink: LogSink): { close(): void } {
+    return followLogs(this.#engine, this.#requireOwn(request.containerId), request, sink);
+  }
+
+  async #list(): Promise<readonly ContainerInfo[]> {
+    const listed = await this.#engine.call("list containers", engineDeadlines.readMs, (abortSignal) =>
+      this.#engine.docker.listContainers({ all: true, filters: { label: ownerFilter(this.#owner) }, abortSignal }),
+    );
+    const known = this.#exited;
+    const infos = await inParallel(
+      listed.map(({ Id: id }) => id),
+      inspectionsMax,
+      (id) => {
+        const exited = known.get(id);
+        return exited === undefined ? this.#inspect(id) : Promise.resolve(exited);
+      },
+    );
+    const present = infos.filter((info) => info !== undefined);
+    this.#exited = new Map(present.filter((info) => info.phase === "exited").map((info) => [info.id, info]));
+    return present;
+  }
+
+  async #inspect(idOrName: string): Promise<ContainerInfo | undefined> {
+    try {
+      const inspected = await this.#engine.call(`inspect ${short(idOrName)}`, engineDeadlines.readMs, (abortSignal) =>
+        this.#engine.docker.getContainer(idOrName).inspect({ abortSignal }),
+      );
+      const info = containerInfo(this.#owner, inspected);
+      if (info !== undefined) this.#own.add(info.id);
+      return info;
+    } catch (caught) {
+      if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
+      throw caught;
+    }
+  }
+
+  async #create(spec: ContainerSpec): Promise<string> {
+    const options = createOptions(this.#owner, this.#nodeUid(), spec);
+    const name = containerName(this.#owner, spec);
+    try {
+      const { id } = await this.#engine.call(`create ${name}`, engineDeadlines.createMs, (abortSignal) =>
+        this.#engine.docker.createContainer({ ...options, abortSignal }),
+      );
+      this.#own.add(id);
+      return id;
+    } catch (caught) {
+      if (!(caught instanceof IkadaError && caught.reason === "Conflict")) throw caught;
+      const existing = await this.#inspect(name);
+      if (existing?.podUid === spec.podUid && existing.specHash === spec.specHash) return existing.id;
+      throw caught;
+    }
+  }
+
+  async #start(id: string): Promise<void> {
+    await this.#requireOwn(id);
+    try {
+      await this.#engine.call(`start ${short(id)}`, engineDeadlines.startMs, (abortSignal) =>
+        this.#engine.docker.getContainer(id).start({ abortSignal }),
+      );
+    } catch (caught) {
+      const status = statusOf(caught);
+      if (status === 304) return;
+      // 404 also stands for a command that is not in the image; the container itself tells which it was.
+      if ((status === 404 || status === 400) && (await this.#inspect(id)) !== undefined) {
+        throw new IkadaError("Invalid", IkadaError.from(caught).message, {}, caught);
+      }
+      throw caught;
+    }
+  }
+
+  async #stop(id: string, graceMs: number): Promise<void> {
+    if (!(await this.#isOwn(id))) return;
+    const graceSeconds = Math.ceil(graceMs / 1000);
+    const deadlineMs = graceSeconds * 1000 + engineDeadlines.stopMs;
+    const container = this.#engine.docker.getContainer(id);
+    await unlessGone([304, 404, 409], () =>
+      this.#engine.call(`stop ${short(id)}`, deadlineMs, (abortSignal) =>
+        // Nothing waits for a grace of 0: a plain SIGKILL is one signal less.
+        graceSeconds === 0
+          ? container.kill({ signal: "SIGKILL", abortSignal })
+          : container.stop({ t: graceSeconds, abortSignal }),
+      ),
+    );
+    await this.#waitForExit(id);
+  }
+
+  /** `kill` answers before the process is gone. */
+  async #waitForExit(id: string): Promise<void> {
+    await unlessGone([404], () =>
+      this.#engine.call(`wait for the end of ${short(id)}`, engineDeadlines.stopMs, (abortSignal) =>
+        this.#engine.docker.getContainer(id).wait({ abortSignal }),
+      ),
+    );
+  }
+
+  async #remove(id: string): Promise<void> {
+    if (!(await this.#isOwn(id))) return;
+    const removed = await unlessGone([404, 409], () =>
+      this.#engine.call(`remove ${short(id)}`, engineDeadlines.removeMs, (abortSignal) =>
+        this.#engine.docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
+      ),
+    );
+    // 409: somebody else removes it at this moment; wait for that.
+    if (removed === 409) {
+      await unlessGone([404], () =>
+        this.#engine.call(`wait for the removal of ${short(id)}`, engineDeadlines.removeMs, (abortSignal) =>
+          this.#engine.docker.getContainer(id).wait({ condition: "removed", abortSignal }),
+        ),
+      );
+    }
+    this.#own.delete(id);
+  }
+
+  async #imageId(reference: string): Promise<string | undefined> {
+    try {
+      const image = await this.#engine.call(`inspect image ${reference}`, engineDeadlines.readMs, () =>
+        this.#engine.docker.getImage(withTag(reference)).inspect(),
+      );
+      return image.Id;
+    } catch (caught) {
+      if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
+      throw caught;
+    }
+  }
+
+  async #ensureSandboxImage(): Promise<string> {
+    const present = await this.#imageId(sandboxImageReference);
+    if (present !== undefined) return sandboxImageReference;
+    const version = await this.#engine.call("version", engineDeadlines.readMs, () => this.#engine.docker.version());
+    if (version.Arch !== "amd64" && version.Arch !== "arm64") {
+      throw new IkadaError("Unsupported", `docker: the engine's machine is ${version.Arch}; amd64 and arm64 are known`);
+    }
+    const archive = await sandboxImageArchive(version.Arch);
+    await this.#engine.call("load the sandbox image", engineDeadlines.loadImageMs, async () => {
+      const answer = await this.#engine.docker.loadImage(Readable.from([archive]), { quiet: true });
+      await finished(answer.resume());
+    });
+    if ((await this.#imageId(sandboxImageReference)) === undefined) {
+      throw new IkadaError("Internal", `docker: ${sandboxImageReference} is not there after it was loaded`);
+    }
+    this.#log.info("sandbox image loaded", { image: sandboxImageReference, architecture: version.Arch });
+    return sandboxImageReference;
+  }
+
+  async #isOwn(id: string): Promise<boolean> {
+    return this.#own.has(id) || (await this.#inspect(id)) !== undefined;
+  }
+
+  async #requireOwn(id: string): Promise<void> {
+    if (await this.#isOwn(id)) return;
+    throw new IkadaError("NotFound", `docker: no own container ${short(id)}`);
+  }
+}
+
+/** Inspections in flight of one list. */
+const inspectionsMax = 8;
+
+function settle<T>(promise: Promise<T>, done: (error: Error | null, result: T) => void, none: T): void {
+  promise.then(
+    (result) => done(null, result),
+    (error: unknown) => done(IkadaError.from(error), none),
+  );
+}
+
+/** Runs a call and takes these HTTP statuses as success; gives the status then. */
+async function unlessGone(statuses: readonly number[], run: () => Promise<unknown>): Promise<number | undefined> {
+  try {
+    await run();
+    return undefined;
+  } catch (caught) {
+    const status = statusOf(caught);
+    if (status !== undefined && statuses.includes(status)) return status;
+    throw caught;
+  }
+}
+
+function statusOf(caught: unknown): number | undefined {
+  const cause = caught instanceof IkadaError ? (caught.cause as { statusCode?: number } | undefined) : undefined;
+  return cause?.statusCode;
+}
+
+async function inParallel<T, R>(items: readonly T[], max: number, run: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next++;
+      results[at] = await run(items[at] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker));
+  return results;
+}
+
+function short(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
+}

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from "node:http";
+import { IkadaError } from "../../src/base/errors.js";
+import type { ExecRequest, ExecResult } from "../core/runtime.js";
+import { engineDeadlines, type Engine } from "./engine.js";
+import { FrameSplitter } from "./frames.js";
+
+/** Runs a command in a container. `request.timeoutMs` spans all steps; after it the command may run on, for the engine can't stop it. */
+export async function runExec(engine: Engine, request: ExecRequest): Promise<ExecResult> {
+  const what = `exec in ${request.containerId.slice(0, 12)}`;
+  let stream: IncomingMessage | undefined;
+  try {
+    return await engine.call(what, request.timeoutMs, async (abortSignal) => {
+      const exec = await engine.docker
+        .getContainer(request.containerId)
+        .exec({ Cmd: [...request.command], AttachStdout: true, AttachStderr: true, abortSignal });
+      stream = await engine.openStream(what, {
+        path: `/exec/${exec.id}/start`,
+        method: "POST",
+        options: { Detach: false, Tty: false },
+      });
+      if (abortSignal.aborted) stream.destroy();
+      const output = await collect(stream, request.outputBytesMax);
+      return { exitCode: await exitCodeOf(engine, exec.id, abortSignal), output };
+    });
+  } finally {
+    stream?.destroy();
+  }
+}
+
+async function collect(stream: IncomingMessage, bytesMax: number): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const splitter = new FrameSplitter((_, bytes) => {
+    const kept = bytes.subarray(0, bytesMax - size);
+    if (kept.length === 0) return;
+    size += kept.length;
+    parts.push(Buffer.from(kept));
+  });
+  for await (const chunk of stream) splitter.push(chunk as Buffer);
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** The output may end a moment before the engine knows the exit code. */
+async function exitCodeOf(engine: Engine, execId: string, signal: AbortSignal): Promise<number> {
+  for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 250)) {
+    const state = await engine.call(`inspect exec ${execId.slice(0, 12)}`, engineDeadlines.readMs, (abortSignal) =>
+      engine.docker.getExec(execId).inspect({ abortSignal }),
+    );
+    if (!state.Running && state.ExitCode !== null) return state.ExitCode;
+    if (signal.aborted) throw new IkadaError("Deadline", "docker: exec: no exit code in time");
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}

@@ -1,0 +1,24 @@
+import { FakeEngine } from "../../../node-agent/core/fake-engine.js";
+import { shellImage } from "../../../node-agent/core/fake-program.js";
+import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
+import { runtimeContract } from "../contract/runtime.js";
+import { VirtualWorld } from "../virtual-world.js";
+
+describe("container runtime: fake", () => {
+  runtimeContract(async () => {
+    const world = new VirtualWorld();
+    const { clock, timers } = world;
+    const image = "ikada-test/busybox:1";
+    const engine = new FakeEngine({ clock, timers, images: { [image]: shellImage }, registry: () => "no registry" });
+    return {
+      runtime: new FakeRuntime(engine, { clusterId: "contract", node: "a" }),
+      stranger: new FakeRuntime(engine, { clusterId: "contract", node: "b" }),
+      image,
+      until: async (what, condition) => {
+        world.until(what, condition);
+      },
+      pause: async (durationMs) => world.pass(durationMs),
+      close: async () => undefined,
+    };
+  });
+});

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
+import { randomUUID } from "node:crypto";
+import Dockerode from "dockerode";
+import { pack } from "tar-stream";
+import { silentLog } from "../../../src/host/log.js";
+import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
+import { labelNames } from "../../../node-agent/docker/ownership.js";
+
+export const socketPath = "/var/run/docker.sock";
+export const testImage = "ikada-test/busybox:1";
+
+/** A shell image made from this machine's static busybox (Debian package busybox-static), so that no registry is needed. */
+export async function ensureTestImage(): Promise<void> {
+  const docker = new Dockerode({ socketPath });
+  const present = await docker
+    .getImage(testImage)
+    .inspect()
+    .catch(() => undefined);
+  if (present !== undefined) return;
+  const archive = pack();
+  archive.entry({ name: "bin/busybox", mode: 0o755 }, readFileSync("/bin/busybox"));
+  for (const name of [
+    "sh",
+    "sleep",
+    "echo",
+    "true",
+    "false",
+    "env",
+    "cat",
+    "hostname",
+    "httpd",
+    "nc",
+    "wget",
+    "mkdir",
+  ]) {
+    archive.entry({ name: `bin/${name}`, type: "symlink", linkname: "busybox" });
+  }
+  archive.finalize();
+  const [repo, tag] = testImage.split(":");
+  const changes = ["ENV PATH=/bin"];
+  const answer = (await docker.importImage(Readable.from(archive), { repo, tag, changes })) as NodeJS.ReadableStream;
+  for await (const chunk of answer) {
+    if (String(chunk).includes('"error"')) throw new Error(`import of ${testImage}: ${String(chunk)}`);
+  }
+}
+
+/** A cluster id of its own, and what removes all its containers. */
+export function testCluster(): { clusterId: string; runtime(node: string): DockerRuntime; close(): Promise<void> } {
+  const clusterId = `t${randomUUID().replaceAll("-", "").slice(0, 15)}`;
+  return {
+    clusterId,
+    runtime: (node) =>
+      new DockerRuntime({ socketPath, owner: { clusterId, node }, nodeUid: () => undefined, log: silentLog }),
+    async close() {
+      const docker = new Dockerode({ socketPath });
+      const filters = { label: [`${labelNames.cluster}=${clusterId}`] };
+      const containers = await docker.listContainers({ all: true, filters });
+      for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
+    },
+  };
+}
