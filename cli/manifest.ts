@@ -8,7 +8,7 @@ import { limits } from "../src/base/limits.js";
 export interface ManifestObject {
   readonly value: Record<string, unknown>;
   /** `hello.yaml:12:7` of the field with this path, or of the nearest one around it that is there. */
-  locate(field: string): string;
+  readonly locate: (field: string) => string;
 }
 
 const manifestName = /\.(ya?ml|json)$/;

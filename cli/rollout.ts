@@ -79,7 +79,7 @@ export function undoTo(
   const target =
     number > 0
       ? revisions.find((revision) => revision.number === number)
-      : revisions.filter((revision) => revision.number < present).at(-1);
+      : revisions.findLast((revision) => revision.number < present);
   if (!target) {
     const known = revisions.map((revision) => revision.number).join(", ") || "none";
     throw new IkadaError(

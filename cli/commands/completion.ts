@@ -9,7 +9,7 @@ export function addCompletion(program: Command): void {
     .addArgument(new Argument("<shell>", "which shell").choices(["bash", "zsh"]))
     .action((shell: string) => {
       const commands = program.commands.map((command) => command.name());
-      const names = kinds.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]);
+      const names = kinds.flatMap(({ plural, singular, shortNames }) => [plural, singular].concat(shortNames));
       const flags = program.commands.map((command) => {
         const subcommands = command.commands.map((child) => child.name());
         const options = command.options

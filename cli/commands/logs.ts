@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../src/api/registry.js";
-import { formatSelector } from "../../src/api/selector.js";
+import { formatLabelSelector } from "../../src/api/selector.js";
 import type { Deployment } from "../../src/api/kinds/apps.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
@@ -72,7 +72,7 @@ async function podOf(session: Session, words: readonly string[]): Promise<string
   const pods: AnyObject[] = [];
   for await (const pod of client.list(kindNamed("pods"), {
     namespace,
-    labelSelector: formatSelector(selector),
+    labelSelector: formatLabelSelector(selector),
     signal,
     deadlineMs,
   }))

@@ -150,7 +150,7 @@ async function undo(session: Session, name: string, number: number): Promise<num
     const deployment = await read(session, name);
     const { object, revision } = undoTo(deployment, await revisionList(session, deployment), number);
     try {
-      await client.update(object, { signal, deadlineMs, fieldManager: "ikada-rollout" });
+      await client.deployments.update(object, { signal, deadlineMs, fieldManager: "ikada-rollout" });
       return revision;
     } catch (caught) {
       if (IkadaError.from(caught).reason !== "Conflict" || tries === undoTriesMax) throw caught;

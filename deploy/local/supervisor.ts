@@ -92,14 +92,13 @@ function main(folder: string): void {
   const supervised = processes.map((item) => new Supervised(item, folder));
   // Keeps the process alive while every child waits for its next start.
   const alive = setInterval(() => undefined, 60_000);
-  const stop = (): void => {
-    void Promise.all(supervised.map((item) => item.stop())).then(() => {
-      rmSync(pidFile, { force: true });
-      clearInterval(alive);
-    });
+  const stop = async (): Promise<void> => {
+    await Promise.all(supervised.map((item) => item.stop()));
+    rmSync(pidFile, { force: true });
+    clearInterval(alive);
   };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  process.once("SIGTERM", () => void stop());
+  process.once("SIGINT", () => void stop());
   for (const item of supervised) item.start();
 }
 
