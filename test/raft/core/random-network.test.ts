@@ -14,7 +14,9 @@ describe("random network", function () {
         network.run(3000);
         network.recover();
       } catch (failure) {
-        throw new Error(`seed ${seed}: ${failure instanceof Error ? failure.message : String(failure)}`, { cause: failure });
+        throw new Error(`seed ${seed}: ${failure instanceof Error ? failure.message : String(failure)}`, {
+          cause: failure,
+        });
       }
       const { committed, leaders, reads } = network.summary;
       total.committed += committed;

@@ -97,7 +97,7 @@ export class RandomNetwork {
     this.#cut = 0;
     for (let round = 0; round < 600; round++) {
       for (const node of this.#nodes) node.raft.tick();
-      for (let calm = false; !calm; ) calm = this.#deliverAll();
+      for (let calm = false; !calm;) calm = this.#deliverAll();
       for (const node of this.#nodes) this.#check(node);
       const leader = this.#nodes.find((node) => node.raft.status().role === "Leader");
       if (round % 40 === 0) leader?.raft.propose([bytes("after")]);
@@ -108,8 +108,11 @@ export class RandomNetwork {
 
   #agree(leader: Node): boolean {
     const { commit, configuration, lastIndex, term } = leader.raft.status();
-    if (commit !== lastIndex || configuration.outgoing.length > 0 || this.#ledger[commit - 1]?.term !== term) return false;
-    const others = this.#nodes.filter(({ id }) => configuration.voters.includes(id) || configuration.learners.includes(id));
+    if (commit !== lastIndex || configuration.outgoing.length > 0 || this.#ledger[commit - 1]?.term !== term)
+      return false;
+    const others = this.#nodes.filter(
+      ({ id }) => configuration.voters.includes(id) || configuration.learners.includes(id),
+    );
     return others.every((node) => node.durableApplied === commit || node.raft.status().applied === commit);
   }
 
@@ -227,7 +230,9 @@ export class RandomNetwork {
 
   #applyChange(node: Node, committed: Entry): void {
     const change: ConfChange =
-      committed.data.length === 0 ? leaveJointChange : (JSON.parse(new TextDecoder().decode(committed.data)) as ConfChange);
+      committed.data.length === 0
+        ? leaveJointChange
+        : (JSON.parse(new TextDecoder().decode(committed.data)) as ConfChange);
     node.raft.applyConfChange(change);
   }
 
@@ -296,7 +301,10 @@ export class RandomNetwork {
     const { role, term, commit, applied, lastIndex, durableIndex } = node.raft.status();
     assert(term >= node.lastTerm, `the term of ${node.id} fell`);
     assert(commit >= node.lastCommit, `the commit index of ${node.id} fell`);
-    assert(applied <= commit && commit <= lastIndex && applied <= durableIndex, `the indexes of ${node.id} are out of order`);
+    assert(
+      applied <= commit && commit <= lastIndex && applied <= durableIndex,
+      `the indexes of ${node.id} are out of order`,
+    );
     node.lastTerm = term;
     node.lastCommit = commit;
     if (role !== "Leader" || this.#leaders.get(term) === node.id) return;
@@ -308,7 +316,11 @@ export class RandomNetwork {
   /** Leader completeness: a new leader's log holds all that was committed. It is in storage: to win took a durable vote. */
   #checkCompleteness(node: Node): void {
     for (const committed of this.#ledger) {
-      assert.equal(node.storage.term(committed.index), committed.term, `new leader ${node.id} lacks entry ${committed.index}`);
+      assert.equal(
+        node.storage.term(committed.index),
+        committed.term,
+        `new leader ${node.id} lacks entry ${committed.index}`,
+      );
     }
   }
 }

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { Group, voters } from "./group.js";
+
+describe("leadership transfer (thesis 3.10)", () => {
+  it("moves at once to a voter that has everything, without a pre-vote and in spite of the lease", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    const types = new Set<string>();
+    group.filter = ({ type }) => Boolean(types.add(type));
+    assert.equal(group.member(1).raft.transferLeadership(2), true);
+    group.settle();
+    assert.deepEqual([group.leader.id, group.leader.status.term], [2, 2]);
+    assert.equal(types.has("MsgPreVote"), false);
+    assert.deepEqual(group.roles, ["Follower", "Leader", "Follower"]);
+  });
+
+  it("can be asked for on a follower", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    assert.equal(group.member(3).raft.transferLeadership(3), true);
+    group.settle();
+    assert.equal(group.leader.id, 3);
+  });
+
+  it("brings a voter that is behind up to date first", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.propose(1, "a");
+    group.propose(1, "b");
+    group.heal();
+    group.member(1).raft.transferLeadership(3);
+    group.tick();
+    assert.equal(group.leader.id, 3);
+    assert.deepEqual(group.member(3).data, ["a", "b"]);
+  });
+
+  it("refuses proposals meanwhile, and takes them again one election timeout after a dead target", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.member(1).raft.transferLeadership(3);
+    group.settle();
+    const refusal = group.propose(1, "refused");
+    assert.deepEqual("reason" in refusal && refusal.reason, "Transferring");
+    group.tick(9);
+    assert.equal(group.member(1).status.transferee, 3);
+    group.tick();
+    assert.equal(group.propose(1, "taken").outcome, "Accepted");
+    assert.deepEqual(group.member(2).data, ["taken"]);
+  });
+
+  it("does not outlive the leadership (hashicorp/raft #696)", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.member(1).raft.transferLeadership(3);
+    group.member(2).raft.forgetLeader();
+    group.isolate(1);
+    group.tick(20);
+    assert.equal(group.member(1).status.transferee, 0);
+    group.heal();
+    group.tick(20);
+    group.member(1).raft.transferLeadership(1);
+    group.tick(2);
+    assert.equal(group.leader.id, 1);
+    assert.equal(group.propose(1, "taken").outcome, "Accepted");
+  });
+
+  it("a newer target replaces the old one", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.member(1).raft.transferLeadership(3);
+    assert.equal(group.member(1).raft.transferLeadership(2), true);
+    group.settle();
+    assert.equal(group.leader.id, 2);
+  });
+
+  it("is refused to itself, to a learner, to a stranger, and without a leader", () => {
+    const configuration = { ...voters(1, 2), learners: [3] };
+    const group = new Group([1, 2, 3], { configuration });
+    assert.equal(group.member(2).raft.transferLeadership(2), false);
+    const { raft } = group.elect(1);
+    assert.deepEqual(
+      [1, 3, 9].map((id) => raft.transferLeadership(id)),
+      [false, false, false],
+    );
+  });
+});
