@@ -119,9 +119,11 @@ describe("history", () => {
       consensus.commit();
       await drain();
     }
-    const watch = collect(replica, "k/", 2);
+    const all = collect(replica, "k/", 2);
+    const few = collect(replica, "k/99", 0);
     await env.advance(1000);
-    assert.deepEqual(watch.batches, model.changes("k/", 2));
+    assert.deepEqual(all.batches, model.changes("k/", 2));
+    assert.deepEqual(few.batches, model.changes("k/99", 0));
     for (const revision of [3, 5, 9])
       assert.deepEqual(await pages(replica, "k/", 77, revision), model.range("k/", revision));
   });

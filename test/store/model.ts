@@ -76,7 +76,7 @@ function holds(actual: number, { operator, operand }: Compare): boolean {
 
 function withRevision({ value, revisionAt }: Operation & { type: "put" }, revision: Revision): Uint8Array {
   if (revisionAt < 0) return value;
-  const text = new TextDecoder("latin1").decode(value);
+  const text = Buffer.from(value).toString("latin1");
   return bytes(text.slice(0, revisionAt) + String(revision) + text.slice(revisionAt));
 }
 

@@ -5,7 +5,7 @@ import { encodeKeyspace } from "../../store/codec.js";
 import { keyspaceKey } from "../../store/layout.js";
 import { Replica } from "../../store/replica.js";
 import type { WriteRequest } from "../../store/store.js";
-import { type Rig, collect, load, openRig } from "./harness.js";
+import { type Rig, ScriptedConsensus, collect, load, openRig } from "./harness.js";
 import { drain } from "./manual-env.js";
 import { create, put, remove, text, txn } from "./requests.js";
 
@@ -267,12 +267,15 @@ describe("replica", () => {
       void rig.replica.write({ ...request(put("a", "1")), client: { id: "c", sequence: 1 } });
       void rig.replica.write(request(put("b", "1")));
       rig.consensus.commit();
-      assert.equal(rig.keyValue.batches.length, 1);
       const rows = rig.keyValue.batches[0]?.puts.map(({ key }) => String.fromCharCode(key[0] ?? 0)).sort();
       assert.deepEqual(rows, ["c", "k", "k", "m", "r", "r", "s"]);
-      assert.deepEqual(rig.consensus.told.at(-1), [2, 0]);
+      await drain();
+      void rig.replica.write(request(put("c", "1")));
+      rig.consensus.commit();
+      assert.deepEqual(rig.consensus.told.at(-1), [3, 0]);
       await rig.env.advance(5_000);
-      assert.deepEqual(rig.consensus.told.at(-1), [2, 2]);
+      assert.deepEqual(rig.consensus.told.at(-1), [3, 3]);
+      assert.equal(rig.replica.durableIndex(), 3);
       assert.equal(rig.env.timersWaiting, 0, "no flush without a write");
     });
 
@@ -319,6 +322,21 @@ describe("replica", () => {
     const other = await openRig();
     other.replica.onCommitted([{ term: 1, index: 2, type: "Normal", data: new Uint8Array(0) }]);
     assert.match(other.fatal[0]?.message ?? "", /entry 2 follows 0 without a gap/);
+  });
+
+  it("starts at what the disk holds, which is durable only after a flush of its own", async () => {
+    void rig.replica.write(request(put("a", "1")));
+    rig.consensus.commit();
+    await drain();
+    const { env, keyValue } = rig;
+    const replica = new Replica({ env, keyValue, state: await load(keyValue), onFatal: assert.fail });
+    const consensus = new ScriptedConsensus();
+    replica.connect(consensus);
+    await env.advance(10_000);
+    assert.deepEqual(consensus.told, [
+      [1, 0],
+      [1, 1],
+    ]);
   });
 
   it("skips entries that it applied before", async () => {

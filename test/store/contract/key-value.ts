@@ -74,9 +74,21 @@ export function keyValueContract(name: string, open: () => Promise<Subject>, pro
       assert.equal((await calls.scan("k", "l", 999, true)).at(-1), "k0001=k0001");
     });
 
-    it("lets batches take effect in the order of the calls", async () => {
-      const writes = Array.from({ length: 200 }, (_, at) => calls.write({ last: String(at), [`key${at}`]: "" }));
+    it("lets batches take effect in the order of the calls, also while earlier ones are under way", async () => {
+      const wide = Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`wide${at}`, "x"]));
+      const completed: number[] = [];
+      const write = async (at: number): Promise<void> => {
+        // Wide ones take longer to prepare than the narrow ones behind them.
+        await calls.write({ ...(at % 20 === 0 ? wide : {}), last: String(at), [`key${at}`]: "" });
+        completed.push(at);
+      };
+      const writes: Promise<void>[] = [];
+      for (let at = 0; at < 200; at += 1) {
+        writes.push(write(at));
+        await new Promise(setImmediate);
+      }
       await Promise.all(writes);
+      assert.deepEqual(completed, [...completed.keys()]);
       assert.equal(await calls.get("last"), "199");
       assert.equal((await calls.scan("key", "kez", 999)).length, 200);
     });
@@ -193,5 +205,5 @@ function encode(text: string): Uint8Array {
 }
 
 function decode(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return Buffer.from(bytes).toString("latin1");
 }
