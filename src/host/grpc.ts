@@ -258,7 +258,7 @@ export function serveBidi<RequestInput, Request, ResponseInput, Response>(
  * caller half-closes, together with the answers not yet sent. @throws IkadaError Cancelled when the caller has gone
  */
 export async function* readMessages<Request>(
-  call: grpc.ServerDuplexStream<Request, never>,
+  call: grpc.ServerDuplexStream<Request, unknown>,
   signal: AbortSignal,
 ): AsyncGenerator<Request, void, undefined> {
   try {

@@ -1,0 +1,121 @@
+import type { Client } from "@grpc/grpc-js";
+import type { ikada } from "#proto/agent.js";
+import type { Log } from "../../base/env.js";
+import { replicaMethods } from "../../host/agent-methods.js";
+import { callBidi, callServerStream, callUnary, readStream } from "../../host/grpc.js";
+import { errorFromStatus } from "../../host/grpc-errors.js";
+import { IkadaError } from "../../base/errors.js";
+import type { LivenessTable } from "../agents/liveness-table.js";
+import type { FrameSource, StreamRequest } from "../agents/pod-streams.js";
+
+export interface ReplicaLinksOptions {
+  readonly self: number;
+  /** A client of each other replica, by id; closed with the links. */
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly liveness: LivenessTable;
+  readonly log: Log;
+}
+
+/** Every replica says so often what it knows, even when nothing changed. */
+const shareMs = 1_000;
+/** Changes of one moment (a replica died and its agents come) go together. */
+const gatherMs = 10;
+const reopenMs = 300;
+
+/** This replica's calls to the others in the main process: liveness always, pod streams and status when asked. */
+export class ReplicaLinks {
+  readonly #options: ReplicaLinksOptions;
+  readonly #links: readonly LivenessLink[];
+  readonly #changes: { close(): void };
+  readonly #timer: NodeJS.Timeout;
+  #gathering: NodeJS.Timeout | undefined;
+
+  constructor(options: ReplicaLinksOptions) {
+    this.#options = options;
+    this.#links = [...options.clients].map(([id, client]) => new LivenessLink(id, client, options));
+    this.#changes = options.liveness.onChange(() => {
+      this.#gathering ??= setTimeout(() => this.#share(), gatherMs);
+    });
+    this.#timer = setInterval(() => this.#share(), shareMs);
+  }
+
+  /** @throws IkadaError Unavailable, Deadline */
+  async status(replica: number, deadlineMs: number): Promise<ikada.agent.v1.ReplicaStatusResponse> {
+    return await callUnary(this.#client(replica), replicaMethods.status, {}, { deadlineMs });
+  }
+
+  /** Frames of a stream from a node whose session `replica` has. */
+  podStream(replica: number, node: string, open: StreamRequest, signal: AbortSignal): FrameSource {
+    const call = callServerStream(this.#client(replica), replicaMethods.podStream, { node, open }, { signal });
+    return readStream(call);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    clearTimeout(this.#gathering);
+    this.#changes.close();
+    for (const link of this.#links) link.close();
+    for (const client of this.#options.clients.values()) client.close();
+  }
+
+  #share(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    const nodes = [...this.#options.liveness.local()];
+    for (const link of this.#links) link.send({ replica: this.#options.self, nodes });
+  }
+
+  #client(replica: number): Client {
+    const client = this.#options.clients.get(replica);
+    if (client) return client;
+    throw new IkadaError("NotFound", `there is no other replica ${replica}`);
+  }
+}
+
+/** One long-lived stream of liveness to one replica; opened again when it breaks. */
+class LivenessLink {
+  readonly #id: number;
+  readonly #client: Client;
+  readonly #options: ReplicaLinksOptions;
+  #call: ReturnType<typeof open> | undefined;
+  #reopen: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(id: number, client: Client, options: ReplicaLinksOptions) {
+    this.#id = id;
+    this.#client = client;
+    this.#options = options;
+    this.#open();
+  }
+
+  /** What does not fit is not queued: the next message says all again. */
+  send(liveness: ikada.agent.v1.ILiveness): void {
+    if (this.#call && !this.#call.writableNeedDrain) this.#call.write(liveness);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#reopen);
+    this.#call?.cancel();
+  }
+
+  #open(): void {
+    const call = open(this.#client);
+    this.#call = call;
+    call.on("data", () => undefined);
+    call.on("error", (error) => {
+      if (this.#call !== call) return;
+      this.#call = undefined;
+      if (this.#closed) return;
+      const { message } = errorFromStatus(error);
+      this.#options.log.debug("liveness link to a replica broke", { replica: this.#id, error: message });
+      this.#reopen = setTimeout(() => this.#open(), reopenMs);
+    });
+    call.on("end", () => call.end());
+    this.send({ replica: this.#options.self, nodes: [...this.#options.liveness.local()] });
+  }
+}
+
+function open(client: Client): ReturnType<typeof callBidi<ikada.agent.v1.ILiveness, unknown, unknown, unknown>> {
+  return callBidi(client, replicaMethods.shareLiveness);
+}

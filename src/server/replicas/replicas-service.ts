@@ -1,0 +1,72 @@
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import type { ikada } from "#proto/agent.js";
+import { IkadaError } from "../../base/errors.js";
+import { replicaMethods } from "../../host/agent-methods.js";
+import { readMessages, writeMessage } from "../../host/grpc.js";
+import type { AgentService } from "../agents/agent-service.js";
+import type { LivenessTable } from "../agents/liveness-table.js";
+import type { Call, Listener } from "../listener.js";
+import type { MemberAddresses, ReplicaControl } from "../replica-status.js";
+
+export interface ReplicasServiceOptions {
+  readonly members: readonly MemberAddresses[];
+  readonly liveness: LivenessTable;
+  readonly agents: AgentService;
+  readonly replica: ReplicaControl;
+  readonly version: string;
+}
+
+type LivenessStream = ServerDuplexStream<ikada.agent.v1.Liveness, ikada.agent.v1.ILivenessSeen>;
+
+/** ikada.agent.v1.Replicas: what the other replicas ask of this one. */
+export function addReplicasService(listener: Listener, options: ReplicasServiceOptions): void {
+  const latest = new Map<number, LivenessStream>();
+  listener.bidi(replicaMethods.shareLiveness, (stream, call) => takeLiveness(options, latest, stream, call));
+  listener.stream(replicaMethods.podStream, async (stream, call) => {
+    const { node, open } = stream.request;
+    if (!open?.logs) throw new IkadaError("Unsupported", "this kind of pod stream is not known here");
+    for await (const frame of options.agents.openStream(node, { logs: open.logs }, call.signal)) {
+      await writeMessage(stream, frame, call.signal);
+    }
+  });
+  listener.unary(replicaMethods.status, () => {
+    const { id, role, term, leader, commit, applied, lastIndex, revision } = options.replica.status();
+    const { version } = options;
+    return Promise.resolve({ id, role, term, leader, commit, applied, lastIndex, revision, version });
+  });
+}
+
+async function takeLiveness(
+  { members, liveness }: ReplicasServiceOptions,
+  latest: Map<number, LivenessStream>,
+  stream: LivenessStream,
+  call: Call,
+): Promise<void> {
+  // The certificate says which replica speaks; what the message says of itself must agree.
+  const member = members.find(({ name }) => name === call.caller.name);
+  if (!member) throw new IkadaError("Forbidden", `server "${call.caller.name}" is not a member`);
+  latest.set(member.id, stream);
+  try {
+    for await (const { replica, nodes } of readMessages<ikada.agent.v1.Liveness>(stream, call.signal)) {
+      if (replica !== member.id) {
+        throw new IkadaError("Forbidden", `server "${member.name}" is replica ${member.id}, not ${replica}`);
+      }
+      if (latest.get(member.id) !== stream) return;
+      liveness.learn(
+        member.id,
+        nodes.map(({ node, connected, silentMs, bootId }) => ({
+          node: node ?? "",
+          connected: connected ?? false,
+          silentMs: silentMs ?? 0,
+          bootId: bootId ?? "",
+        })),
+      );
+      await writeMessage(stream, {}, call.signal);
+    }
+  } finally {
+    if (latest.get(member.id) === stream) {
+      latest.delete(member.id);
+      liveness.lost(member.id);
+    }
+  }
+}

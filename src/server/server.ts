@@ -1,0 +1,172 @@
+import { HealthImplementation } from "grpc-health-check";
+import type { Registry } from "prom-client";
+import type { Clock, Log, Random, Timers } from "../base/env.js";
+import { Scope } from "../base/lifecycle.js";
+import { createClient, ServerTls } from "../host/tls.js";
+import type { TlsMaterial } from "../host/tls.js";
+import type { ObjectCache } from "../objects/cache.js";
+import type { Store } from "../../store/store.js";
+import { AgentService } from "./agents/agent-service.js";
+import { LivenessTable } from "./agents/liveness-table.js";
+import { PodNetworkPlan } from "./agents/pod-network-plan.js";
+import { ReportFolder } from "./agents/report-folder.js";
+import { certificateAuthentication, tokenAuthentication } from "./authentication.js";
+import type { TokenUser } from "./authentication.js";
+import { addClusterService } from "./cluster-service.js";
+import { Listener } from "./listener.js";
+import { addPodsService } from "./pods-service.js";
+import { addReflection } from "./reflection.js";
+import type { MemberAddresses, ReplicaControl } from "./replica-status.js";
+import { ReplicaLinks } from "./replicas/replica-links.js";
+import { addReplicasService } from "./replicas/replicas-service.js";
+import { addResourcesService } from "./resources/resources-service.js";
+import { ServerMetrics } from "./server-metrics.js";
+
+export interface ServerOptions {
+  /** This replica's id among `members`. */
+  readonly id: number;
+  readonly clusterId: string;
+  /** Of this program. */
+  readonly version: string;
+  /** All replicas, this one among them; `name` is the CN of each one's certificate. */
+  readonly members: readonly MemberAddresses[];
+  /** `host:port` to bind; port 0 takes any. */
+  readonly listen: { readonly api: string; readonly agents: string; readonly replicas: string };
+  /** This replica's certificate (role server), and the authority that all certificates are verified against. */
+  readonly tls: TlsMaterial;
+  readonly users: readonly TokenUser[];
+  readonly store: Store;
+  readonly cache: ObjectCache;
+  readonly replica: ReplicaControl;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+  /** How often agents and servers say that they are there; default 1,000. */
+  readonly heartbeatMs?: number;
+  /** Addresses of all Pods, `a.b.0.0/16`; each node gets a /24 of it. Default 10.244.0.0/16. */
+  readonly podNetwork?: string;
+  /** How often a quiet watch gets a BOOKMARK; default 10,000. */
+  readonly bookmarkMs?: number;
+}
+
+export interface RunningServer {
+  readonly ports: { readonly api: number; readonly agents: number; readonly replicas: number };
+  /** For controllers: `nodeSilentMs`. */
+  readonly liveness: LivenessTable;
+  /** What the health service says; false from the start, to be set when the replica has caught up. */
+  setServing(serving: boolean): void;
+  /** New certificates for connections from now on. */
+  replaceTls(material: TlsMaterial): void;
+  /** Refuses new calls, ends sessions and watches, waits for calls in work for `graceMs`. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const heartbeatMsDefault = 1_000;
+const closeGraceMs = 1_000;
+/** Streams of one connection. A program that watches much opens several; a node needs a session and its pod streams. */
+const streamsPerConnection = { api: 1_000, agents: 300, replicas: 600 };
+
+/**
+ * Starts the three gRPC listeners of a replica: API (TLS and tokens), agents (certificates of nodes) and replicas
+ * (certificates of members). Nothing listens without TLS, nothing is answered without credentials but health.
+ * @throws IkadaError Unavailable when an address can't be bound, Invalid for users or networks that make no sense
+ */
+export async function startListeners(options: ServerOptions): Promise<RunningServer> {
+  const { store, cache, replica, members, log, clock, tls } = options;
+  const scope = new Scope();
+  const metrics = new ServerMetrics(options.registry);
+  metrics.observeReplica(() => replica.status());
+  const liveness = new LivenessTable(clock, options.id);
+  const links = scope.use(new ReplicaLinks({ self: options.id, clients: clientsOf(options), liveness, log }));
+  const folder = scope.use(new ReportFolder(store, options.timers, log));
+  const agents = new AgentService({
+    clusterId: options.clusterId,
+    store,
+    cache,
+    replica,
+    liveness,
+    folder,
+    network: new PodNetworkPlan(options.podNetwork ?? "10.244.0.0/16"),
+    clock,
+    random: options.random,
+    log,
+    heartbeatMs: options.heartbeatMs ?? heartbeatMsDefault,
+    servers: members.map((member) => member.agents),
+  });
+
+  const leaderAddress = () => members.find(({ id }) => id === replica.status().leader)?.api;
+  const guard = { metrics, log };
+  const api = new Listener(
+    { ...guard, authenticate: tokenAuthentication(options.users), leaderAddress },
+    streamsPerConnection.api,
+  );
+  addResourcesService(api, store, options.bookmarkMs);
+  addPodsService(api, { store, agents, liveness, links });
+  const { clusterId, version } = options;
+  addClusterService(api, { clusterId, version, members, replica, links });
+  const health = new HealthImplementation({ "": "NOT_SERVING" });
+  health.addToServer(api);
+  addReflection(api);
+
+  const authenticate = certificateAuthentication("node");
+  const agentListener = new Listener({ ...guard, authenticate, leaderAddress: none }, streamsPerConnection.agents);
+  agents.addTo(agentListener);
+
+  const names = new Set(members.map(({ name }) => name));
+  const replicaListener = new Listener(
+    { ...guard, authenticate: certificateAuthentication("server", names), leaderAddress: none },
+    streamsPerConnection.replicas,
+  );
+  addReplicasService(replicaListener, { members, liveness, agents, replica, version });
+
+  const credentials = [
+    new ServerTls(tls, "none"),
+    new ServerTls(tls, "required"),
+    new ServerTls(tls, "required"),
+  ] as const;
+  let graceMs = closeGraceMs;
+  const listen = async (listener: Listener, address: string, tls: ServerTls): Promise<number> => {
+    scope.defer(() => listener.close(graceMs));
+    return await listener.listen(address, tls);
+  };
+  try {
+    const ports = {
+      api: await listen(api, options.listen.api, credentials[0]),
+      agents: await listen(agentListener, options.listen.agents, credentials[1]),
+      replicas: await listen(replicaListener, options.listen.replicas, credentials[2]),
+    };
+    log.info("listening", ports);
+    return {
+      ports,
+      liveness,
+      setServing: (serving) => health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
+      replaceTls: (material) => {
+        for (const listener of credentials) listener.replace(material);
+      },
+      close: async (grace = closeGraceMs) => {
+        graceMs = grace;
+        health.setStatus("", "NOT_SERVING");
+        agents.close();
+        await scope.close();
+      },
+    };
+  } catch (error) {
+    graceMs = 0;
+    await scope.close();
+    throw error;
+  }
+}
+
+function clientsOf({ id, members, tls }: ServerOptions): ReadonlyMap<number, ReturnType<typeof createClient>> {
+  const identity = { certificate: tls.certificate, key: tls.key };
+  const others = members.filter((member) => member.id !== id);
+  return new Map(
+    others.map((member) => [member.id, createClient(member.replicas, { authority: tls.authority, identity })]),
+  );
+}
+
+function none(): undefined {
+  return undefined;
+}
