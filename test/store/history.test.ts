@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { IkadaError } from "../../src/base/errors.js";
 import type { KeyRecord, Store, Txn } from "../../store/store.js";
 import { MemoryKeyValue } from "../../store/memory-key-value.js";
 import { openLocalStore } from "../../store/local-store.js";
 import { type Collected, collect, openRig, tinyRecent } from "./harness.js";
 import { ManualEnv, drain } from "./manual-env.js";
 import { Model, arbitraryTxn, prefixes } from "./model.js";
+import { put } from "./requests.js";
 
 const requests = fc.array(fc.array(arbitraryTxn, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 15 });
 
@@ -102,6 +104,31 @@ describe("history", () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it("closes a watch that falls further behind, with the revision to resume from", async () => {
+    const { env, replica, consensus } = await openRig({ recent: tinyRecent });
+    const model = new Model();
+    const writeMany = async (): Promise<void> => {
+      const txns = Array.from({ length: 200 }, (_, at) => put(`k${at % 7}`, "v"));
+      for (const txn of txns) model.run(txn);
+      replica.writeThen({ txns, origin: "test" }, assert.ifError);
+      consensus.commit();
+      await drain();
+    };
+    await writeMany();
+    const slow = collect(replica, "", 0);
+    for (let at = 0; at < 80; at += 1) {
+      await writeMany();
+      await env.step();
+    }
+    const error = slow.errors[0];
+    assert.ok(error instanceof IkadaError && error.reason === "SlowWatcher");
+    assert.equal(error.details.revision, slow.batches.at(-1)?.revision);
+    assert.equal(replica.counts().watches, 0);
+    const resumed = collect(replica, "", error.details.revision ?? 0);
+    await env.advance(100);
+    assert.deepEqual([...slow.batches, ...resumed.batches], model.changes("", 0));
   });
 
   it("pages through more than one read of the disk, and never splits a revision", async () => {

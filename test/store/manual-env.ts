@@ -41,6 +41,15 @@ export class ManualEnv implements Env {
     this.#now = end;
   }
 
+  /** Runs the one timer that is due, if any. */
+  async step(): Promise<void> {
+    const due = this.#due(this.#now);
+    if (!due) return;
+    this.#waiting.delete(due);
+    due.run();
+    await drain();
+  }
+
   #due(end: number): { at: number; run: () => void } | undefined {
     let first: { at: number; run: () => void } | undefined;
     for (const timer of this.#waiting) if (timer.at <= end && (!first || timer.at < first.at)) first = timer;
