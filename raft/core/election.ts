@@ -1,4 +1,4 @@
-import { members } from "./configuration.js";
+import { isVoter, members } from "./configuration.js";
 import { draft, transferCampaign } from "./message.js";
 import { Progress } from "./progress.js";
 import { voteResult } from "./quorum.js";
@@ -32,8 +32,8 @@ function startPreVote(state: RaftState): void {
   state.electionElapsed = 0;
   state.drawElectionTimeout();
   state.votes.clear();
-  for (const id of members(state.configuration)) {
-    if (id !== state.id) state.send(voteRequest(state, "MsgPreVote", id, state.term + 1, 0));
+  for (const id of otherVoters(state)) {
+    state.send(voteRequest(state, "MsgPreVote", id, state.term + 1, 0));
   }
   recordVote(state, state.id, true);
 }
@@ -47,9 +47,14 @@ function startElection(state: RaftState, context: number): void {
   state.enterTerm(state.term + 1);
   state.role = "Candidate";
   state.vote = state.id;
-  for (const id of members(state.configuration)) {
-    if (id !== state.id) state.sendAfterPersist(voteRequest(state, "MsgVote", id, state.term, context));
+  for (const id of otherVoters(state)) {
+    state.sendAfterPersist(voteRequest(state, "MsgVote", id, state.term, context));
   }
+}
+
+function otherVoters(state: RaftState): NodeId[] {
+  const { configuration, id } = state;
+  return members(configuration).filter((member) => member !== id && isVoter(configuration, member));
 }
 
 function voteRequest(

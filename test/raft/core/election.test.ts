@@ -300,6 +300,13 @@ describe("election timeout", () => {
     assert.throws(() => member.raft.setElectionTicks(1, 1), /more than heartbeatTicks/);
   });
 
+  it("a candidate asks the voters of both halves, and no learner", () => {
+    const configuration = { ...voters(1, 2), outgoing: [1, 3], learners: [4] };
+    const member = new Member(1, { configuration });
+    member.raft.campaign();
+    assert.deepEqual(kinds(member.turn()), ["MsgPreVote->2@1", "MsgPreVote->3@1"]);
+  });
+
   it("a node that is no voter never campaigns", () => {
     const configuration = { ...voters(2, 3), learners: [1] };
     const member = new Member(1, { configuration });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { RaftInvariantError } from "../../../raft/core/invariant.js";
 import { RaftLog } from "../../../raft/core/log.js";
 import { MemoryStorage } from "../../../raft/core/memory-storage.js";

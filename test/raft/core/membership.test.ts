@@ -79,7 +79,10 @@ describe("membership changes (paper 6, thesis 4)", () => {
     group.member(1).proposeChange(replaceThreeByFour);
     group.settle();
     group.tick(2);
-    assert.deepEqual([...seen].sort(), [0, 3]);
+    assert.deepEqual(
+      [...seen].sort((left, right) => left - right),
+      [0, 3],
+    );
     for (const id of [1, 2, 4]) assert.deepEqual(group.member(id).status.configuration, voters(1, 2, 4));
   });
 
