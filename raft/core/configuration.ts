@@ -35,10 +35,6 @@ export function isVoter(configuration: ConfState, id: NodeId): boolean {
   return configuration.voters.includes(id) || configuration.outgoing.includes(id);
 }
 
-export function isLearner(configuration: ConfState, id: NodeId): boolean {
-  return configuration.learners.includes(id);
-}
-
 /** Every node that replication goes to, once, in ascending order. */
 export function members(configuration: ConfState): NodeId[] {
   const all = new Set([
