@@ -126,9 +126,13 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     new ServerTls(tls, "required"),
     new ServerTls(tls, "required"),
   ] as const;
+  const listeners: Listener[] = [];
   let graceMs = closeGraceMs;
+  scope.defer(async () => {
+    await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+  });
   const listen = async (listener: Listener, address: string, tls: ServerTls): Promise<number> => {
-    scope.defer(() => listener.close(graceMs));
+    listeners.push(listener);
     return await listener.listen(address, tls);
   };
   try {
