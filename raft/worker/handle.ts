@@ -1,0 +1,165 @@
+import { Worker } from "node:worker_threads";
+import type { Log } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import type { Consensus, ConsensusHandlers } from "../consensus.js";
+import type { Index, NodeId } from "../core/types.js";
+import { packBytes } from "./packed-bytes.js";
+import type { ConsensusWorkerOptions, Delivery, FromWorker, ToWorker } from "./port-messages.js";
+import { unpackEntries, unpackError } from "./port-messages.js";
+
+/** How long a stopping worker may take to hand over, close its log and end, before it is cut off. */
+const stopMsMax = 5_000;
+
+/**
+ * Starts the consensus thread. Resolves when the log is open and the port is bound; handlers are called from
+ * then on. Entries given to `onCommitted` are views into one buffer per delivery: copy what is kept for long.
+ * @throws IkadaError what kept it from starting, e.g. a damaged log, with what to do
+ */
+export async function startConsensus(
+  options: ConsensusWorkerOptions,
+  handlers: ConsensusHandlers,
+  log: Log,
+): Promise<ConsensusHandle> {
+  const worker = new Worker(new URL("./main.js", import.meta.url), { workerData: options, name: "consensus" });
+  const handle = new ConsensusHandle(worker, handlers, log);
+  await handle.started;
+  return handle;
+}
+
+/** The main thread's end: gathers calls of a turn into one message, and takes the worker's apart. */
+export class ConsensusHandle implements Consensus {
+  /** The port bound for the other members; valid once started. */
+  port = 0;
+  /** Settles once. */
+  readonly started: Promise<void>;
+  readonly #worker: Worker;
+  readonly #handlers: ConsensusHandlers;
+  readonly #log: Log;
+  readonly #exited: Promise<void>;
+  #settleStart: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  #isStopping = false;
+  #isOver = false;
+
+  #isDue = false;
+  #tags: number[] = [];
+  #data: Uint8Array[] = [];
+  #reads: number[] = [];
+  #applied: { readonly index: Index; readonly durable: Index } | undefined;
+
+  constructor(worker: Worker, handlers: ConsensusHandlers, log: Log) {
+    this.#worker = worker;
+    this.#handlers = handlers;
+    this.#log = log;
+    this.started = new Promise((resolve, reject) => {
+      this.#settleStart = { resolve, reject };
+    });
+    this.#exited = new Promise((resolve) => {
+      worker.once("exit", (code) => {
+        if (!this.#isStopping) this.#fail(new IkadaError("Internal", `the consensus thread ended with code ${code}`));
+        resolve();
+      });
+    });
+    worker.on("error", (error) => this.#fail(error));
+    worker.on("message", (deliveries: FromWorker) => {
+      for (const delivery of deliveries) if (!this.#isOver) this.#take(delivery);
+    });
+  }
+
+  propose(tag: number, data: Uint8Array): void {
+    this.#tags.push(tag);
+    this.#data.push(data);
+    this.#wake();
+  }
+
+  readIndex(tag: number): void {
+    this.#reads.push(tag);
+    this.#wake();
+  }
+
+  applied(index: Index, durable: Index): void {
+    this.#applied = { index, durable };
+    this.#wake();
+  }
+
+  transferLeadership(to: NodeId): void {
+    this.#flush();
+    this.#send({ transferTo: to });
+  }
+
+  /** Hands leadership over if it can, closes log and connections. No handler is called afterwards. Idempotent. */
+  async stop(): Promise<void> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#flush();
+      this.#send({ stop: true });
+    }
+    const force = setTimeout(() => void this.#worker.terminate(), stopMsMax);
+    await this.#exited;
+    clearTimeout(force);
+    this.#isOver = true;
+  }
+
+  #wake(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isDue = false;
+    const tags = this.#tags;
+    const reads = this.#reads;
+    if (tags.length === 0 && reads.length === 0 && !this.#applied) return;
+    const data = packBytes(this.#data);
+    const message: ToWorker = {
+      ...(tags.length > 0 && { proposals: { tags, data } }),
+      ...(reads.length > 0 && { reads }),
+      ...(this.#applied && { applied: this.#applied }),
+    };
+    this.#tags = [];
+    this.#data = [];
+    this.#reads = [];
+    this.#applied = undefined;
+    this.#send(message, tags.length > 0 ? [data.bytes.buffer] : []);
+  }
+
+  #send(message: ToWorker, buffers: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, buffers);
+  }
+
+  #take(delivery: Delivery): void {
+    switch (delivery.type) {
+      case "committed":
+        return this.#handlers.onCommitted(unpackEntries(delivery.entries));
+      case "read":
+        return this.#handlers.onReadIndex(delivery.tag, delivery.index);
+      case "refused":
+        return this.#handlers.onRefused(delivery.tag, delivery.reason);
+      case "status":
+        return this.#handlers.onStatus(delivery.status);
+      case "log":
+        return this.#log[delivery.level](delivery.message, delivery.fields);
+      case "started":
+        this.port = delivery.port;
+        return this.#settleStart?.resolve();
+      case "failed":
+        this.#isStopping = true;
+        void this.#worker.terminate();
+        return this.#settleStart?.reject(unpackError(delivery.error));
+      case "fatal":
+        return this.#fail(unpackError(delivery.error));
+      case "stopped":
+        // Open handles of libraries must not hold the thread: all of ours are closed.
+        this.#isOver = true;
+        void this.#worker.terminate();
+        return undefined;
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#settleStart?.reject(error);
+    this.#handlers.onFatal(error);
+  }
+}

@@ -1,0 +1,124 @@
+import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import type { Log, LogFields } from "../../src/base/env.js";
+import { invariant } from "../../src/base/errors.js";
+import { hostEnv, type HostEnv } from "../../src/host/env.js";
+import { loadTlsFiles } from "../../src/host/tls.js";
+import type { ConsensusHandlers } from "../consensus.js";
+import { Driver } from "../driver.js";
+import { unpackBytes } from "./packed-bytes.js";
+import type { ConsensusWorkerOptions, Delivery, LogLevel, ToWorker } from "./port-messages.js";
+import { packEntries, packError } from "./port-messages.js";
+import { Transport } from "./transport.js";
+
+/** The consensus thread: log, driver and streams to the peers, away from the main thread's garbage and long work. */
+
+invariant(parentPort !== null, "this file is the entry of a worker thread");
+const port: MessagePort = parentPort;
+const options = workerData as ConsensusWorkerOptions;
+
+let outgoing: Delivery[] = [];
+const post = (delivery: Delivery): void => {
+  if (outgoing.length === 0) setImmediate(flush);
+  outgoing.push(delivery);
+};
+
+function flush(): void {
+  const deliveries = outgoing;
+  outgoing = [];
+  const buffers = deliveries.flatMap((delivery) =>
+    delivery.type === "committed" ? [delivery.entries.data.bytes.buffer] : [],
+  );
+  if (deliveries.length > 0) port.postMessage(deliveries, buffers);
+}
+
+class PortLog implements Log {
+  readonly #fields: LogFields;
+
+  constructor(fields: LogFields) {
+    this.#fields = fields;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#post("debug", message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#post("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#post("warn", message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#post("error", message, fields);
+  }
+
+  with(fields: LogFields): Log {
+    return new PortLog({ ...this.#fields, ...fields });
+  }
+
+  #post(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    post({ type: "log", level, message, fields: { ...this.#fields, ...fields } });
+  }
+}
+
+const handlers: ConsensusHandlers = {
+  onCommitted: (entries) => post({ type: "committed", entries: packEntries(entries) }),
+  onReadIndex: (tag, index) => post({ type: "read", tag, index }),
+  onRefused: (tag, reason) => post({ type: "refused", tag, reason }),
+  onStatus: (status) => post({ type: "status", status }),
+  onFatal: (error) => post({ type: "fatal", error: packError(error) }),
+};
+
+async function start(): Promise<void> {
+  const { id, clusterId, members, tickMs } = options;
+  const env = hostEnv({
+    dataFolder: options.dataFolder,
+    log: new PortLog({ member: id }),
+    failpoints: options.failpoints ?? "",
+  });
+  const tls = loadTlsFiles(options.tls);
+  const transport = await Transport.start({ id, clusterId, listen: options.listen, members, tls, env });
+  const driverOptions = {
+    id,
+    clusterId,
+    initialMembers: members.map((member) => member.id),
+    appliedIndex: options.appliedIndex,
+    ...(tickMs !== undefined && { tickMs }),
+  };
+  Driver.open(driverOptions, env, transport, handlers, (error, driver) => {
+    if (error) {
+      transport.close();
+      post({ type: "failed", error: packError(error) });
+      return;
+    }
+    port.on("message", (message: ToWorker) => handle(message, driver, transport, env));
+    post({ type: "started", port: transport.port });
+  });
+}
+
+function handle(message: ToWorker, driver: Driver, transport: Transport, env: HostEnv): void {
+  const { proposals, reads, applied, transferTo, stop } = message;
+  if (proposals) {
+    const data = unpackBytes(proposals.data);
+    for (const [at, tag] of proposals.tags.entries()) driver.propose(tag, data[at] as Uint8Array);
+  }
+  for (const tag of reads ?? []) driver.readIndex(tag);
+  if (applied) driver.applied(applied.index, applied.durable);
+  if (transferTo !== undefined) driver.transferLeadership(transferTo);
+  if (stop) driver.stop((error) => void end(error, transport, env));
+}
+
+async function end(error: Error | null, transport: Transport, env: HostEnv): Promise<void> {
+  transport.close();
+  await env.close();
+  post(error ? { type: "fatal", error: packError(error) } : { type: "stopped" });
+  flush();
+  port.close();
+}
+
+// What goes wrong is reported through the port.
+setLogVerbosity(logVerbosity.NONE);
+start().catch((error: unknown) => post({ type: "failed", error: packError(error) }));

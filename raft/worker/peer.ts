@@ -1,0 +1,149 @@
+import type * as grpc from "@grpc/grpc-js";
+import type { Env, Timer } from "../../src/base/env.js";
+import { callBidi, method } from "../../src/host/grpc.js";
+import { createClient } from "../../src/host/tls.js";
+import type { TlsMaterial } from "../../src/host/tls.js";
+import type { Message } from "../core/types.js";
+import { Ack, Batch, encodeMessage, streamRpc, wireFormat, type WireBatchInput } from "./codec.js";
+import { SendQueue } from "./send-queue.js";
+
+export const streamMethod = method(streamRpc, Batch, Ack);
+
+/** A dead connection is noticed within four seconds, also when nothing tells. */
+export const raftChannelOptions = {
+  "grpc.keepalive_time_ms": 2_000,
+  "grpc.keepalive_timeout_ms": 2_000,
+} as const;
+
+const backoffMsMin = 20;
+const backoffMsMax = 1_000;
+/** After a broken stream a new one has this long until the peer counts as lost. */
+const redialMsMax = 100;
+
+export interface PeerOptions {
+  /** `host:port` */
+  readonly address: string;
+  readonly clusterId: string;
+  readonly tls: TlsMaterial;
+  readonly env: Pick<Env, "timers" | "random" | "log">;
+  /** Lost: a stream that worked broke, and dialling again failed or takes long. Found: a stream works again. */
+  readonly onChanged: (connected: boolean) => void;
+}
+
+type Stream = grpc.ClientDuplexStream<WireBatchInput, unknown>;
+
+/**
+ * The way to one peer: a stream that is dialled again and again, and the queue before it. Each attempt has
+ * a channel of its own, so that the library's own waits between attempts don't add up with ours.
+ */
+export class Peer {
+  readonly #options: PeerOptions;
+  readonly #queue = new SendQueue();
+  #client: grpc.Client | undefined;
+  #stream: Stream | undefined;
+  /** The peer has answered on this stream; before that nothing but the greeting is written. */
+  #isOpen = false;
+  #isFull = false;
+  #isClosed = false;
+  /** What the last call of `onChanged` said; undefined before the first connection. */
+  #told: boolean | undefined;
+  #backoffMs = backoffMsMin;
+  #retry: Timer | undefined;
+  #lossTimer: Timer | undefined;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.#dial();
+  }
+
+  /** Messages that were dropped because the peer did not take them in time. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  send(messages: readonly Message[]): void {
+    // To an unreachable peer messages would only age.
+    if (this.#isClosed || this.#told === false) return;
+    this.#queue.add(messages);
+    this.#pump();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#retry?.cancel();
+    this.#lossTimer?.cancel();
+    this.#hangUp();
+  }
+
+  #dial(): void {
+    const { address, tls, clusterId } = this.#options;
+    this.#client = createClient(address, { authority: tls.authority, identity: tls }, raftChannelOptions);
+    const stream: Stream = callBidi(this.#client, streamMethod);
+    this.#stream = stream;
+    stream.on("metadata", () => this.#opened(stream));
+    stream.on("data", () => undefined);
+    stream.on("drain", () => {
+      this.#isFull = false;
+      this.#pump();
+    });
+    stream.on("error", (error: Error) => this.#broken(stream, error.message));
+    stream.on("end", () => this.#broken(stream, "the peer ended the stream"));
+    stream.write({ format: wireFormat, clusterId });
+  }
+
+  #opened(stream: Stream): void {
+    if (stream !== this.#stream || this.#isClosed) return;
+    this.#isOpen = true;
+    this.#isFull = false;
+    this.#backoffMs = backoffMsMin;
+    this.#lossTimer?.cancel();
+    this.#lossTimer = undefined;
+    if (this.#told !== true) {
+      this.#options.env.log.info("connected to a peer", { address: this.#options.address });
+      this.#told = true;
+      this.#options.onChanged(true);
+    }
+    this.#pump();
+  }
+
+  #broken(stream: Stream, reason: string): void {
+    if (stream !== this.#stream || this.#isClosed) return;
+    const { env } = this.#options;
+    const worked = this.#isOpen;
+    this.#hangUp();
+    if (!worked) {
+      this.#lost(reason);
+      // Half of the wait is random, so that members which start together don't meet again and again.
+      const delayMs = this.#backoffMs * (0.5 + env.random.next() / 2);
+      this.#backoffMs = Math.min(2 * this.#backoffMs, backoffMsMax);
+      this.#retry = env.timers.after(delayMs, () => this.#dial());
+      return;
+    }
+    this.#lossTimer = env.timers.after(redialMsMax, () => this.#lost("no new connection in time"));
+    this.#dial();
+  }
+
+  #lost(reason: string): void {
+    this.#lossTimer?.cancel();
+    this.#lossTimer = undefined;
+    if (this.#told !== true) return;
+    this.#told = false;
+    this.#queue.clear();
+    this.#options.env.log.warn("lost a peer", { address: this.#options.address, reason });
+    this.#options.onChanged(false);
+  }
+
+  #pump(): void {
+    while (this.#stream && this.#isOpen && !this.#isFull && this.#queue.length > 0)
+      this.#isFull = !this.#stream.write({ messages: this.#queue.take().map(encodeMessage) });
+  }
+
+  #hangUp(): void {
+    const [stream, client] = [this.#stream, this.#client];
+    this.#stream = undefined;
+    this.#client = undefined;
+    this.#isOpen = false;
+    stream?.cancel();
+    client?.close();
+  }
+}

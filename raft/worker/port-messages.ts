@@ -1,0 +1,98 @@
+import type { LogFields } from "../../src/base/env.js";
+import type { ErrorDetails, Reason } from "../../src/base/errors.js";
+import { IkadaError } from "../../src/base/errors.js";
+import type { ConsensusHandlers, ConsensusStatus } from "../consensus.js";
+import type { Entry, EntryType, Index, NodeId, Term } from "../core/types.js";
+import type { PackedBytes } from "./packed-bytes.js";
+import { packBytes, unpackBytes } from "./packed-bytes.js";
+import type { PeerAddress } from "./transport.js";
+
+/** What crosses between the main thread and the consensus thread. One message carries all of a turn. */
+
+export interface ConsensusWorkerOptions {
+  readonly id: NodeId;
+  readonly clusterId: string;
+  /** All first members, this one among them. */
+  readonly members: readonly PeerAddress[];
+  /** `host:port` to listen on for the other members. */
+  readonly listen: string;
+  /** The log is in the folder `log` of it. */
+  readonly dataFolder: string;
+  readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string };
+  /** What the state machine holds durably. */
+  readonly appliedIndex: Index;
+  /** @default limits.tickMs */
+  readonly tickMs?: number;
+  /** The text of `IKADA_FAILPOINTS`. */
+  readonly failpoints?: string;
+}
+
+export interface ToWorker {
+  readonly proposals?: { readonly tags: readonly number[]; readonly data: PackedBytes };
+  readonly reads?: readonly number[];
+  readonly applied?: { readonly index: Index; readonly durable: Index };
+  readonly transferTo?: NodeId;
+  readonly stop?: boolean;
+}
+
+export type RefusedReason = Parameters<ConsensusHandlers["onRefused"]>[1];
+
+export type Delivery =
+  | { readonly type: "committed"; readonly entries: PackedEntries }
+  | { readonly type: "read"; readonly tag: number; readonly index: Index }
+  | { readonly type: "refused"; readonly tag: number; readonly reason: RefusedReason }
+  | { readonly type: "status"; readonly status: ConsensusStatus }
+  | { readonly type: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  | { readonly type: "started"; readonly port: number }
+  | { readonly type: "failed"; readonly error: PackedError }
+  | { readonly type: "fatal"; readonly error: PackedError }
+  | { readonly type: "stopped" };
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** In order. */
+export type FromWorker = readonly Delivery[];
+
+export interface PackedEntries {
+  readonly firstIndex: Index;
+  readonly terms: readonly Term[];
+  readonly types: readonly EntryType[];
+  readonly data: PackedBytes;
+}
+
+/** An error without its class, which does not survive the way. */
+export interface PackedError {
+  readonly reason: Reason;
+  readonly message: string;
+  readonly details: ErrorDetails;
+  readonly stack: string | undefined;
+}
+
+export function packEntries(entries: readonly Entry[]): PackedEntries {
+  return {
+    firstIndex: entries[0]?.index ?? 0,
+    terms: entries.map(({ term }) => term),
+    types: entries.map(({ type }) => type),
+    data: packBytes(entries.map(({ data }) => data)),
+  };
+}
+
+export function unpackEntries({ firstIndex, terms, types, data }: PackedEntries): Entry[] {
+  return unpackBytes(data).map((bytes, at) => ({
+    index: firstIndex + at,
+    term: terms[at] as Term,
+    type: types[at] as EntryType,
+    data: bytes,
+  }));
+}
+
+export function packError(caught: unknown): PackedError {
+  const { reason, message, details, stack } = IkadaError.from(caught);
+  return { reason, message, details, stack };
+}
+
+export function unpackError({ reason, message, details, stack }: PackedError): IkadaError {
+  const error = new IkadaError(reason, message, details);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { callBidi } from "../../../src/host/grpc.js";
+import { silentLog } from "../../../src/host/log.js";
+import { createAuthority } from "../../../src/host/pki.js";
+import { hostRandom } from "../../../src/host/random.js";
+import { hostTimers } from "../../../src/host/clock.js";
+import { createClient, loadTlsFiles, type TlsFiles } from "../../../src/host/tls.js";
+import type { Message } from "../../../raft/core/types.js";
+import { wireFormat, type WireBatchInput } from "../../../raft/worker/codec.js";
+import { streamMethod } from "../../../raft/worker/peer.js";
+import { Transport } from "../../../raft/worker/transport.js";
+import { eventually, RealCluster } from "./real-cluster.js";
+
+const env = { timers: hostTimers, random: hostRandom, log: silentLog };
+
+describe("the transport among members", function () {
+  this.timeout(20_000);
+  let cluster: RealCluster;
+  const open: Transport[] = [];
+
+  beforeEach(async () => {
+    cluster = await RealCluster.create(3);
+  });
+
+  afterEach(async () => {
+    for (const transport of open.splice(0)) transport.close();
+    await cluster.close();
+  });
+
+  const start = async (id: number, clusterId = "real"): Promise<Transport> => {
+    const { members, listen, tls } = cluster.options(id);
+    const transport = await Transport.start({ id, clusterId, listen, members, tls: loadTlsFiles(tls), env });
+    open.push(transport);
+    return transport;
+  };
+
+  it("carries messages both ways, with their sender, once connected", async () => {
+    const [first, second] = [await start(1), await start(2)];
+    const received: string[] = [];
+    first.onReceive((from, messages) => received.push(...messages.map(({ term }) => `1 from ${from}: ${term}`)));
+    second.onReceive((from, messages) => received.push(...messages.map(({ term }) => `2 from ${from}: ${term}`)));
+    await eventually("both ways", () => {
+      first.send(2, [message({ from: 1, to: 2, term: 5 })]);
+      second.send(1, [message({ from: 2, to: 1, term: 6 })]);
+      return received.includes("1 from 2: 6") && received.includes("2 from 1: 5");
+    });
+    assert(received.every((line) => line === "1 from 2: 6" || line === "2 from 1: 5"));
+  });
+
+  it("keeps every field and copies the entries' bytes", async () => {
+    const [first, second] = [await start(1), await start(2)];
+    const received: Message[] = [];
+    second.onReceive((_from, messages) => received.push(...messages));
+    const sent = message({
+      type: "MsgApp",
+      from: 1,
+      to: 2,
+      term: 2 ** 52,
+      logTerm: 3,
+      index: 4,
+      entries: [
+        { term: 3, index: 5, type: "Normal", data: new Uint8Array(0) },
+        { term: 3, index: 6, type: "ConfChange", data: Uint8Array.of(1, 2, 3) },
+      ],
+      commit: 7,
+      reject: true,
+      rejectHint: 8,
+      context: 2 ** 51 + 1,
+      session: 10,
+    });
+    first.send(2, [sent]);
+    await eventually("a message", () => received.length > 0);
+    assert.deepEqual(received[0], sent);
+    assert.equal(received[0]?.entries[1]?.data.buffer.byteLength, 3, "a copy, not a view");
+  });
+
+  it("tells that a peer is lost, and found again", async () => {
+    const first = await start(1);
+    const told: string[] = [];
+    first.onPeer((peer, connected) => told.push(`${peer} ${connected ? "found" : "lost"}`));
+    const second = await start(2);
+    await eventually("found", () => told.length === 1);
+    second.close();
+    await eventually("lost", () => told.length === 2);
+    await start(2);
+    await eventually("found again", () => told.length === 3);
+    assert.deepEqual(told, ["2 found", "2 lost", "2 found"]);
+  });
+
+  it("bounds what waits for a peer that is not there", async () => {
+    const first = await start(1);
+    const large = message({
+      from: 1,
+      to: 2,
+      entries: [{ term: 1, index: 1, type: "Normal", data: new Uint8Array(1 << 20) }],
+    });
+    for (let at = 0; at < 200; at++) first.send(2, [large]);
+    const second = await start(2);
+    let received = 0;
+    second.onReceive((_from, messages) => (received += messages.length));
+    await eventually("the newest", () => received > 0);
+    first.send(2, [message({ from: 1, to: 2, term: 99 })]);
+    await eventually("all that was kept", () => received >= 32);
+    assert(received < 40, `${received} of 201 messages of a megabyte`);
+  });
+
+  const strangers: Record<string, () => Promise<TlsFiles>> = {
+    "a node": () => cluster.issue({ role: "node", name: "server-2", addresses: [], days: 1 }),
+    "a user": () => cluster.issue({ role: "user", name: "server-2", addresses: [], days: 1 }),
+    "a server that is no member": () =>
+      cluster.issue({ role: "server", name: "server-9", addresses: ["127.0.0.1"], days: 1 }),
+    "this server itself": () => cluster.issue({ role: "server", name: "server-1", addresses: ["127.0.0.1"], days: 1 }),
+    "a member of another authority": async () =>
+      cluster.issue(
+        { role: "server", name: "server-2", addresses: ["127.0.0.1"], days: 1 },
+        await createAuthority("other"),
+      ),
+  };
+  for (const [name, issue] of Object.entries(strangers)) {
+    it(`takes nothing from ${name}`, async () => {
+      const first = await start(1);
+      let received = 0;
+      first.onReceive((_from, messages) => (received += messages.length));
+      const error = await speak(await issue(), { format: wireFormat, clusterId: "real" });
+      assert.match(error, name.includes("authority") ? /UNAVAILABLE|connection/i : /PERMISSION_DENIED/);
+      assert.equal(received, 0);
+    });
+  }
+
+  it("takes nothing without a greeting, of another cluster or another format", async () => {
+    const first = await start(1);
+    let received = 0;
+    first.onReceive((_from, messages) => (received += messages.length));
+    const { tls } = cluster.options(2);
+    assert.match(await speak(tls, {}), /wire format 0/);
+    assert.match(await speak(tls, { format: wireFormat + 1, clusterId: "real" }), /wire format 2/);
+    assert.match(await speak(tls, { format: wireFormat, clusterId: "other" }), /another cluster/);
+    assert.equal(received, 0);
+  });
+
+  it("ends a stream with a message that no member sends", async () => {
+    await start(1);
+    const { tls } = cluster.options(2);
+    const greeting = { format: wireFormat, clusterId: "real" };
+    assert.match(await speak(tls, greeting, { type: 99 }), /unknown type 99/);
+    assert.match(await speak(tls, greeting, { type: 0, term: 2 ** 60 }), /term is/);
+  });
+
+  /** Speaks to member 1 and returns why it hung up. */
+  async function speak(files: TlsFiles, greeting: WireBatchInput, wire = {}): Promise<string> {
+    const tls = loadTlsFiles(files);
+    const { address } = cluster.options(1).members[0] ?? { address: "" };
+    const client = createClient(address, { authority: tls.authority, identity: tls });
+    try {
+      return await new Promise((resolve) => {
+        const call = callBidi(client, streamMethod);
+        call.on("error", (error: Error) => resolve(error.message));
+        call.on("data", () => undefined);
+        call.write(greeting);
+        call.write({ messages: [{ from: 2, to: 1, ...wire }] });
+      });
+    } finally {
+      client.close();
+    }
+  }
+});
+
+function message(fields: Partial<Message>): Message {
+  return {
+    type: "MsgHeartbeat",
+    from: 0,
+    to: 0,
+    term: 0,
+    logTerm: 0,
+    index: 0,
+    entries: [],
+    commit: 0,
+    reject: false,
+    rejectHint: 0,
+    context: 0,
+    session: 0,
+    ...fields,
+  };
+}

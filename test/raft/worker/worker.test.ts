@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { IkadaError } from "../../../src/base/errors.js";
+import { eventually, leaderOf, RealCluster, RealMember } from "./real-cluster.js";
+
+describe("consensus threads over real sockets and files", function () {
+  this.timeout(20_000);
+  let cluster: RealCluster;
+
+  beforeEach(async () => {
+    cluster = await RealCluster.create(3);
+  });
+
+  afterEach(async () => {
+    await cluster.close();
+  });
+
+  it("elect, commit, go on without a killed leader, and take it back", async () => {
+    const members = await cluster.start(1, 2, 3);
+    await eventually("a leader", () => leaderOf(members) !== undefined);
+    const first = leaderOf(members) as RealMember;
+    const others = members.filter((member) => member !== first);
+    const expected = Array.from({ length: 300 }, (_, at) => `before ${at}`);
+    for (const text of expected) first.propose(text);
+    await eventually("300 entries on all", () => members.every(({ texts }) => texts.length === 300));
+    for (const member of members) assert.deepEqual(member.texts, expected);
+
+    await first.kill();
+    assert.equal(first.fatal.length, 1, "a dead thread is told");
+    await eventually("a new leader", () => leaderOf(others) !== undefined);
+    (others[0] as RealMember).propose("after");
+    await eventually("an entry without the first", () => others.every(({ texts }) => texts.at(-1) === "after"));
+
+    const [again] = (await cluster.start(first.id)) as [RealMember];
+    await eventually("the first has caught up", () => again.texts.at(-1) === "after");
+    assert.deepEqual(again.texts, [...expected, "after"]);
+    again.handle.readIndex(7);
+    await eventually("a read on the returned member", () => again.reads.has(7));
+    const last = again.committed.at(-1)?.index ?? 0;
+    assert((again.reads.get(7) ?? 0) >= last);
+  });
+
+  it("hand leadership over on a stop, and keep everything over a restart of all", async () => {
+    const members = await cluster.start(1, 2, 3);
+    await eventually("a leader", () => leaderOf(members) !== undefined);
+    const first = leaderOf(members) as RealMember;
+    const others = members.filter((member) => member !== first);
+    const large = "x".repeat(1_000_000);
+    first.propose(large);
+    await eventually("a large entry on all", () => members.every(({ texts }) => texts.length === 1));
+    await first.handle.stop();
+    await eventually("a new leader", () => leaderOf(others) !== undefined);
+    await Promise.all(others.map((member) => member.handle.stop()));
+    for (const member of members) assert.deepEqual(member.fatal, []);
+    const restarted = await cluster.start(1, 2, 3);
+    await eventually("the entry again", () => restarted.every(({ texts }) => texts[0] === large));
+  });
+
+  it("refuse an entry that is too large, and a log that is damaged", async () => {
+    const [member] = (await cluster.start(1)) as [RealMember];
+    member.handle.propose(5, new Uint8Array(3_000_000));
+    await eventually("a refusal", () => member.refused.length > 0);
+    assert.deepEqual(member.refused, [{ tag: 5, reason: "TooLarge" }]);
+    await member.handle.stop();
+    const segment = path.join(cluster.options(1).dataFolder, "log", "0000000000000001.seg");
+    const bytes = readFileSync(segment);
+    bytes[90] = (bytes[90] ?? 0) ^ 1;
+    writeFileSync(segment, bytes);
+    await assert.rejects(cluster.start(1), (error: IkadaError) => {
+      assert.equal(error.reason, "Internal");
+      assert.match(error.message, /the Raft log is damaged: log\/0000000000000001\.seg, offset 64/);
+      assert.match(error.details.hint ?? "", /Leave this replica stopped/);
+      return true;
+    });
+  });
+
+  it("tell that the port is taken", async () => {
+    await cluster.start(1);
+    const second = { ...cluster.options(1), dataFolder: path.join(cluster.folder, "other") };
+    const member = new RealMember(second);
+    await assert.rejects(member.handle.started, (error: IkadaError) => error.reason === "Unavailable");
+    assert.deepEqual(member.fatal, []);
+  });
+});
