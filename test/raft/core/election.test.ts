@@ -300,6 +300,23 @@ describe("election timeout", () => {
     assert.throws(() => member.raft.setElectionTicks(1, 1), /more than heartbeatTicks/);
   });
 
+  it("begins anew after an own pause, and never ends a leader's rounds", () => {
+    const member = new Member(1, { config: { preVote: false } });
+    member.tick(9);
+    member.raft.restartElectionTimer();
+    member.tick(9);
+    assert.equal(member.status.role, "Follower");
+    member.tick();
+    assert.equal(member.status.role, "Candidate");
+    const leader = new Group([1, 2, 3]).elect(1);
+    leader.tick(9);
+    leader.raft.restartElectionTimer();
+    leader.tick();
+    leader.raft.restartElectionTimer();
+    leader.tick(10);
+    assert.equal(leader.status.role, "Follower", "nobody answered");
+  });
+
   it("a candidate asks the voters of both halves, and no learner", () => {
     const configuration = { ...voters(1, 2), outgoing: [1, 3], learners: [4] };
     const member = new Member(1, { configuration });
