@@ -17,7 +17,7 @@ const targets = ["version", "createRevision", "modRevision"] as const;
 const operators = ["=", "!=", "<", ">"] as const;
 const operationTypes = ["put", "delete"] as const;
 
-/** A log entry of the store. */
+/** A log entry of the store. Values are views into the entry: who keeps one copies it, or it keeps the whole entry in memory. */
 export interface Command {
   /** Random; by it the proposer recognises its own entry. */
   readonly proposal: number;
@@ -175,8 +175,7 @@ function fromWireOperation(index: Index, operation: WireOperation): Operation {
   const key = operation.key ?? "";
   if (type === "delete") return { type, key };
   if (type !== "put") throw unknownPart(index, "operation");
-  // A view into the entry would keep the whole entry in memory for as long as the record lives.
-  const value = copy(operation.value ?? new Uint8Array(0));
+  const value = operation.value ?? new Uint8Array(0);
   return { type, key, value, revisionAt: operation.revisionAt ?? 0 };
 }
 

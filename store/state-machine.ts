@@ -257,8 +257,9 @@ function lastOfEachKey(operations: readonly Operation[]): readonly Operation[] {
   return last.size === operations.length ? operations : [...last.values()];
 }
 
+/** A copy of `value` with the revision's digits at `at`; a plain copy when that is nowhere. */
 function splice(value: Uint8Array, at: number, revision: Revision): Uint8Array {
-  if (at < 0 || at > value.length) return value;
+  if (at < 0 || at > value.length) return new Uint8Array(value);
   const digits = new TextEncoder().encode(String(revision));
   const spliced = new Uint8Array(value.length + digits.length);
   spliced.set(value.subarray(0, at));

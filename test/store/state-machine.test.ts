@@ -90,6 +90,17 @@ describe("state machine", () => {
     );
   });
 
+  it("keeps no part of an entry alive", () => {
+    const machine = new Machine();
+    const data = encodeCommand(1, { txns: [put("a", "one"), put("b", "two", 0)], origin: "" });
+    machine.entry(data);
+    data.fill(0);
+    assert.deepEqual(
+      ["a", "b"].map((key) => text(machine.state.get(key))),
+      ["one", "2two"],
+    );
+  });
+
   it("makes no revision for a transaction that changes nothing", () => {
     const machine = new Machine();
     const { results, batches } = machine.write({ txns: [remove("a"), create("a", "1"), create("a", "2"), txn()] });
