@@ -6,6 +6,7 @@ import type { Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
 import { encodeCommand } from "./codec.js";
+import { failpoints } from "./failpoints.js";
 import { rangeFromDisk } from "./history.js";
 import type { KeyValue } from "./key-value.js";
 import { Persister } from "./persister.js";
@@ -95,10 +96,14 @@ export class Replica implements Store, ConsensusHandlers {
       { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
         onWritten: (_index, revision) => {
+          env.failpoint(failpoints.storeAfterWrite);
           this.#recent.written(revision);
           this.#apply();
         },
-        onDurable: (durable) => this.#consensus?.applied(this.#state.appliedIndex, durable),
+        onDurable: (durable) => {
+          env.failpoint(failpoints.storeAfterFlush);
+          this.#consensus?.applied(this.#state.appliedIndex, durable);
+        },
         onError: (error) => this.#fail(error),
       },
     );
@@ -280,6 +285,7 @@ export class Replica implements Store, ConsensusHandlers {
       while (taken < entries.length && state.batchBytes < batchBytes) taken += this.#applyOne(entries[taken]);
       // Observers may have handed over more meanwhile; it stands behind `entries`.
       this.#committed = this.#committed.slice(taken);
+      this.#env.failpoint(failpoints.storeBeforeWrite);
       this.#persister.write(state.takeBatch(), state.appliedIndex, state.revision);
     }
     if (state.appliedIndex > before) this.#consensus?.applied(state.appliedIndex, this.#persister.durableIndex);
@@ -289,6 +295,7 @@ export class Replica implements Store, ConsensusHandlers {
     // After a restart consensus may hand over again what is applied already.
     if (entry === undefined || entry.index <= this.#state.appliedIndex) return 1;
     const applied = this.#state.apply(entry);
+    this.#env.failpoint(failpoints.storeAfterApply);
     for (const batch of applied.batches) this.#recent.push(batch);
     // Watches first: caches built on them are up to date when the writer goes on.
     for (const batch of applied.batches) this.#watches.publish(batch);

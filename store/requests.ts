@@ -38,10 +38,6 @@ export class RequestTable {
     this.#bounds = bounds;
   }
 
-  get size(): number {
-    return this.#clients.size;
-  }
-
   /** "forgotten": it was applied or skipped so long ago that its answer is gone. */
   find(client: string, sequence: number): readonly TxnResult[] | "forgotten" | undefined {
     const known = this.#clients.get(client);

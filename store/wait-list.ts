@@ -5,10 +5,6 @@ export class WaitList<T> {
   /** Ascending by target; equal targets in order of arrival. */
   readonly #waiting: { readonly target: number; readonly waiter: Waiter<T> }[] = [];
 
-  get size(): number {
-    return this.#waiting.length;
-  }
-
   add(target: number, waiter: Waiter<T>): void {
     const entry = { target, waiter };
     let at = this.#waiting.length;

@@ -10,7 +10,8 @@ export class ManualEnv implements Env {
     bytes: (length: number) => Uint8Array.from({ length }, () => Math.floor(this.#next() * 256)),
   };
   readonly log: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, with: () => this.log };
-  readonly failpoint = ignore;
+  /** Replaced by tests that fail or count at one. */
+  failpoint: (name: string) => void = ignore;
   readonly #waiting = new Set<{ readonly at: number; readonly run: () => void }>();
   #now = 0;
   #state: number;

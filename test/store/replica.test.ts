@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { IkadaError, type Reason } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { encodeKeyspace } from "../../store/codec.js";
+import { failpoints } from "../../store/failpoints.js";
 import { keyspaceKey } from "../../store/layout.js";
 import { Replica } from "../../store/replica.js";
 import type { WriteRequest } from "../../store/store.js";
@@ -313,6 +314,26 @@ describe("replica", () => {
       rig.consensus.commit();
       assert.equal(rig.replica.appliedIndex(), 1);
     });
+  });
+
+  it("passes its failpoints in order, and ends when one fails it", async () => {
+    const passed: string[] = [];
+    rig.env.failpoint = (name) => passed.push(name);
+    rig.replica.writeThen(request(put("a", "1")), () => passed.push("answered"));
+    rig.consensus.commit();
+    await rig.env.advance(5_000);
+    assert.deepEqual(passed, [
+      failpoints.storeAfterApply,
+      "answered",
+      failpoints.storeBeforeWrite,
+      failpoints.storeAfterWrite,
+      failpoints.storeAfterFlush,
+    ]);
+    rig.env.failpoint = (name) => assert.fail(name);
+    const write = assert.rejects(rig.replica.write(request(put("a", "2"))), refusedWith("Unavailable"));
+    rig.consensus.commit();
+    await write;
+    assert.equal(rig.fatal.length, 1);
   });
 
   it("ends at an entry that it cannot understand, and at a gap", async () => {
