@@ -308,8 +308,7 @@ export class Driver implements Consensus {
   }
 
   #campaignEarly(): boolean {
-    const { role, leader } = this.#core.status();
-    if (this.#isOver || this.#isMuted || this.#stopping || leader !== 0 || role === "Candidate") return false;
+    if (this.#isOver || this.#isMuted || this.#stopping || this.#core.status().leader !== 0) return false;
     this.#core.campaign();
     this.#wake();
     return true;

@@ -26,18 +26,19 @@ export class EarlyCampaign {
   leaderLost(): void {
     this.cancel();
     this.#attempts = 0;
-    this.#arm();
+    this.#arm(headStartMs);
   }
 
   cancel(): void {
     this.#timer?.cancel();
   }
 
-  #arm(): void {
-    const delayMs = headStartMs + this.#env.random.next() * 3 * this.#tickMs;
+  #arm(leastMs: number): void {
+    const delayMs = leastMs + this.#env.random.next() * 3 * this.#tickMs;
     this.#timer = this.#env.timers.after(delayMs, () => {
       this.#attempts++;
-      if (this.#attempt() && this.#attempts < attemptsMax) this.#arm();
+      // Two ticks are time enough for an election; after that the votes were split, or nobody heard.
+      if (this.#attempt() && this.#attempts < attemptsMax) this.#arm(2 * this.#tickMs);
     });
   }
 }

@@ -19,7 +19,8 @@ const options = workerData as ConsensusWorkerOptions;
 
 let outgoing: Delivery[] = [];
 const post = (delivery: Delivery): void => {
-  if (outgoing.length === 0) setImmediate(flush);
+  // At the end of the turn that this is part of.
+  if (outgoing.length === 0) queueMicrotask(flush);
   outgoing.push(delivery);
 };
 
