@@ -1,0 +1,31 @@
+/** Pauses between failures: `first` in milliseconds, doubled each time, at most `max`. */
+export interface Backoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/**
+ * Restarts of a container. Kubernetes begins with 10 s; here the first restart is at once and the second after 1 s, so that a single
+ * crash costs nothing, and the cap is Kubernetes'.
+ */
+export const restartBackoff: Backoff = { firstMs: 1_000, maxMs: 300_000 };
+
+/** Kubernetes' numbers for image pulls. */
+export const pullBackoff: Backoff = { firstMs: 10_000, maxMs: 300_000 };
+
+/** The engine refused or did not answer. */
+export const engineBackoff: Backoff = { firstMs: 250, maxMs: 15_000 };
+
+/** A run this long ends a series of crashes (Kubernetes: twice the cap). */
+export const cleanRunMs = 600_000;
+
+/** The pause after the `failures`-th (from 1) failure in a row. */
+export function backoffMs(backoff: Backoff, failures: number): number {
+  // 2^30 s is beyond any cap, and stays a safe integer.
+  return Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures - 1, 30));
+}
+
+/** The pause before a restart when `crashes` ends came before this one in the present series. */
+export function restartDelayMs(crashes: number): number {
+  return crashes === 0 ? 0 : backoffMs(restartBackoff, crashes);
+}

@@ -1,0 +1,167 @@
+import type { Env, Timer } from "../../src/base/env.js";
+import { backoffMs, engineBackoff } from "./backoff.js";
+import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
+
+export interface ContainerWatchListener {
+  /** The first list is in: from now on what is not known is not there. */
+  onReady(): void;
+  /** Something about this Pod's containers changed. */
+  onChange(podUid: string): void;
+  /** The engine answers, or does not: why. */
+  onEngine(error: Error | undefined): void;
+}
+
+/**
+ * The agent's picture of its containers, kept by events. Invariants: (1) a list is trusted only the first time; later ones may have been
+ * taken before a change that is known already, so they only say which containers to look at; (2) one look at a container is in flight
+ * at a time, and another follows when something happened meanwhile, so the last look began after the last event.
+ */
+export class ContainerWatch {
+  readonly #env: Pick<Env, "timers">;
+  readonly #runtime: ContainerRuntime;
+  readonly #listener: ContainerWatchListener;
+  readonly #containers = new Map<string, ContainerInfo>();
+  /** Containers that are being looked at. */
+  readonly #looking = new Map<string, { again: boolean; done: (() => void)[] }>();
+  #ready = false;
+  #listing = false;
+  #listAgain = false;
+  #failures = 0;
+  #events: { close(): void } | undefined;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(env: Pick<Env, "timers">, runtime: ContainerRuntime, listener: ContainerWatchListener) {
+    this.#env = env;
+    this.#runtime = runtime;
+    this.#listener = listener;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  start(): void {
+    this.#events = this.#runtime.events({
+      onOpen: () => this.#list(),
+      onEvent: ({ containerId }) => this.look(containerId),
+      onLost: (error) => {
+        if (!this.#closed) this.#listener.onEngine(error);
+      },
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#events?.close();
+    this.#timer?.cancel();
+  }
+
+  all(): IterableIterator<ContainerInfo> {
+    return this.#containers.values();
+  }
+
+  ofPod(podUid: string): ContainerInfo[] {
+    return [...this.#containers.values()].filter((info) => info.podUid === podUid);
+  }
+
+  /** A container that was just made. */
+  created(id: string, spec: ContainerSpec): void {
+    if (this.#containers.has(id)) return;
+    const { podUid, podNamespace, podName, containerName, role, attempt, specHash, image } = spec;
+    this.#containers.set(id, {
+      id,
+      podUid,
+      podNamespace,
+      podName,
+      containerName,
+      role,
+      attempt,
+      specHash,
+      phase: "created",
+      image,
+      imageId: "",
+      startedAt: undefined,
+      finishedAt: undefined,
+      exitCode: undefined,
+      oomKilled: false,
+      ip: undefined,
+    });
+  }
+
+  /** Looks at one container; `done` when a look that began after this call is over. */
+  look(id: string, done?: () => void): void {
+    const waiting = done === undefined ? [] : [done];
+    const looking = this.#looking.get(id);
+    if (looking !== undefined) {
+      looking.again = true;
+      looking.done.push(...waiting);
+      return;
+    }
+    this.#looking.set(id, { again: false, done: [] });
+    this.#runtime.inspect(id, (error, info) => {
+      const { again, done: later } = this.#looking.get(id) ?? { again: false, done: [] };
+      this.#looking.delete(id);
+      if (this.#closed) return;
+      if (error === null) this.#take(id, info);
+      else this.#listSoon();
+      for (const one of waiting) one();
+      if (again) this.look(id, () => later.forEach((one) => one()));
+    });
+  }
+
+  #take(id: string, info: ContainerInfo | undefined): void {
+    const before = this.#containers.get(id);
+    if (info === undefined) this.#containers.delete(id);
+    else this.#containers.set(id, info);
+    const podUid = info?.podUid ?? before?.podUid;
+    if (podUid !== undefined && this.#ready) this.#listener.onChange(podUid);
+  }
+
+  #list(): void {
+    this.#timer?.cancel();
+    if (this.#listing) {
+      this.#listAgain = true;
+      return;
+    }
+    this.#listing = true;
+    this.#runtime.list((error, listed) => {
+      this.#listing = false;
+      if (this.#closed) return;
+      if (error !== null) {
+        this.#listener.onEngine(error);
+        this.#listSoon();
+        return;
+      }
+      this.#failures = 0;
+      this.#listener.onEngine(undefined);
+      this.#compare(listed);
+      this.#timer = this.#env.timers.after(resyncMs, () => this.#list());
+      if (this.#listAgain) {
+        this.#listAgain = false;
+        this.#list();
+      }
+    });
+  }
+
+  #compare(listed: readonly ContainerInfo[]): void {
+    if (!this.#ready) {
+      for (const info of listed) this.#containers.set(info.id, info);
+      this.#ready = true;
+      this.#listener.onReady();
+      return;
+    }
+    const present = new Set(listed.map(({ id }) => id));
+    for (const info of listed) if (this.#containers.get(info.id)?.phase !== info.phase) this.look(info.id);
+    for (const id of this.#containers.keys()) if (!present.has(id)) this.look(id);
+  }
+
+  #listSoon(): void {
+    this.#failures += 1;
+    this.#timer?.cancel();
+    this.#timer = this.#env.timers.after(backoffMs(engineBackoff, this.#failures), () => this.#list());
+  }
+}
+
+/** A slow second look, should the engine ever drop an event. */
+const resyncMs = 60_000;

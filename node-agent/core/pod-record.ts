@@ -1,0 +1,79 @@
+/**
+ * What the agent remembers of a Pod beyond what the engine shows: on disk, so that counts, backoff and a grace period that has begun
+ * survive the agent. All times are wall milliseconds.
+ */
+export interface PodRecord {
+  readonly firstSeenAt: number;
+  /** Counts the Pod's sandboxes; a new one is made when the old one ended. */
+  readonly sandboxAttempt: number;
+  /** True once a sandbox of this attempt was made. */
+  readonly sandboxCreated: boolean;
+  /** When the agent first was to remove the Pod; never taken back. */
+  readonly terminatingSince: number | undefined;
+  /** By container name, init containers too (names are unique in a Pod). */
+  readonly containers: Readonly<Record<string, ContainerRecord>>;
+}
+
+export interface ContainerRecord {
+  /** The present incarnation; equals restartCount. */
+  readonly attempt: number;
+  /** True once a container of this attempt was made. */
+  readonly created: boolean;
+  /** What this attempt was made from. */
+  readonly specHash: string;
+  /** How this attempt ended. */
+  readonly exit: ContainerExit | undefined;
+  /** How the attempt before ended. */
+  readonly previous: ContainerExit | undefined;
+  /** Ends in the present series of quick ends; decides the next pause. */
+  readonly crashes: number;
+  /** Set with `exit` when the policy wants a restart. */
+  readonly nextRestartAt: number | undefined;
+  readonly restartDelayMs: number;
+  /** Last result of the readiness, respectively startup probe in this attempt. */
+  readonly ready: boolean;
+  readonly started: boolean;
+}
+
+export interface ContainerExit {
+  readonly containerId: string | undefined;
+  readonly exitCode: number;
+  /** Kubernetes' names: Completed, Error, OOMKilled, StartError, ContainerStatusUnknown. */
+  readonly reason: string;
+  readonly message: string | undefined;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number;
+}
+
+export function newPodRecord(now: number): PodRecord {
+  return {
+    firstSeenAt: now,
+    sandboxAttempt: 0,
+    sandboxCreated: false,
+    terminatingSince: undefined,
+    containers: {},
+  };
+}
+
+export const newContainerRecord: ContainerRecord = {
+  attempt: 0,
+  created: false,
+  specHash: "",
+  exit: undefined,
+  previous: undefined,
+  crashes: 0,
+  nextRestartAt: undefined,
+  restartDelayMs: 0,
+  ready: false,
+  started: false,
+};
+
+/** The record of the following attempt. */
+export function nextAttempt(record: ContainerRecord): ContainerRecord {
+  return {
+    ...newContainerRecord,
+    attempt: record.attempt + 1,
+    crashes: record.crashes,
+    previous: record.exit ?? record.previous,
+  };
+}

@@ -1,0 +1,167 @@
+import type { Done, Env, Finished, Timer } from "../../src/base/env.js";
+import type { Container, Pod, Probe } from "../../src/api/kinds/pod.js";
+import { ProbeSchedule, probeTiming, type ProbeKind } from "./probe-schedule.js";
+import type { ContainerRuntime } from "./runtime.js";
+
+/** Requests of probes, from the machine to a Pod. Redirects are not followed, certificates not verified (as in Kubernetes). */
+export interface ProbeNetwork {
+  http(request: HttpProbeRequest, done: Done<number>): void;
+  /** Connects and closes. */
+  tcp(request: { readonly host: string; readonly port: number; readonly timeoutMs: number }, done: Finished): void;
+}
+
+export interface HttpProbeRequest {
+  readonly scheme: "HTTP" | "HTTPS";
+  readonly host: string;
+  readonly port: number;
+  /** With query, begins with "/". */
+  readonly path: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  readonly timeoutMs: number;
+}
+
+export interface ProbedContainer {
+  readonly containerId: string;
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly podIP: string;
+  /** Set when the container ran before this agent did. */
+  readonly adopted: { readonly startedMs: number; readonly ready: boolean; readonly started: boolean } | undefined;
+}
+
+export interface ProbeListener {
+  /** The startup probe succeeded, or there is none. Readiness may follow. */
+  onReadiness(ready: boolean, started: boolean): void;
+  /** Liveness or startup failed for good: the container must be replaced. Called once. */
+  onUnhealthy(kind: ProbeKind, message: string): void;
+}
+
+/**
+ * Probes one running container until closed. Liveness and readiness wait for the startup probe; after a verdict of unhealthy nothing
+ * is probed any more. One probe of each kind is in flight at most.
+ */
+export class Prober {
+  readonly #env: Pick<Env, "clock" | "timers" | "random">;
+  readonly #runtime: Pick<ContainerRuntime, "exec">;
+  readonly #network: ProbeNetwork;
+  readonly #target: ProbedContainer;
+  readonly #listener: ProbeListener;
+  readonly #timers = new Map<ProbeKind, Timer>();
+  #started: boolean;
+  #ready: boolean;
+  #closed = false;
+
+  constructor(
+    env: Pick<Env, "clock" | "timers" | "random">,
+    runtime: Pick<ContainerRuntime, "exec">,
+    network: ProbeNetwork,
+    target: ProbedContainer,
+    listener: ProbeListener,
+  ) {
+    this.#env = env;
+    this.#runtime = runtime;
+    this.#network = network;
+    this.#target = target;
+    this.#listener = listener;
+    const { startupProbe, readinessProbe } = target.container;
+    this.#started = startupProbe === undefined || target.adopted?.started === true;
+    this.#ready = readinessProbe === undefined || target.adopted?.ready === true;
+    if (this.#started) this.#afterStartup();
+    else this.#schedule("startup", startupProbe);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+  }
+
+  #afterStartup(): void {
+    this.#schedule("readiness", this.#target.container.readinessProbe);
+    this.#schedule("liveness", this.#target.container.livenessProbe);
+  }
+
+  #schedule(kind: ProbeKind, probe: Probe | undefined): void {
+    if (probe === undefined) return;
+    const { adopted } = this.#target;
+    const now = this.#env.clock.monotonic();
+    const known = kind === "readiness" ? adopted?.ready === true : kind === "liveness" && adopted !== undefined;
+    const schedule = new ProbeSchedule(
+      kind,
+      probeTiming(probe),
+      now,
+      adopted && { startedMs: adopted.startedMs, known, jitter: this.#env.random.next() },
+    );
+    this.#arm(schedule, probe);
+  }
+
+  #arm(schedule: ProbeSchedule, probe: Probe): void {
+    const delayMs = Math.max(0, schedule.nextAt - this.#env.clock.monotonic());
+    const timer = this.#env.timers.after(delayMs, () => {
+      const begunAt = this.#env.clock.monotonic();
+      this.#run(probe, schedule.timing.timeoutMs, (failure) => {
+        if (!this.#closed) this.#finish(schedule, probe, failure, begunAt);
+      });
+    });
+    this.#timers.set(schedule.kind, timer);
+  }
+
+  #finish(schedule: ProbeSchedule, probe: Probe, failure: string | undefined, begunAt: number): void {
+    const { kind } = schedule;
+    const changed = schedule.finish(failure === undefined, begunAt, this.#env.clock.monotonic());
+    if (changed && kind === "readiness") {
+      this.#ready = schedule.result === true;
+      this.#listener.onReadiness(this.#ready, this.#started);
+    } else if (changed && failure !== undefined) {
+      this.close();
+      this.#listener.onUnhealthy(kind, failure);
+      return;
+    } else if (changed && kind === "startup") {
+      this.#started = true;
+      this.#listener.onReadiness(this.#ready, true);
+      if (!this.#closed) this.#afterStartup();
+      return;
+    }
+    if (!this.#closed) this.#arm(schedule, probe);
+  }
+
+  /** `done` gets why the probe failed. */
+  #run(probe: Probe, timeoutMs: number, done: (failure: string | undefined) => void): void {
+    const { containerId, podIP } = this.#target;
+    if (probe.exec) {
+      const request = { containerId, command: probe.exec.command, timeoutMs, outputBytesMax: outputBytesMax };
+      this.#runtime.exec(request, (error, result) => {
+        if (error) return done(error.message);
+        return done(result.exitCode === 0 ? undefined : `exit code ${result.exitCode}: ${result.output}`);
+      });
+    } else if (probe.httpGet) {
+      const { host = podIP, port, path = "/", scheme = "HTTP", httpHeaders = [] } = probe.httpGet;
+      const number = this.#portNumber(port);
+      const request = {
+        scheme,
+        host,
+        port: number,
+        path: path.startsWith("/") ? path : `/${path}`,
+        headers: httpHeaders,
+        timeoutMs,
+      };
+      this.#network.http(request, (error, status) => {
+        if (error) return done(error.message);
+        return done(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
+      });
+    } else if (probe.tcpSocket) {
+      const { host = podIP, port } = probe.tcpSocket;
+      this.#network.tcp({ host, port: this.#portNumber(port), timeoutMs }, (error) => done(error?.message));
+    } else {
+      this.#env.timers.after(0, () => done(undefined));
+    }
+  }
+
+  /** Validation has made sure that a name is one of the container's ports. */
+  #portNumber(port: number | string): number {
+    if (typeof port === "number") return port;
+    const named = this.#target.container.ports?.find(({ name }) => name === port);
+    return named?.containerPort ?? Number(port);
+  }
+}
+
+const outputBytesMax = 1024;
