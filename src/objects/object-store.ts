@@ -1,5 +1,6 @@
+import type { Done } from "../base/env.js";
 import { IkadaError } from "../base/errors.js";
-import type { Store } from "../../store/store.js";
+import type { TxnResult, WriteRequest } from "../../store/store.js";
 import type { ChangeListener, ObjectCache } from "./cache.js";
 import type { Changes } from "./changes.js";
 import type { Snapshot } from "./snapshot.js";
@@ -12,7 +13,7 @@ export interface ObjectStore {
   /** Calls `listener` after each revision that changed objects. */
   onChanges(listener: ChangeListener): { close(): void };
   /**
-   * Proposes all of `batch` as one log entry, each of its parts for itself a transaction. Calls `done` later, when it is
+   * Proposes all of `batch` as one log entry, each of its parts for itself a transaction. Calls `done` when it is
    * applied here and `snapshot` shows it, with whether each part took place; or with the error that kept the entry from
    * being committed (NoLeader, Overloaded, TooLarge) or left it unknown whether it was (Deadline).
    */
@@ -21,20 +22,19 @@ export interface ObjectStore {
 
 export type CommitDone = (error: IkadaError | null, tookPlace: readonly boolean[]) => void;
 
-/** Reads from this replica's cache, writes through the one door. */
-export function objectStoreOf(store: Store, cache: ObjectCache): ObjectStore {
+/** The one door for writes, by callback: a replica's `writeThen`. */
+export type WriteThen = (request: WriteRequest, done: Done<readonly TxnResult[]>) => void;
+
+/** Reads from this replica's cache, writes through `write`. */
+export function objectStoreOf(cache: ObjectCache, write: WriteThen): ObjectStore {
   return {
     snapshot: () => cache.snapshot(),
     onChanges: (listener) => cache.onChanges(listener),
     commit(batch, origin, done): void {
-      void store.write({ txns: batch.map(changesToTxn), origin }).then(
-        (results) =>
-          done(
-            null,
-            results.map((result) => result.succeeded),
-          ),
-        (caught: unknown) => done(IkadaError.from(caught), []),
-      );
+      write({ txns: batch.map(changesToTxn), origin }, (error, results) => {
+        if (error) done(IkadaError.from(error), []);
+        else done(null, results.map((result) => result.succeeded));
+      });
     },
   };
 }

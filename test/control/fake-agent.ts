@@ -1,0 +1,99 @@
+import type { Pod } from "../../src/api/kinds/pod.js";
+import type { Cluster } from "./cluster.js";
+import { any, readyStatus } from "./objects.js";
+
+/** What a node's agent does with Pods, in virtual time. */
+export interface AgentBehaviour {
+  /** From seeing a Pod to its being ready; undefined: it never gets ready. */
+  readyAfterMs(pod: Pod): number | undefined;
+  /** From seeing the deletion to the containers being gone. */
+  stopAfterMs(pod: Pod): number;
+}
+
+/**
+ * Keeps the containers of one node: starts what is bound to the node, reports it ready, stops what is being deleted,
+ * removes what has no object any more. While it is dead its containers run on and nobody reports.
+ */
+export class FakeAgent {
+  readonly node: string;
+  /** Uids of Pods with running containers: the engine's view. */
+  readonly engine = new Map<string, { readonly namespace: string; readonly name: string }>();
+  readonly #cluster: Cluster;
+  readonly #stopping = new Set<string>();
+  /** Counts lives; what an earlier life had planned does not happen. */
+  #life = 1;
+  #dead = false;
+
+  constructor(cluster: Cluster, node: string) {
+    this.#cluster = cluster;
+    this.node = node;
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  die(): void {
+    this.#dead = true;
+    this.#life += 1;
+    this.#stopping.clear();
+  }
+
+  revive(): void {
+    this.#dead = false;
+    this.look();
+  }
+
+  /** Brings the engine in step with the store. */
+  look(): void {
+    if (this.#dead) return;
+    const snapshot = this.#cluster.snapshot();
+    const assigned = new Map(snapshot.podsOnNode<Pod>(this.node).map((pod) => [pod.metadata.uid ?? "", pod]));
+    for (const uid of this.engine.keys()) if (!assigned.has(uid)) this.engine.delete(uid);
+    for (const [uid, pod] of assigned) {
+      if (pod.metadata.deletionTimestamp !== undefined) this.#stop(uid, pod);
+      else if (!this.engine.has(uid) && pod.status?.phase === "Pending") this.#start(uid, pod);
+    }
+    this.#cluster.checkBounds();
+  }
+
+  #start(uid: string, pod: Pod): void {
+    const { namespace = "", name } = pod.metadata;
+    this.engine.set(uid, { namespace, name });
+    const delay = this.#cluster.behaviour.readyAfterMs(pod);
+    if (delay !== undefined) this.#later(delay, () => this.report(uid, (now) => readyStatus(now)));
+    else this.report(uid, (now) => readyStatus(now, false));
+  }
+
+  #stop(uid: string, pod: Pod): void {
+    if (this.#stopping.has(uid)) return;
+    this.#stopping.add(uid);
+    this.#later(this.#cluster.behaviour.stopAfterMs(pod), () => {
+      this.engine.delete(uid);
+      this.#stopping.delete(uid);
+      this.#cluster.change("/Pod", pod.metadata.namespace ?? "", pod.metadata.name, (live) =>
+        live.metadata.uid === uid ? "remove" : undefined,
+      );
+    });
+  }
+
+  /** Writes a Pod's status, unless the object is another one by now or is being deleted. */
+  report(uid: string, status: (now: number) => Pod["status"]): void {
+    const where = this.engine.get(uid);
+    if (where === undefined) return;
+    this.#cluster.change("/Pod", where.namespace, where.name, (live) => {
+      if (live.metadata.uid !== uid || live.metadata.deletionTimestamp !== undefined) return undefined;
+      const pod = live as unknown as Pod;
+      const kept = (pod.status?.conditions ?? []).filter((one) => one.type !== "Ready");
+      const next = status(this.#cluster.time.now());
+      return any({ ...pod, status: { ...next, conditions: [...kept, ...(next?.conditions ?? [])] } } as Pod);
+    });
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const life = this.#life;
+    this.#cluster.time.after(delayMs, () => {
+      if (this.#life === life && !this.#dead) run();
+    });
+  }
+}
