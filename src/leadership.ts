@@ -1,0 +1,63 @@
+import type { ConsensusStatus } from "../raft/consensus.js";
+import type { Log } from "./base/env.js";
+import { IkadaError } from "./base/errors.js";
+import { Scope } from "./base/lifecycle.js";
+
+export interface LeadershipOptions {
+  /** Resolves when this replica has applied everything that was committed before the call: for a new leader, the no-op of its term. */
+  readonly barrier: () => Promise<unknown>;
+  /** Starts what only a leader does, inside the scope. */
+  readonly open: (scope: Scope) => void;
+  readonly log: Log;
+}
+
+/**
+ * Leadership as a scope: opened when this replica leads and has applied the no-op of its term, closed when it does not
+ * lead any more, or leads in another term. Raft refuses what a deposed leader still proposes; this only ends the waste early.
+ */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  /** 0 while following. */
+  #term = 0;
+  #scope: Scope | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  /** To be called with every status that consensus tells. */
+  observe({ role, term, leader }: Pick<ConsensusStatus, "role" | "term" | "leader">): void {
+    const leads = role === "Leader" ? term : 0;
+    if (leads === this.#term) return;
+    this.close();
+    this.#term = leads;
+    if (leads === 0) {
+      this.#options.log.info("following", { term, leader });
+      return;
+    }
+    const scope = new Scope();
+    this.#scope = scope;
+    void this.#open(scope, term);
+  }
+
+  close(): void {
+    this.#term = 0;
+    void this.#scope?.close();
+    this.#scope = undefined;
+  }
+
+  async #open(scope: Scope, term: number): Promise<void> {
+    while (!scope.closed) {
+      try {
+        await this.#options.barrier();
+        break;
+      } catch (caught) {
+        // Elected, and no quorum answers yet: ask again, for as long as this replica leads.
+        this.#options.log.warn("elected, and not yet confirmed", { term, error: IkadaError.from(caught).message });
+      }
+    }
+    if (scope.closed) return;
+    this.#options.log.info("leading", { term });
+    this.#options.open(scope);
+  }
+}

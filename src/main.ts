@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { IkadaError } from "./base/errors.js";
+import { checkLimits } from "./base/limits.js";
+import { Scope } from "./base/lifecycle.js";
+import { readServerConfig, type ServerConfig } from "./config.js";
+import { allControllers } from "./controllers/catalog.js";
+import { Runner } from "./controllers/runner.js";
+import { defaultControllerSettings } from "./controllers/settings.js";
+import { hostEnv, type HostEnv } from "./host/env.js";
+import { hostLog } from "./host/log.js";
+import { createMetrics, serveMetrics } from "./host/metrics.js";
+import { loadTlsFiles } from "./host/tls.js";
+import { Leadership } from "./leadership.js";
+import { ObjectCache } from "./objects/cache.js";
+import { objectStoreOf } from "./objects/object-store.js";
+import { openReplica } from "./replica.js";
+import { scheduler } from "./scheduler/scheduler.js";
+import { tokenCheck } from "./server/authentication.js";
+import { startListeners } from "./server/server.js";
+
+/** A process that has to stop, and has not after this time, is ended. */
+const closeMsMax = 15_000;
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** Builds a server in order, and gives the scope that closes it in reverse order. */
+async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<void> {
+  const { log } = env;
+  const tls = loadTlsFiles({ certificate: config.tls.certificate, key: config.tls.key, authority: config.tls.ca });
+  const registry = createMetrics({ cluster: config.clusterId, server: config.name });
+
+  let leadership: Leadership | undefined;
+  const { store, control } = await openReplica(
+    config,
+    env,
+    scope,
+    (status) => leadership?.observe(status),
+    (error) => die(log, error),
+  );
+  const cache = scope.use(new ObjectCache(store, log));
+  const server = await startListeners({
+    ...{
+      id: config.id,
+      clusterId: config.clusterId,
+      version,
+      members: config.members,
+      listen: config.listen,
+      tls,
+      users: config.users,
+    },
+    ...{ store, cache, replica: control, registry, clock: env.clock, timers: env.timers, random: env.random, log },
+  });
+  scope.use({ close: () => server.close() });
+
+  leadership = scope.use(
+    new Leadership({
+      log,
+      barrier: () => store.barrier(),
+      open: (leading) => {
+        leading.use(
+          new Runner({
+            env,
+            objects: objectStoreOf(cache, (request, done) => store.writeThen(request, done)),
+            controllers: allControllers(defaultControllerSettings),
+            passes: [scheduler],
+            nodeSilentMs: (node) => server.liveness.nodeSilentMs(node),
+          }),
+        );
+      },
+    }),
+  );
+  const status = store.status();
+  if (status) leadership.observe(status);
+
+  if (config.listen.metrics !== undefined) {
+    const mayRead = tokenCheck(config.users);
+    scope.use(await serveMetrics({ registry, address: config.listen.metrics, tls, mayRead }));
+  }
+  void serveWhenCaughtUp(store, server.setServing, scope);
+}
+
+/** Load balancers should send nobody to a replica that has just started and is behind. */
+async function serveWhenCaughtUp(
+  store: { barrier(): Promise<unknown> },
+  setServing: (serving: boolean) => void,
+  scope: Scope,
+): Promise<void> {
+  while (!scope.closed) {
+    try {
+      await store.barrier();
+      if (!scope.closed) setServing(true);
+      return;
+    } catch (caught) {
+      if (IkadaError.from(caught).reason !== "Deadline" && IkadaError.from(caught).reason !== "NoLeader") return;
+    }
+  }
+}
+
+/** A replica that might be wrong must not answer: nothing is closed, the process ends. */
+function die(log: HostEnv["log"], error: unknown): void {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  log.error("this server can't go on", { error: message, stack });
+  // The last line has to reach its file.
+  setImmediate(() => process.exit(1));
+}
+
+async function main(): Promise<void> {
+  checkLimits();
+  const { values } = parseArgs({ options: { config: { type: "string" }, "print-config": { type: "boolean" } } });
+  if (values.config === undefined)
+    throw new IkadaError("BadRequest", "usage: ikada server --config FILE [--print-config]");
+  const config = readServerConfig(values.config);
+  if (values["print-config"] === true) {
+    process.stdout.write(`${JSON.stringify(config, undefined, 2)}\n`);
+    return;
+  }
+  const log = hostLog({ level: config.logLevel, fields: { server: config.name } });
+  process.on("uncaughtException", (error) => die(log, error));
+  process.on("unhandledRejection", (error) => die(log, error));
+  log.info("starting", { version, cluster: config.clusterId, data: config.dataFolder, pid: process.pid });
+  const env = hostEnv({ dataFolder: config.dataFolder, log, failpoints: process.env["IKADA_FAILPOINTS"] ?? "" });
+  const scope = new Scope();
+  scope.use(env);
+  const stop = (signal: string): void => {
+    log.info("stopping", { signal });
+    setTimeout(() => die(log, new Error(`not closed within ${closeMsMax} ms`)), closeMsMax).unref();
+    scope.close().then(
+      () => log.info("stopped"),
+      (error: unknown) => die(log, error),
+    );
+  };
+  process.once("SIGTERM", () => stop("SIGTERM"));
+  process.once("SIGINT", () => stop("SIGINT"));
+  try {
+    await start(config, env, scope);
+  } catch (caught) {
+    await scope.close();
+    throw caught;
+  }
+}
+
+try {
+  await main();
+} catch (caught) {
+  const error = IkadaError.from(caught);
+  process.stderr.write(`error (${error.reason}): ${error.message}\n`);
+  if (error.details.hint !== undefined) process.stderr.write(`  ${error.details.hint}\n`);
+  if (error.reason === "Internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  process.exit(1);
+}

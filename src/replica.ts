@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { startConsensus } from "../raft/worker/handle.js";
+import type { ConsensusStatus } from "../raft/consensus.js";
+import { loadState } from "../store/load.js";
+import { Replica } from "../store/replica.js";
+import { RocksKeyValue } from "../store/rocks/rocks-key-value.js";
+import type { StateMachine } from "../store/state-machine.js";
+import type { HostEnv } from "./host/env.js";
+import type { Scope } from "./base/lifecycle.js";
+import type { ServerConfig } from "./config.js";
+import type { ReplicaControl } from "./server/replica-status.js";
+
+export interface OpenedReplica {
+  readonly store: Replica;
+  readonly control: ReplicaControl;
+}
+
+/**
+ * Opens this replica's part of the store: state machine on RocksDB in this thread, consensus in its own. What is opened
+ * belongs to `scope`; closing hands leadership over first.
+ * @throws IkadaError when log or state are damaged, with what to do
+ */
+export async function openReplica(
+  config: ServerConfig,
+  env: HostEnv,
+  scope: Scope,
+  onStatus: (status: ConsensusStatus) => void,
+  onFatal: (error: Error) => void,
+): Promise<OpenedReplica> {
+  const keyValue = scope.use(await RocksKeyValue.open(join(config.dataFolder, "state")));
+  const state = await new Promise<StateMachine>((resolve, reject) => {
+    loadState(keyValue, (error, loaded) => (error ? reject(error) : resolve(loaded)));
+  });
+  const store = scope.use(new Replica({ env, keyValue, state, onFatal, onStatus }));
+  const consensus = await startConsensus(
+    {
+      id: config.id,
+      clusterId: config.clusterId,
+      members: config.members.map(({ id, name, raft }) => ({ id, name, address: raft })),
+      listen: config.listen.raft,
+      dataFolder: config.dataFolder,
+      tls: { certificate: config.tls.certificate, key: config.tls.key, authority: config.tls.ca },
+      appliedIndex: state.appliedIndex,
+      tickMs: config.tickMs,
+      failpoints: process.env["IKADA_FAILPOINTS"] ?? "",
+    },
+    store,
+    env.log,
+  );
+  scope.defer(() => consensus.stop());
+  store.connect(consensus);
+  return {
+    store,
+    control: { status: () => statusOf(config.id, store), transferLeadership: (to) => consensus.transferLeadership(to) },
+  };
+}
+
+function statusOf(id: number, store: Replica): ReturnType<ReplicaControl["status"]> {
+  const { role, term, leader, commit, lastIndex, progress } = store.status() ?? starting;
+  return {
+    id,
+    role,
+    term,
+    leader,
+    commit,
+    applied: store.appliedIndex(),
+    lastIndex,
+    revision: store.revision(),
+    progress,
+  };
+}
+
+/** Before consensus has told anything. */
+const starting = { role: "Follower", term: 0, leader: 0, commit: 0, lastIndex: 0, progress: [] } as const;
