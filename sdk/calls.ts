@@ -18,7 +18,13 @@ export interface CallOptions {
 }
 
 /** These say that another server, or the same one a little later, can serve the call. */
-const retriable: ReadonlySet<Reason> = new Set<Reason>(["Unavailable", "NoLeader", "Overloaded"]);
+const retriable: ReadonlySet<Reason> = new Set<Reason>([
+  "Unavailable",
+  "NoLeader",
+  "Overloaded",
+  // Not by this side, which is looked at first: a server that is shutting down cancels the calls it still has.
+  "Cancelled",
+]);
 const pauseMsMin = 20;
 const pauseMsMax = 1_000;
 /** One try, while there are other servers to ask: a machine that swallows packets must not use the whole deadline up. */
@@ -64,15 +70,26 @@ export class Calls {
     method: Method<RequestInput, Request, ResponseInput, Response>,
     request: NoInfer<RequestInput>,
     options: CallOptions = {},
+    deadline = Infinity,
   ): { readonly address: string; readonly messages: AsyncGenerator<Response, void, undefined> } {
     const address = this.#endpoints.current;
-    const call = callServerStream(this.#endpoints.channel(address), method, request, { ...this.#callOptions(options) });
+    const { deadlineMs: _whole, ...each } = this.#callOptions(options);
+    const leftMs = deadline - performance.now();
+    const call = callServerStream(this.#endpoints.channel(address), method, request, {
+      ...each,
+      ...(leftMs < Infinity && { deadlineMs: Math.max(1, leftMs) }),
+    });
     return { address, messages: readStream(call) };
   }
 
+  /** When (monotonic) a stream of these options has to end. */
+  deadlineOf(options: CallOptions): number {
+    return performance.now() + (options.deadlineMs ?? Infinity);
+  }
+
   /** Pauses before the next try at another server. @throws the error itself when it is final or there is no time left */
-  async next(error: IkadaError, address: string, tries: number, options: CallOptions): Promise<void> {
-    await this.#next(error, address, tries, Infinity, options);
+  async next(error: IkadaError, address: string, tries: number, deadline: number, options: CallOptions): Promise<void> {
+    await this.#next(error, address, tries, deadline, options);
   }
 
   async #next(
@@ -82,6 +99,7 @@ export class Calls {
     deadline: number,
     { signal }: CallOptions,
   ): Promise<void> {
+    if (this.#endpoints.closed) throw new IkadaError("Cancelled", "the client is closed", {}, error);
     if (signal?.aborted) throw new IkadaError("Cancelled", "the call was cancelled", {}, error);
     const leftMs = deadline - performance.now();
     // A try that ran out of time, not the call.

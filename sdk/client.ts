@@ -79,6 +79,14 @@ export interface Written<T = AnyObject> {
   readonly warnings: readonly string[];
 }
 
+/** What a delete did. */
+export interface Deleted<T = AnyObject> {
+  /** As it was, or as it terminates; undefined when a repeat of the call finds that it went long ago. */
+  readonly object: T | undefined;
+  /** False while finalizers or the node still have work to do. */
+  readonly removed: boolean;
+}
+
 export interface ClusterStatus {
   readonly clusterId: string;
   /** 0 when there is none. */
@@ -239,11 +247,7 @@ export class Client {
   }
 
   /** @returns `removed: false` while finalizers or the node still have work to do @throws IkadaError NotFound, Conflict */
-  async delete(
-    kind: KindName,
-    name: string,
-    options: DeleteOptions = {},
-  ): Promise<{ readonly object: AnyObject; readonly removed: boolean }> {
+  async delete(kind: KindName, name: string, options: DeleteOptions = {}): Promise<Deleted> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
     const request = {
       reference,
@@ -255,7 +259,7 @@ export class Client {
     const answer = await this.#ids.run((id) =>
       this.#calls.unary(apiMethods.delete, { ...request, options: writeOptions(id, options) }, options),
     );
-    return { object: objectFromWire(answer.object), removed: answer.removed };
+    return { object: answer.object ? objectFromWire(answer.object) : undefined, removed: answer.removed };
   }
 
   /** Sets how many replicas a Deployment or ReplicaSet has. @throws IkadaError Conflict when it has not `currentReplicas` */
@@ -284,8 +288,9 @@ export class Client {
       sinceSeconds: options.sinceSeconds ?? null,
       timestamps: options.timestamps ?? false,
     };
+    const deadline = this.#calls.deadlineOf(options);
     for (let tries = 1; ; tries += 1) {
-      const { address, messages } = this.#calls.stream(apiMethods.logs, request, options);
+      const { address, messages } = this.#calls.stream(apiMethods.logs, request, options, deadline);
       let begun = false;
       try {
         for await (const { data } of messages) {
@@ -297,7 +302,7 @@ export class Client {
         const error = IkadaError.from(caught);
         // Text that was given already can't be taken back, so only a stream that gave nothing begins again.
         if (begun || tries >= 5) throw error;
-        await this.#calls.next(error, address, tries, options);
+        await this.#calls.next(error, address, tries, deadline, options);
       }
     }
   }

@@ -1,8 +1,12 @@
 import type { Client as Channel } from "@grpc/grpc-js";
+import { IkadaError } from "../src/base/errors.js";
 import { createClient } from "../src/host/tls.js";
 
 /** Addresses learned from servers beyond those that were configured; a cluster has at most a handful. */
 const endpointsMax = 32;
+
+/** So long a server that did not serve is asked only when its turn comes; the leader may be out of this client's reach. */
+const avoidMs = 5_000;
 
 /**
  * The servers of one cluster as a client sees them: one channel each, opened at first use, and the one to ask next. The
@@ -12,7 +16,10 @@ export class Endpoints {
   readonly #authority: string;
   readonly #addresses: string[];
   readonly #channels = new Map<string, Channel>();
+  /** Until when (monotonic) an address that did not serve is not preferred, whatever servers say of it. */
+  readonly #avoided = new Map<string, number>();
   #current: number;
+  #closed = false;
 
   /** `first`: where to begin, any integer >= 0; clients that begin at random share the load. */
   constructor(addresses: readonly string[], authority: string, first: number) {
@@ -30,7 +37,13 @@ export class Endpoints {
     return this.#addresses[this.#current]!;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** @throws IkadaError Cancelled when the client is closed */
   channel(address: string): Channel {
+    if (this.#closed) throw new IkadaError("Cancelled", "the client is closed");
     let channel = this.#channels.get(address);
     if (!channel) {
       channel = createClient(address, { authority: this.#authority });
@@ -41,6 +54,7 @@ export class Endpoints {
 
   /** A server says who leads. */
   prefer(address: string): void {
+    if ((this.#avoided.get(address) ?? 0) > performance.now()) return;
     let index = this.#addresses.indexOf(address);
     if (index < 0 && this.#addresses.length < endpointsMax) index = this.#addresses.push(address) - 1;
     if (index >= 0) this.#current = index;
@@ -48,10 +62,12 @@ export class Endpoints {
 
   /** This one did not serve: ask the next one, unless that was done already by another call. */
   leave(address: string): void {
+    this.#avoided.set(address, performance.now() + avoidMs);
     if (this.current === address) this.#current = (this.#current + 1) % this.#addresses.length;
   }
 
   close(): void {
+    this.#closed = true;
     for (const channel of this.#channels.values()) channel.close();
     this.#channels.clear();
   }

@@ -3,6 +3,7 @@ export { Client } from "./client.js";
 export type {
   ClusterStatus,
   ConnectOptions,
+  Deleted,
   DeleteOptions,
   GetOptions,
   ListOptions,

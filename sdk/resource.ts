@@ -3,6 +3,7 @@ import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
   Client,
+  Deleted,
   DeleteOptions,
   GetOptions,
   ListOptions,
@@ -57,8 +58,8 @@ export class Resource<T> {
     return (await this.#client.patch(this.#kind, name, patch, options)) as Written<T>;
   }
 
-  async delete(name: string, options?: DeleteOptions): Promise<{ readonly object: T; readonly removed: boolean }> {
-    return (await this.#client.delete(this.#kind, name, options)) as { readonly object: T; readonly removed: boolean };
+  async delete(name: string, options?: DeleteOptions): Promise<Deleted<T>> {
+    return (await this.#client.delete(this.#kind, name, options)) as Deleted<T>;
   }
 
   #named(object: Draft<T>): AnyObject {

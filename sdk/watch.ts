@@ -20,19 +20,24 @@ export interface WatchStart extends CallOptions {
 const types = [undefined, "ADDED", "MODIFIED", "DELETED", "BOOKMARK"] as const;
 
 /**
- * Follows a stream over lost connections and dead servers: each new one begins after the last revision that was given, so
- * nothing is missed or given twice. @throws IkadaError Compacted when that revision is no longer kept: list anew
+ * Follows a stream over lost connections and dead servers: nothing is missed or given twice. One transaction may change many
+ * objects at one revision and a stream may break among them, so a new stream begins before the last revision seen, and
+ * what was given of that one already is left out. @throws IkadaError Compacted when that revision is no longer kept: list anew
  */
 export async function* watch(
   calls: Calls,
   request: ikada.api.v1.IWatchRequest,
   options: WatchStart,
 ): AsyncGenerator<WatchEvent, void, undefined> {
+  const deadline = calls.deadlineOf(options);
   let revision = options.revision ?? 0;
+  /** Of the objects at `revision` that were given; undefined: all there are. */
+  let given: Set<string> | undefined;
   const initial = new InitialState();
   let tries = 0;
   for (;;) {
-    const { address, messages } = calls.stream(apiMethods.watch, { ...request, revision }, options);
+    const from = given && revision > 1 ? revision - 1 : revision;
+    const { address, messages } = calls.stream(apiMethods.watch, { ...request, revision: from }, options, deadline);
     if (revision === 0) initial.begin();
     let failure = new IkadaError("Unavailable", `${address} ended the watch`);
     try {
@@ -40,7 +45,16 @@ export async function* watch(
         tries = 0;
         const event = fromWire(message);
         if (revision > 0) {
-          revision = Math.max(revision, event.revision);
+          if (event.type === "BOOKMARK") {
+            if (event.revision < revision) continue;
+            given = undefined;
+          } else {
+            const uid = event.object.metadata.uid ?? event.object.metadata.name;
+            if (event.revision < revision || (event.revision === revision && (!given || given.has(uid)))) continue;
+            if (event.revision > revision) given = new Set();
+            given?.add(uid);
+          }
+          revision = event.revision;
           yield event;
           continue;
         }
@@ -57,10 +71,9 @@ export async function* watch(
     }
     tries += 1;
     if (failure.reason === "SlowWatcher" && revision > 0) {
-      revision = Math.max(revision, failure.details.revision ?? 0);
       failure = new IkadaError("Unavailable", failure.message, {}, failure);
     }
-    await calls.next(failure, address, tries, options);
+    await calls.next(failure, address, tries, deadline, options);
   }
 }
 

@@ -44,7 +44,7 @@ export function errorFromStatus(caught: unknown): IkadaError {
     const decoded = decodeDetails(trailer, caught);
     if (decoded) return decoded;
   }
-  return new IkadaError(reasonOf(caught.code), caught.details || caught.message, {}, caught);
+  return new IkadaError(reasonOf(caught.code, caught.details), caught.details || caught.message, {}, caught);
 }
 
 function decodeDetails(bytes: Uint8Array, cause: grpc.ServiceError): IkadaError | undefined {
@@ -71,8 +71,9 @@ function decodeDetails(bytes: Uint8Array, cause: grpc.ServiceError): IkadaError 
 }
 
 /** For statuses that no handler of ours made: the library's own, or another implementation's. */
-function reasonOf(status: grpc.status): Reason {
+function reasonOf(status: grpc.status, message: string): Reason {
   const code = grpc.status[status] as Code;
+  if (code === "RESOURCE_EXHAUSTED" && /larger than max/i.test(message)) return "TooLarge";
   const byCode: Partial<Record<Code, Reason>> = {
     CANCELLED: "Cancelled",
     DEADLINE_EXCEEDED: "Deadline",

@@ -43,7 +43,7 @@ export interface Written {
   readonly changed: boolean;
 }
 
-/** Tries to write past others' changes before giving up; each has its own place in the table of answered requests. */
+/** Tries to write past others' changes before giving up. */
 const attemptsMax = 16;
 
 /**
@@ -53,7 +53,7 @@ const attemptsMax = 16;
  */
 export async function commitWrite(request: WriteRequest): Promise<Written> {
   const { store, call } = request;
-  const identity = identityOf(request.options);
+  const identity = identityOf(request);
   const read = (key: ObjectKey) => {
     const record = store.peek(storeKey(key));
     return record && decodeRecord(record);
@@ -62,7 +62,7 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
   let attempt = 0;
   let refused: Changes | undefined;
   while (attempt < attemptsMax) {
-    const client = identity && { id: identity.client, sequence: identity.sequence * attemptsMax + attempt };
+    const client = identity && identityOfAttempt(identity, attempt);
     const [answered] = (client && store.answered(client)) ?? [];
     if (answered?.succeeded) {
       const key = request.keyOf(requestRandom(client));
@@ -120,7 +120,12 @@ function attemptToDecide(
 }
 
 /** The record as a write at `revision` left it, even when it has changed since. */
-async function recordAt(store: Store, key: string, revision: number, call: Call): Promise<KeyRecord | undefined> {
+export async function recordAt(
+  store: Store,
+  key: string,
+  revision: number,
+  call: Call,
+): Promise<KeyRecord | undefined> {
   const present = store.peek(key);
   if (!present || present.modRevision === revision) return present;
   try {
@@ -133,15 +138,27 @@ async function recordAt(store: Store, key: string, revision: number, call: Call)
   }
 }
 
-/** @throws IkadaError BadRequest */
-function identityOf(
-  options: ikada.api.v1.IWriteOptions | null | undefined,
-): { client: string; sequence: number } | undefined {
+/**
+ * Each attempt has its own place among the answered requests, in a row of its own, so that the window of sequences that the
+ * store remembers is the client's whatever it costs to get a write through.
+ */
+function identityOfAttempt(identity: Identity, attempt: number): Identity {
+  return attempt === 0 ? identity : { id: `${identity.id}#${attempt}`, sequence: identity.sequence };
+}
+
+/** Client ids are the caller's own: nobody can answer another's request by taking its id. @throws IkadaError BadRequest */
+function identityOf({ call, options }: WriteRequest): Identity | undefined {
   const { client, sequence } = options?.request ?? {};
   if (!client) return undefined;
-  const largest = Math.floor(Number.MAX_SAFE_INTEGER / attemptsMax) - 1;
-  if (client.length > 128 || !Number.isSafeInteger(sequence) || (sequence ?? 0) < 1 || (sequence ?? 0) > largest) {
-    throw new IkadaError("BadRequest", "the request's identity is not a client id with a sequence from 1 on");
+  if (!/^[-\w./]{1,128}$/.test(client) || !Number.isSafeInteger(sequence) || (sequence ?? 0) < 1) {
+    throw new IkadaError("BadRequest", "the request's identity is not a client id with a sequence from 1 on", {
+      hint: "ids have at most 128 letters, digits and - _ . /",
+    });
   }
-  return { client, sequence: sequence ?? 0 };
+  return { id: `${call.caller.name}:${client}`, sequence: sequence ?? 0 };
+}
+
+interface Identity {
+  readonly id: string;
+  readonly sequence: number;
 }

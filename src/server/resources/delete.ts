@@ -2,10 +2,11 @@ import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { deleteObject } from "../../objects/delete-object.js";
 import type { DeleteOptions } from "../../objects/delete-object.js";
+import { storeKey } from "../../objects/keys.js";
 import { isEmpty } from "../../objects/transaction.js";
 import type { Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
-import { commitWrite } from "./commit.js";
+import { commitWrite, recordAt } from "./commit.js";
 import { requestedReference } from "./reference.js";
 import { liveObject } from "./update.js";
 import { toWire, toWireAt } from "./wire.js";
@@ -31,8 +32,12 @@ export async function deleteResource(
       return { key, object: deletion.object, changes };
     },
   });
-  // A repeat of a committed request: the object stood at that revision when it was only marked.
-  if (!written.plan) return { ...(written.record && { object: toWire(written.record) }), removed: !written.record };
+  if (!written.plan) {
+    // A repeat of a committed request: the object stood at that revision when it was only marked.
+    if (written.record) return { object: toWire(written.record), removed: false };
+    const before = await recordAt(store, storeKey(key), written.revision - 1, call);
+    return { ...(before && { object: toWire(before) }), removed: true };
+  }
   const { object } = written.plan;
   if (written.record && !removed) return { object: toWire(written.record), removed };
   return { object: toWireAt(object, Number(object.metadata.resourceVersion ?? written.revision)), removed };

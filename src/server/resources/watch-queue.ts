@@ -12,7 +12,8 @@ const { Type } = ikada.api.v1.WatchEvent;
  * What one watcher has yet to be sent, bounded by events and bytes. Owner: one watch call.
  *
  * 1. Events leave in the order of their revisions, each revision's together.
- * 2. Past a bound the watch ends with SlowWatcher and the last revision that was queued whole.
+ * 2. Past a bound the watch ends at once with SlowWatcher and the last revision that was taken whole. Otherwise what was
+ *    queued before the end is still given.
  * 3. A bookmark is sent only when nothing waits, and promises that all changes up to it were sent.
  */
 export class WatchQueue implements WatchObserver {
@@ -26,6 +27,9 @@ export class WatchQueue implements WatchObserver {
   /** Reached the present once; from then on the store calls within each apply. */
   #live: boolean;
   #bookmarked: Revision;
+  /** All events of all revisions up to it were taken. */
+  #taken: Revision;
+  #overflowed = false;
   #end: Error | undefined;
   #wake: (() => void) | undefined;
 
@@ -34,6 +38,7 @@ export class WatchQueue implements WatchObserver {
     this.#present = present;
     this.#progress = from;
     this.#bookmarked = from;
+    this.#taken = from;
     this.#live = from >= present();
   }
 
@@ -48,9 +53,10 @@ export class WatchQueue implements WatchObserver {
     }
     const waiting = this.#events.length - this.#head;
     if (waiting > limits.watchQueueEventsMax || this.#bytes > limits.watchQueueBytesMax) {
+      this.#overflowed = true;
       this.end(
         new IkadaError("SlowWatcher", `the watcher is ${waiting} events (${this.#bytes} bytes) behind`, {
-          revision: this.#progress,
+          revision: this.#taken,
           hint: "watch again from the revision of the last event received",
         }),
       );
@@ -65,10 +71,10 @@ export class WatchQueue implements WatchObserver {
     this.end(error);
   }
 
-  /** The next event; undefined when none waits. @throws the reason when the watch has ended and all before it was taken, or it was too slow */
+  /** The next event; undefined when none waits. @throws why the watch has ended */
   take(): ikada.api.v1.IWatchEvent | undefined {
     const ended = this.#end;
-    if (ended instanceof IkadaError && ended.reason === "SlowWatcher") throw ended;
+    if (ended && this.#overflowed) throw ended;
     const next = this.#events[this.#head];
     if (!next) {
       if (ended) throw ended;
@@ -76,6 +82,8 @@ export class WatchQueue implements WatchObserver {
     }
     this.#head += 1;
     this.#bytes -= next.bytes;
+    const following = this.#events[this.#head];
+    if (following?.event.revision !== next.event.revision) this.#taken = next.event.revision ?? this.#taken;
     if (this.#head > 1024 || this.#head === this.#events.length) {
       this.#events.splice(0, this.#head);
       this.#head = 0;
