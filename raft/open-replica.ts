@@ -43,6 +43,13 @@ export function openReplica(
 }
 
 function bootstrap(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+  if (!options.initialMembers.includes(options.node))
+    return done(
+      new IkadaError("BadRequest", `member ${options.node} is not among the first members of the cluster`, {
+        hint: "List this server itself in its members.",
+      }),
+      undefined as never,
+    );
   const voters = [...options.initialMembers].sort((left, right) => left - right);
   const configuration = encodeConfState({ voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false });
   log.append({ configuration, entries: [], mustSync: true }, () =>
