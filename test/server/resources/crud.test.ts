@@ -5,36 +5,10 @@ import { IkadaError } from "../../../src/base/errors.js";
 import { apiMethods, leaderHeader } from "../../../src/host/api-methods.js";
 import { callUnary } from "../../../src/host/grpc.js";
 import { bearer, TestCluster, tokens } from "../harness.js";
+import { configMap, deployment, read, wire } from "../objects.js";
 
 const metadata = bearer(tokens.admin);
 
-export function configMap(name: string, data: Record<string, string> = {}, more: object = {}): AnyObject {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default", ...more }, data };
-}
-
-export function deployment(name: string, replicas: number): AnyObject {
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name, namespace: "default", labels: { app: name } },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      template: {
-        metadata: { labels: { app: name } },
-        spec: { containers: [{ name: "web", image: "hello:1" }] },
-      },
-    },
-  };
-}
-
-const wire = (object: AnyObject) => ({ json: new TextEncoder().encode(JSON.stringify(object)) });
-const read = (object: { json?: Uint8Array | null } | null | undefined) =>
-  JSON.parse(new TextDecoder().decode(object?.json ?? new Uint8Array())) as AnyObject & {
-    spec: { replicas: number };
-    status?: object;
-    data?: Record<string, string>;
-  };
 const reference = (kind: string, name: string, group = "") => ({
   group,
   version: "v1",

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import type * as grpc from "@grpc/grpc-js";
+import { ikada } from "#proto/api.js";
+import { IkadaError } from "../../../src/base/errors.js";
+import { limits } from "../../../src/base/limits.js";
+import { apiMethods } from "../../../src/host/api-methods.js";
+import { callServerStream, callUnary, readStream } from "../../../src/host/grpc.js";
+import { kindOf } from "../../../src/api/registry.js";
+import { selectionOf } from "../../../src/server/resources/selection.js";
+import { WatchQueue } from "../../../src/server/resources/watch-queue.js";
+import { recordOf } from "../../../src/server/resources/wire.js";
+import { bearer, eventually, TestCluster, tokens } from "../harness.js";
+import { configMap, read, wire } from "../objects.js";
+
+const metadata = bearer(tokens.admin);
+const configMaps = { group: "", version: "v1", kind: "ConfigMap", namespace: "default" };
+const typeNames = ["", "ADDED", "MODIFIED", "DELETED", "BOOKMARK"];
+
+describe("lists and watches", () => {
+  let cluster: TestCluster;
+  let client: grpc.Client;
+
+  before(async () => {
+    cluster = await TestCluster.start(2);
+    client = cluster.client("api", 2);
+  });
+  after(() => cluster.close());
+
+  const create = (name: string, labels: Record<string, string> = {}, data: Record<string, string> = {}) =>
+    callUnary(client, apiMethods.create, { object: wire(configMap(name, data, { labels })) }, { metadata });
+  const patch = (name: string, json: object) =>
+    callUnary(
+      client,
+      apiMethods.patch,
+      { reference: { ...configMaps, name }, json: new TextEncoder().encode(JSON.stringify(json)) },
+      { metadata },
+    );
+  const remove = (name: string) =>
+    callUnary(client, apiMethods.delete, { reference: { ...configMaps, name } }, { metadata });
+  const list = (request: ikada.api.v1.IListRequest) =>
+    callUnary(client, apiMethods.list, { ...configMaps, ...request }, { metadata });
+
+  /** Collects `ADDED name` lines until it is stopped; bookmarks apart. */
+  function follow(request: ikada.api.v1.IWatchRequest) {
+    const lines: string[] = [];
+    const bookmarks: number[] = [];
+    const controller = new AbortController();
+    const call = callServerStream(
+      client,
+      apiMethods.watch,
+      { ...configMaps, ...request },
+      { metadata, signal: controller.signal },
+    );
+    const run = async () => {
+      for await (const event of readStream(call)) {
+        if (event.object) {
+          lines.push(`${typeNames[event.type]} ${event.object.name}`);
+          assert.equal(read(event.object).metadata.resourceVersion, String(event.revision));
+        } else bookmarks.push(event.revision);
+      }
+    };
+    const ended = run().then(
+      () => undefined,
+      (error: unknown) => IkadaError.from(error),
+    );
+    return { lines, bookmarks, ended, stop: () => controller.abort() };
+  }
+
+  it("lists by labels and fields, page by page at one revision", async () => {
+    for (let at = 0; at < 7; at++) await create(`page-${at}`, { part: at % 2 === 0 ? "even" : "odd" });
+    const first = await list({ labelSelector: "part in (even,odd)", limit: 3 });
+    assert.deepEqual(
+      first.objects.map(({ name }) => name),
+      ["page-0", "page-1", "page-2"],
+    );
+    await create("page-2a", { part: "even" });
+    await remove("page-5");
+    const names: unknown[] = [];
+    for (let next = first.continue; next !== "";) {
+      const page = await list({ labelSelector: "part in (even,odd)", limit: 3, continue: next });
+      assert.equal(page.revision, first.revision);
+      names.push(...page.objects.map(({ name }) => name));
+      next = page.continue;
+    }
+    assert.deepEqual(names, ["page-3", "page-4", "page-5", "page-6"]);
+    const byField = await list({ fieldSelector: "metadata.name=page-4" });
+    assert.deepEqual(
+      byField.objects.map(({ name }) => name),
+      ["page-4"],
+    );
+    await assert.rejects(list({ fieldSelector: "spec.secret=1" }), { reason: "BadRequest" });
+    await assert.rejects(list({ labelSelector: "a in b" }), { reason: "BadRequest" });
+    await assert.rejects(list({ continue: "bm9uc2Vuc2U" }), { reason: "BadRequest" });
+    await assert.rejects(list({ namespace: "other", continue: first.continue }), { reason: "BadRequest" });
+  });
+
+  it("cuts a page by bytes before a message gets too large", async () => {
+    const data = { text: "x".repeat(600 * 1024) };
+    for (let at = 0; at < 6; at++) await create(`heavy-${at}`, { heavy: "yes" }, data);
+    let pages = 0;
+    let objects = 0;
+    let next = "";
+    do {
+      const page = await list({ labelSelector: "heavy=yes", continue: next });
+      pages += 1;
+      objects += page.objects.length;
+      next = page.continue;
+    } while (next !== "");
+    assert.equal(objects, 6);
+    assert.ok(pages >= 2);
+  });
+
+  it("tells what there is, a bookmark, and then what changes, as the selector sees it", async () => {
+    await create("seen", { watch: "me" });
+    await create("unseen", { watch: "not" });
+    const watch = follow({ labelSelector: "watch=me" });
+    await eventually(() => watch.bookmarks.length > 0);
+    assert.deepEqual(watch.lines, ["ADDED seen"]);
+    await patch("unseen", { data: { a: "1" } });
+    await patch("unseen", { metadata: { labels: { watch: "me" } } });
+    await patch("seen", { data: { a: "1" } });
+    await patch("seen", { metadata: { labels: { watch: "no more".replaceAll(" ", "-") } } });
+    await patch("seen", { data: { a: "2" } });
+    await remove("unseen");
+    await eventually(() => watch.lines.length >= 5);
+    watch.stop();
+    assert.equal((await watch.ended)?.reason, "Cancelled");
+    assert.deepEqual(watch.lines, ["ADDED seen", "ADDED unseen", "MODIFIED seen", "DELETED seen", "DELETED unseen"]);
+  });
+
+  it("goes on from a revision, without gaps, and tells progress by bookmarks", async () => {
+    const before = (await create("from")).object?.revision ?? 0;
+    await patch("from", { data: { a: "1" } });
+    await remove("from");
+    await create("elsewhere", { other: "yes" });
+    const watch = follow({ revision: before, fieldSelector: "metadata.name=from" });
+    await eventually(() => watch.lines.length === 2 && watch.bookmarks.length > 0);
+    assert.deepEqual(watch.lines, ["MODIFIED from", "DELETED from"]);
+    assert.equal(watch.bookmarks[0], cluster.store.revision());
+    const quiet = watch.bookmarks.length;
+    await create("quiet");
+    await eventually(() => watch.bookmarks.length > quiet);
+    assert.equal(watch.bookmarks.at(-1), cluster.store.revision());
+    watch.stop();
+    await watch.ended;
+  });
+
+  it("gives what was queued before an end, and ends a slow watcher with a revision to go on from", () => {
+    const kind = kindOf(configMap("x"));
+    const { group, version } = kind;
+    const request = { group, version, kind: kind.kind, namespace: "default", labelSelector: "", fieldSelector: "" };
+    const batch = (revision: number, count: number) => ({
+      revision,
+      events: Array.from({ length: count }, (_, at) => {
+        const record = recordOf(configMap(`r${revision}-${at}`, {}, { uid: "u" }), revision);
+        return { type: "put" as const, key: record.key, record, previous: undefined };
+      }),
+    });
+    const ended = new WatchQueue(selectionOf(request), 1, () => 1);
+    ended.onBatch(batch(2, 2));
+    ended.onError(new IkadaError("Unavailable", "the store closes"));
+    assert.equal(ended.take()?.object?.name, "r2-0");
+    assert.equal(ended.take()?.object?.name, "r2-1");
+    assert.throws(() => ended.take(), { reason: "Unavailable" });
+
+    const slow = new WatchQueue(selectionOf(request), 1, () => 1);
+    slow.onBatch(batch(2, 1));
+    slow.onBatch(batch(3, 2));
+    slow.take();
+    slow.take();
+    // Of revision 3 only the first event was taken, so revision 2 is the last whole one.
+    slow.onBatch(batch(4, limits.watchQueueEventsMax + 1));
+    assert.throws(
+      () => slow.take(),
+      (error: IkadaError) => error.reason === "SlowWatcher" && error.details.revision === 2,
+    );
+  });
+
+  it("refuses a revision that is not there yet", async () => {
+    const controller = new AbortController();
+    const call = callServerStream(
+      client,
+      apiMethods.watch,
+      { ...configMaps, revision: cluster.store.revision() + 1000 },
+      { metadata, deadlineMs: 100, signal: controller.signal },
+    );
+    await assert.rejects(readStream(call).next(), { reason: "Deadline" });
+  });
+});
