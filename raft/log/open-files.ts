@@ -77,8 +77,9 @@ class Opening {
     return marker;
   }
 
+  /** A first marker that was found may not be durable, so it is written again: a segment without one would be damage. */
   #begin(found: Marker | undefined): void {
-    if (found) {
+    if (found && found.sequence > 0) {
       this.#marker = found;
       return this.#readSegment(1);
     }
@@ -164,14 +165,19 @@ class Opening {
     );
   }
 
-  /** What was found is durable now: from here on it must not get lost. */
+  /**
+   * Names too may have been in the machine's memory only: those of a process that died between making a segment and
+   * syncing the folder. Once all is durable, the marker says that it must not get lost.
+   */
   #finish(position: LogPosition): void {
     const { sequence, end, lastCrc } = position;
     const marker = { generation: this.#marker.generation + 1, sequence, offset: end, crc: lastCrc };
-    writeMarker(
-      this.#env.disk,
-      marker,
-      this.#then(() => this.#done(null, { content: this.#replay.content, position, marker })),
+    const { disk } = this.#env;
+    const done = this.#then(() => this.#done(null, { content: this.#replay.content, position, marker }));
+    const mark = this.#then(() => writeMarker(disk, marker, done));
+    disk.syncFolder(
+      "log",
+      this.#then(() => disk.syncFolder("", mark)),
     );
   }
 

@@ -56,7 +56,9 @@ describe("the Raft log after a crash", () => {
       const disk = new MemoryDisk();
       disk.fails = () => disk.requests.length >= last;
       assert.throws(() => run(disk), `request ${last} must fail`);
-      openLog(new MemoryDisk(disk.files));
+      const after = new MemoryDisk(disk.files);
+      openLog(after);
+      assertMadeDurable(after);
     }
   });
 
@@ -261,6 +263,18 @@ function assertBetween(found: unknown, durable: unknown, whole: unknown): void {
   const isOld = JSON.stringify(middle.entries) === JSON.stringify(low.entries);
   const isPrefix = middle.entries.every((text, at) => text === high.entries[at]);
   assert(isOld || isPrefix, `neither old nor a prefix of the new: ${JSON.stringify(middle.entries)}`);
+}
+
+/** What a dead process left may not be durable: file, names and first marker are made so before anyone hears of them. */
+function assertMadeDurable({ requests, files }: MemoryDisk): void {
+  const lastSegment = [...files.keys()]
+    .filter((path) => path.endsWith(".seg"))
+    .sort()
+    .at(-1);
+  assert.deepEqual(requests.slice(-4), ["syncFolder log", "syncFolder ", `write ${markerPath}`, `sync ${markerPath}`]);
+  assert(requests.includes(`sync ${lastSegment}`), "the last segment is synced");
+  const firstSegment = requests.findIndex((request) => request === `write ${segmentPath(1)}`);
+  if (firstSegment !== -1) assert(requests.slice(0, firstSegment).includes(`sync ${markerPath}`));
 }
 
 function copy(files: Files): Files {
