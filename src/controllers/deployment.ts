@@ -237,9 +237,9 @@ class Work {
       .slice(0, Math.max(0, kept.length - limit));
     return surplus
       .filter(
-        ({ set, pods, size }) =>
+        ({ set, existing, size }) =>
           size === 0 &&
-          pods.length === 0 &&
+          existing === 0 &&
           (set.status?.replicas ?? 0) === 0 &&
           (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0),
       )

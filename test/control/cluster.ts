@@ -6,10 +6,11 @@ import type { AnyObject } from "../../src/api/object.js";
 import type { Done, Env } from "../../src/base/env.js";
 import { allControllers } from "../../src/controllers/catalog.js";
 import { fencesOf } from "../../src/controllers/deployment-plan.js";
-import { controllerOf, isActive, isLostNode, isReady } from "../../src/controllers/pod-state.js";
+import { controllerOf, isActive, isFinished, isLostNode, isReady } from "../../src/controllers/pod-state.js";
 import { Runner } from "../../src/controllers/runner.js";
 import { defaultControllerSettings, type ControllerSettings } from "../../src/controllers/settings.js";
 import { ObjectCache } from "../../src/objects/cache.js";
+import type { ObjectChange } from "../../src/objects/object-index.js";
 import type { Changes } from "../../src/objects/changes.js";
 import { objectStoreOf } from "../../src/objects/object-store.js";
 import type { Snapshot } from "../../src/objects/snapshot.js";
@@ -35,6 +36,8 @@ export interface ClusterOptions {
 /** Time from proposing to the log's having it, and from there to its being applied. */
 const proposeMs = 0.4;
 const commitMs = 0.6;
+/** An edit and a decision made just before it may be in the log in either order. */
+const graceMs = 5;
 
 /** A store, a leader's controllers and scheduler, and agents that fake their containers: a whole cluster in virtual time. */
 export class Cluster {
@@ -50,9 +53,15 @@ export class Cluster {
   onEntry: (entry: number, origin: string) => void = () => undefined;
   /** Breaches of surge and availability, in words. */
   readonly breaches: string[] = [];
+  /** Uids of Pods that the test itself has deleted or failed. */
+  readonly ownDeletions = new Set<string>();
   /** Availability is checked only while the test has promised that nothing fails. */
   checksAvailability = false;
   readonly #settings: ControllerSettings;
+  readonly #specs = new Map<string, { readonly until: number; readonly deployment: Deployment }[]>();
+  /** By Deployment: how many Pods may run, and how many were available, when it was last looked. */
+  readonly #allowed = new Map<string, number>();
+  readonly #available = new Map<string, number>();
   readonly #silentSince = new Map<string, number>();
   readonly #cache: ObjectCache;
   readonly #replica: Replica;
@@ -71,7 +80,7 @@ export class Cluster {
     assert(opened);
     this.#replica = opened;
     this.#cache = new ObjectCache(this.#replica, this.env.log);
-    this.#cache.onChanges(() => this.#changed());
+    this.#cache.onChanges((changes) => this.#changed(changes));
     for (const one of options.nodes ?? [node("alpha"), node("beta")]) this.addNode(one);
   }
 
@@ -183,7 +192,7 @@ export class Cluster {
       status.updatedReplicas === replicas &&
       status.replicas === replicas &&
       status.availableReplicas === replicas &&
-      this.podsOf(deployment).length === replicas
+      this.podsOf(deployment).filter((pod) => !isFinished(pod)).length === replicas
     );
   }
 
@@ -198,28 +207,67 @@ export class Cluster {
     for (const deployment of snapshot.list<Deployment>("apps/Deployment")) {
       const { name } = deployment.metadata;
       const replicas = deployment.spec.replicas ?? 1;
-      const { surge, unavailable } = fencesOf(deployment);
+      const { unavailable } = fencesOf(deployment);
+      const most = this.#lately(deployment, (one) => (one.spec.replicas ?? 1) + fencesOf(one).surge, Math.max);
       const sets = snapshot.ownedBy<ReplicaSet>(deployment.metadata.uid ?? "", "apps/ReplicaSet");
       const running = [...this.agents.values()]
         .filter((agent) => !isLostNode(snapshot.get<Node>("/Node", "", agent.node)))
         .flatMap((agent) => [...agent.engine.values()])
+        .filter((one) => !one.ghost)
         .filter((one) => sets.some((set) => one.name.startsWith(`${set.metadata.name}-`))).length;
-      if (running > replicas + surge && running > (this.#allowed.get(name) ?? 0))
-        this.breaches.push(`${name}: ${running} Pods run, ${replicas} + ${surge} may, at ${this.time.monotonic()} ms`);
+      if (running > most && running > (this.#allowed.get(name) ?? 0))
+        this.breaches.push(`${name}: ${running} Pods run, ${most} may, at ${this.time.monotonic()} ms`);
       // A Deployment that was made smaller has too many for a while; it must only not get more.
-      this.#allowed.set(name, Math.max(running, replicas + surge));
-      if (!this.checksAvailability) continue;
+      this.#allowed.set(name, Math.max(running, most));
       const available = sets
         .flatMap((set) => snapshot.ownedBy<Pod>(set.metadata.uid ?? "", "/Pod"))
         .filter((pod) => isActive(pod) && isReady(pod)).length;
-      if (available < replicas - unavailable)
+      const before = this.#available.get(name) ?? 0;
+      this.#available.set(name, available);
+      // One that was made larger has too few for a while; it must only not get fewer.
+      if (this.checksAvailability && available < Math.min(before, replicas - unavailable))
         this.breaches.push(`${name}: ${available} available, ${replicas} - ${unavailable} must be, at ${this.time.monotonic()} ms`);
     }
   }
-  readonly #allowed = new Map<string, number>();
 
-  #changed(): void {
+  /** No available Pod is taken away by a controller when that leaves too few, whatever else fails. */
+  #checkTaken(changes: readonly ObjectChange[]): void {
+    const snapshot = this.snapshot();
+    for (const { before, after } of changes) {
+      if (before?.kind !== "Pod") continue;
+      const [was, is] = [before as unknown as Pod, after as unknown as Pod | undefined];
+      if (!isActive(was) || !isReady(was) || (is !== undefined && isActive(is))) continue;
+      const set = snapshot.byUid(controllerOf(was)?.uid ?? "") as ReplicaSet | undefined;
+      const owner = snapshot.byUid((set && controllerOf(set)?.uid) ?? "") as Deployment | undefined;
+      if (owner === undefined || this.ownDeletions.has(was.metadata.uid ?? "")) continue;
+      const node = snapshot.get<Node>("/Node", "", was.spec.nodeName ?? "");
+      if (isLostNode(node)) continue;
+      const available = this.podsOf(owner).filter((pod) => isActive(pod) && isReady(pod)).length;
+      const bound = this.#lately(owner, (deployment) => (deployment.spec.replicas ?? 1) - fencesOf(deployment).unavailable, Math.min);
+      if (available < bound)
+        this.breaches.push(`${owner.metadata.name}: ${was.metadata.name} was taken, ${available} left, ${bound} must be`);
+    }
+  }
+
+  /** The lowest or highest of a bound over the last few milliseconds: what was decided just before an edit stands. */
+  #lately(deployment: Deployment, bound: (deployment: Deployment) => number, choose: (...all: number[]) => number): number {
+    const recent = (this.#specs.get(deployment.metadata.name) ?? []).filter((one) => one.until > this.time.monotonic() - graceMs);
+    return choose(bound(deployment), ...recent.map((one) => bound(one.deployment)));
+  }
+
+  #noteSpecs(changes: readonly ObjectChange[]): void {
+    for (const { before } of changes) {
+      if (before?.kind !== "Deployment") continue;
+      const list = this.#specs.get(before.metadata.name) ?? [];
+      list.push({ until: this.time.monotonic(), deployment: before as unknown as Deployment });
+      this.#specs.set(before.metadata.name, list.slice(-20));
+    }
+  }
+
+  #changed(changes: readonly ObjectChange[]): void {
     this.#noteSizes();
+    this.#noteSpecs(changes);
+    this.#checkTaken(changes);
     this.checkBounds();
     // Agents hear of changes a moment later, as over a stream.
     this.time.after(0.3, () => {

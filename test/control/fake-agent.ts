@@ -17,9 +17,11 @@ export interface AgentBehaviour {
 export class FakeAgent {
   readonly node: string;
   /** Uids of Pods with running containers: the engine's view. */
-  readonly engine = new Map<string, { readonly namespace: string; readonly name: string }>();
+  readonly engine = new Map<string, { readonly namespace: string; readonly name: string; ghost: boolean }>();
   readonly #cluster: Cluster;
   readonly #stopping = new Set<string>();
+  /** Uids of Pods whose containers ended for good. */
+  readonly #ended = new Set<string>();
   /** Counts lives; what an earlier life had planned does not happen. */
   #life = 1;
   #dead = false;
@@ -37,6 +39,8 @@ export class FakeAgent {
     this.#dead = true;
     this.#life += 1;
     this.#stopping.clear();
+    // Nobody can say whether these still run: they are left out of the bounds until they are gone.
+    for (const one of this.engine.values()) one.ghost = true;
   }
 
   revive(): void {
@@ -52,14 +56,14 @@ export class FakeAgent {
     for (const uid of this.engine.keys()) if (!assigned.has(uid)) this.engine.delete(uid);
     for (const [uid, pod] of assigned) {
       if (pod.metadata.deletionTimestamp !== undefined) this.#stop(uid, pod);
-      else if (!this.engine.has(uid) && pod.status?.phase === "Pending") this.#start(uid, pod);
+      else if (!this.engine.has(uid) && !this.#ended.has(uid) && pod.status?.phase === "Pending") this.#start(uid, pod);
     }
     this.#cluster.checkBounds();
   }
 
   #start(uid: string, pod: Pod): void {
     const { namespace = "", name } = pod.metadata;
-    this.engine.set(uid, { namespace, name });
+    this.engine.set(uid, { namespace, name, ghost: false });
     const delay = this.#cluster.behaviour.readyAfterMs(pod);
     if (delay !== undefined) this.#later(delay, () => this.report(uid, (now) => readyStatus(now)));
     else this.report(uid, (now) => readyStatus(now, false));
@@ -88,6 +92,13 @@ export class FakeAgent {
       const next = status(this.#cluster.time.now());
       return any({ ...pod, status: { ...next, conditions: [...kept, ...(next?.conditions ?? [])] } } as Pod);
     });
+  }
+
+  /** The Pod's containers end and are not started again. */
+  end(uid: string): void {
+    this.report(uid, () => ({ phase: "Failed", reason: "Evicted" }));
+    this.#ended.add(uid);
+    this.engine.delete(uid);
   }
 
   #later(delayMs: number, run: () => void): void {

@@ -1,0 +1,29 @@
+import type { AnyObject } from "../../src/api/object.js";
+import type { Snapshot } from "../../src/objects/snapshot.js";
+
+/** What stays when a scenario is played again with other timing: objects without revisions, times and nodes. */
+export function fingerprint(snapshot: Snapshot): readonly unknown[] {
+  return ["/Namespace", "apps/Deployment", "apps/ReplicaSet", "/Pod"].flatMap((kind) =>
+    snapshot.list<AnyObject>(kind).map(strip),
+  );
+}
+
+const volatile = new Set([
+  "resourceVersion",
+  "creationTimestamp",
+  "lastTransitionTime",
+  "lastUpdateTime",
+  "nodeName",
+]);
+
+function strip(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(strip);
+  if (typeof value !== "object" || value === null) return value;
+  // The default Namespace's uid tells when it was made.
+  const isNamespace = (value as { readonly kind?: string }).kind === "Namespace";
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => !volatile.has(name) && !(isNamespace && name === "metadata"))
+      .map(([name, part]) => [name, strip(part)]),
+  );
+}
