@@ -1,8 +1,8 @@
 import type { Draft, KindDefinition } from "../kind.js";
 import { countAt, valueAt } from "../path.js";
-import { boolean, immutable, int32, int64, intOrString, object, oneOf, required } from "../schema.js";
+import { boolean, immutable, int32, int64, intOrString, object, oneOf, required, time } from "../schema.js";
 import { deploymentRules } from "./deployment-rules.js";
-import { conditions, labelSelector, typeMeta } from "./metadata-schema.js";
+import { conditionsWith, labelSelector, typeMeta } from "./metadata-schema.js";
 import { completePodSpec } from "./pod-defaults.js";
 import { podTemplate } from "./pod-spec-schema.js";
 import { ageColumn, column, countColumn, nameColumn, workloadColumns } from "./shared-columns.js";
@@ -54,7 +54,7 @@ export const deploymentKind: KindDefinition = {
       unavailableReplicas: int32(),
       terminatingReplicas: int32(),
       collisionCount: int32(),
-      conditions,
+      conditions: conditionsWith({ lastUpdateTime: time() }),
     }),
   }),
   columns: [

@@ -7,10 +7,13 @@ import {
   listBy,
   mapOf,
   object,
+  oneOf,
   required,
   setOf,
   string,
   time,
+  type ListSchema,
+  type Schema,
 } from "../schema.js";
 
 const ownerReference = object(
@@ -87,20 +90,20 @@ export const labelSelector = object(
   { atomic: true },
 );
 
-/** A condition of a status; kinds differ in which of these they use. */
-export const condition = object({
-  type: required(string()),
-  status: required(string({ enum: ["True", "False", "Unknown"] })),
-  reason: string(),
-  message: string(),
-  lastTransitionTime: time(),
-  lastUpdateTime: time(),
-  lastProbeTime: time(),
-  lastHeartbeatTime: time(),
-  observedGeneration: int64(),
-});
-
-export const conditions = listBy(["type"], condition);
+/** A status's conditions; `more` are the fields that only some kinds have. */
+export function conditionsWith(more: Readonly<Record<string, Schema>> = {}): ListSchema {
+  return listBy(
+    ["type"],
+    object({
+      type: required(string()),
+      status: required(oneOf(["True", "False", "Unknown"])),
+      reason: string(),
+      message: string(),
+      lastTransitionTime: time(),
+      ...more,
+    }),
+  );
+}
 
 /** The fields that every kind has at its top. */
 export const typeMeta = {

@@ -1,7 +1,7 @@
 import type { KindDefinition } from "../kind.js";
 import { textAt, valueAt } from "../path.js";
 import { atomicList, object, oneOf, string } from "../schema.js";
-import { conditions, typeMeta } from "./metadata-schema.js";
+import { conditionsWith, typeMeta } from "./metadata-schema.js";
 import { ageColumn, column, nameColumn } from "./shared-columns.js";
 
 export const namespaceKind: KindDefinition = {
@@ -20,7 +20,7 @@ export const namespaceKind: KindDefinition = {
   schema: object({
     ...typeMeta,
     spec: object({ finalizers: atomicList(string({ format: "qualifiedName" })) }, { default: {} }),
-    status: object({ phase: oneOf(["Active", "Terminating"]), conditions }),
+    status: object({ phase: oneOf(["Active", "Terminating"]), conditions: conditionsWith() }),
   }),
   columns: [
     nameColumn,

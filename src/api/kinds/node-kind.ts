@@ -18,7 +18,7 @@ import {
   time,
 } from "../schema.js";
 import { nodeRules, nodeUpdateRules } from "./node-rules.js";
-import { conditions, typeMeta } from "./metadata-schema.js";
+import { conditionsWith, typeMeta } from "./metadata-schema.js";
 import { ageColumn, column, nameColumn, wide } from "./shared-columns.js";
 
 const taint = object({
@@ -66,7 +66,7 @@ const status = object({
   addresses: listBy(["type"], object({ type: required(string()), address: required(string()) })),
   allocatable: mapOf(quantity(), { keyFormat: "resourceName" }),
   capacity: mapOf(quantity(), { keyFormat: "resourceName" }),
-  conditions,
+  conditions: conditionsWith({ lastHeartbeatTime: time() }),
   nodeInfo,
   config: object({
     active: configReference,

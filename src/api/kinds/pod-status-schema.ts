@@ -13,7 +13,7 @@ import {
   time,
 } from "../schema.js";
 import { resources } from "./container-schema.js";
-import { conditions } from "./metadata-schema.js";
+import { conditionsWith } from "./metadata-schema.js";
 
 const containerState = object({
   waiting: object({ reason: string(), message: string() }),
@@ -64,7 +64,7 @@ const containerStatus = object({
 /** core/v1 PodStatus of Kubernetes 1.33. Written by the node agents' reports, never by users. */
 export const podStatus = object({
   phase: oneOf(["Pending", "Running", "Succeeded", "Failed", "Unknown"]),
-  conditions,
+  conditions: conditionsWith({ lastProbeTime: time(), observedGeneration: int64() }),
   reason: string(),
   message: string(),
   podIP: string(),

@@ -1,7 +1,7 @@
 import type { KindDefinition } from "../kind.js";
 import { countAt, valueAt } from "../path.js";
 import { int32, int64, immutable, object, required } from "../schema.js";
-import { conditions, labelSelector, typeMeta } from "./metadata-schema.js";
+import { conditionsWith, labelSelector, typeMeta } from "./metadata-schema.js";
 import { completePodSpec } from "./pod-defaults.js";
 import { podTemplate } from "./pod-spec-schema.js";
 import { workloadRules } from "./workload-rules.js";
@@ -37,7 +37,7 @@ export const replicaSetKind: KindDefinition = {
       availableReplicas: int32(),
       terminatingReplicas: int32(),
       observedGeneration: int64(),
-      conditions,
+      conditions: conditionsWith(),
     }),
   }),
   columns: [
