@@ -1,11 +1,6 @@
 import type { Pod } from "../../src/api/kinds/pod.js";
 import { cleanRunMs, restartDelayMs } from "./backoff.js";
-import {
-  newContainerRecord,
-  type ContainerExit,
-  type ContainerRecord,
-  type PodRecord,
-} from "./pod-record.js";
+import { newContainerRecord, type ContainerExit, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import type { ContainerInfo } from "./runtime.js";
 
 export interface Observation {

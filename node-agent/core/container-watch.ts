@@ -23,6 +23,8 @@ export class ContainerWatch {
   readonly #containers = new Map<string, ContainerInfo>();
   /** Containers that are being looked at. */
   readonly #looking = new Map<string, { again: boolean; done: (() => void)[] }>();
+  /** Containers of which there is a look that the first list may be older than. */
+  readonly #lookedEarly = new Set<string>();
   #ready = false;
   #listing = false;
   #listAgain = false;
@@ -112,6 +114,7 @@ export class ContainerWatch {
 
   #take(id: string, info: ContainerInfo | undefined): void {
     const before = this.#containers.get(id);
+    if (!this.#ready) this.#lookedEarly.add(id);
     if (info === undefined) this.#containers.delete(id);
     else this.#containers.set(id, info);
     const podUid = info?.podUid ?? before?.podUid;
@@ -146,7 +149,11 @@ export class ContainerWatch {
 
   #compare(listed: readonly ContainerInfo[]): void {
     if (!this.#ready) {
-      for (const info of listed) this.#containers.set(info.id, info);
+      for (const info of listed) {
+        if (this.#lookedEarly.has(info.id)) this.look(info.id);
+        else this.#containers.set(info.id, info);
+      }
+      this.#lookedEarly.clear();
       this.#ready = true;
       this.#listener.onReady();
       return;

@@ -61,11 +61,7 @@ function isVariableName(name: string): boolean {
 
 type Value = string | { readonly error: string } | undefined;
 
-function valueOf(
-  variable: EnvVar,
-  variables: ReadonlyMap<string, string>,
-  sources: EnvironmentSources,
-): Value {
+function valueOf(variable: EnvVar, variables: ReadonlyMap<string, string>, sources: EnvironmentSources): Value {
   const { value, valueFrom } = variable;
   if (valueFrom === undefined) return expand(value ?? "", variables);
   const { configMapKeyRef, secretKeyRef, fieldRef } = valueFrom;

@@ -1,3 +1,5 @@
+import type { Condition } from "../../src/api/object.js";
+
 /**
  * What the agent remembers of a Pod beyond what the engine shows: on disk, so that counts, backoff and a grace period that has begun
  * survive the agent. All times are wall milliseconds.
@@ -12,6 +14,8 @@ export interface PodRecord {
   readonly terminatingSince: number | undefined;
   /** By container name, init containers too (names are unique in a Pod). */
   readonly containers: Readonly<Record<string, ContainerRecord>>;
+  /** As reported last; their times of transition outlive the agent. */
+  readonly conditions: readonly Condition[] | undefined;
 }
 
 export interface ContainerRecord {
@@ -52,6 +56,7 @@ export function newPodRecord(now: number): PodRecord {
     sandboxCreated: false,
     terminatingSince: undefined,
     containers: {},
+    conditions: undefined,
   };
 }
 

@@ -229,7 +229,8 @@ class PodPlanner {
     const shownUntil = state.failedAt + failureShownMs;
     const backingOff = state.reason === "ErrImagePull" && now >= shownUntil;
     if (!backingOff && state.reason === "ErrImagePull") this.#plan.wake(shownUntil);
-    if (backingOff) this.#plan.wait(name, "ImagePullBackOff", `Back-off pulling image "${reference}": ${state.message}`);
+    if (backingOff)
+      this.#plan.wait(name, "ImagePullBackOff", `Back-off pulling image "${reference}": ${state.message}`);
     else this.#plan.wait(name, state.reason, state.message);
     return false;
   }

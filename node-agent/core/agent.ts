@@ -1,0 +1,283 @@
+import type { Env, Finished } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
+import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
+import { emptyBook, nextBook, objectKey, type Assignments, type Book } from "./assignment-book.js";
+import { ContainerWatch } from "./container-watch.js";
+import { EngineSlots } from "./engine-slots.js";
+import { Images } from "./images.js";
+import type { PodRecord } from "./pod-record.js";
+import { PodWorker, type WorkerContext } from "./pod-worker.js";
+import type { ProbeNetwork } from "./prober.js";
+import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
+import type { ContainerRuntime } from "./runtime.js";
+import { StateFile } from "./state-file.js";
+
+export interface AgentOptions {
+  readonly env: Env;
+  readonly runtime: ContainerRuntime;
+  readonly network: ProbeNetwork;
+  readonly nodeName: string;
+  readonly clusterId: string;
+  /** Address of this machine, for status.hostIP. */
+  readonly hostIP: string;
+  /** The engine answers (undefined), or does not: why. Called when it changes. */
+  onEngine(error: Error | undefined): void;
+  /** The disk failed: the process must end, for what it remembers can't be trusted any more. */
+  onFatal(error: Error): void;
+}
+
+/**
+ * Everything that the agent decides, on callbacks.
+ *
+ * 1. Assignments take effect when they are durable, and never go back in term or revision.
+ * 2. A container is removed only for what a server said: its Pod terminates, or a complete assignment that came in this process's life
+ *    does not have it. Without a control plane all Pods are kept and restarted.
+ * 3. What runs is adopted: nothing is made or started before the first list of containers is in.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #bookFile: StateFile<Book>;
+  readonly #recordFile: StateFile<Records>;
+  readonly #watch: ContainerWatch;
+  readonly #outbox: ReportOutbox;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #context: WorkerContext;
+  /** The newest accepted book; `#active` is the newest durable one. */
+  #book: Book = emptyBook;
+  #active: Book = emptyBook;
+  #records: Records = {};
+  #recordsDirty = false;
+  #chained = false;
+  /** A complete assignment of this process's life is durable. */
+  #confirmed = false;
+  #engineError: Error | undefined;
+  #closed = false;
+
+  constructor(options: AgentOptions) {
+    const { env, runtime, network, nodeName, hostIP } = options;
+    this.#options = options;
+    this.#bookFile = new StateFile(env.disk, "assignments.state");
+    this.#recordFile = new StateFile(env.disk, "restarts.state");
+    this.#outbox = new ReportOutbox(env);
+    this.#watch = new ContainerWatch(env, runtime, {
+      onReady: () => this.#reconcile(),
+      onChange: (podUid) => this.#containersChanged(podUid),
+      onEngine: (error) => this.#setEngine(error),
+    });
+    this.#context = {
+      env,
+      runtime,
+      network,
+      nodeName,
+      hostIP,
+      watch: this.#watch,
+      images: new Images(env, runtime),
+      slots: new EngineSlots(),
+      objects: {
+        configMap: (namespace, name) => this.#object("ConfigMap", namespace, name) as ConfigMap | undefined,
+        secret: (namespace, name) => this.#object("Secret", namespace, name) as Secret | undefined,
+      },
+      onRecord: (uid, record) => this.#saveRecord(uid, record),
+      onStatus: (uid, pod, status) => this.#report(uid, pod, status, false),
+      onGone: (uid) => this.#podGone(uid),
+    };
+  }
+
+  /** Loads what the agent knew before and begins to work, with or without servers. */
+  start(done: Finished): void {
+    this.#load(this.#bookFile, "assignments", (bookError, book) => {
+      if (bookError) return done(bookError);
+      return this.#load(this.#recordFile, "restarts", (recordError, records) => {
+        if (recordError) return done(recordError);
+        if (book !== undefined && book.clusterId !== "" && book.clusterId !== this.#options.clusterId) {
+          const hint = "use an empty data folder for another cluster";
+          const message = `the data folder belongs to cluster ${book.clusterId}, not ${this.#options.clusterId}`;
+          return done(new IkadaError("Invalid", message, { hint }));
+        }
+        this.#book = this.#active = { ...(book ?? emptyBook), clusterId: this.#options.clusterId };
+        this.#records = records ?? {};
+        this.#watch.start();
+        return done(null);
+      });
+    });
+  }
+
+  /** Containers run on. */
+  close(): void {
+    this.#closed = true;
+    this.#outbox.disconnect();
+    this.#watch.close();
+    for (const worker of this.#workers.values()) worker.close();
+  }
+
+  /** What the agent says in its hello: older assignments than these are refused. */
+  get position(): { readonly term: number; readonly revision: number; readonly nodeUid: string } {
+    return this.#book;
+  }
+
+  get statistics(): { pods: number; containers: number; unacknowledged: number; ready: boolean } {
+    return {
+      pods: Object.keys(this.#active.pods).length,
+      containers: [...this.#watch.all()].filter(({ phase }) => phase === "running").length,
+      unacknowledged: this.#outbox.unacknowledged,
+      ready: this.#watch.ready,
+    };
+  }
+
+  /** A session is open: reports flow into it, and it has to begin with a complete assignment. */
+  connect(nodeUid: string, send: (batch: ReportBatch) => void): void {
+    this.#chained = false;
+    if (nodeUid !== "") this.#book = { ...this.#book, nodeUid };
+    this.#outbox.connect(send);
+  }
+
+  disconnect(): void {
+    this.#chained = false;
+    this.#outbox.disconnect();
+  }
+
+  acknowledge(sequence: number): void {
+    this.#outbox.acknowledge(sequence);
+  }
+
+  /** Undefined when taken; otherwise why not, and the session is to be opened anew. */
+  receive(message: Assignments): string | undefined {
+    const next = nextBook(this.#book, message, this.#chained);
+    if (typeof next === "string") return next;
+    this.#chained = true;
+    this.#book = next;
+    this.#bookFile.save(next, (error) => {
+      if (error) this.#fail(error);
+      // A later book may be durable by now; it never goes back.
+      else if (!this.#closed && next.revision >= this.#active.revision) this.#activate(next);
+    });
+    return undefined;
+  }
+
+  /** The container whose output a reader wants. */
+  findContainer(podUid: string, name: string, previous: boolean): string | IkadaError {
+    const infos = this.#watch
+      .ofPod(podUid)
+      .filter((info) => info.role === "container" && info.containerName === name)
+      .sort((a, b) => b.attempt - a.attempt);
+    const shown = infos.filter(({ phase }) => phase !== "created");
+    const found = previous ? shown.find(({ attempt }) => attempt < (infos[0]?.attempt ?? 0)) : shown[0];
+    if (found !== undefined) return found.id;
+    const what = previous ? `no previous container "${name}"` : `container "${name}" has not started yet`;
+    return new IkadaError("NotFound", `${what} in pod ${podUid} on node ${this.#options.nodeName}`);
+  }
+
+  #load<T>(file: StateFile<T>, what: string, done: (error: Error | null, value: T | undefined) => void): void {
+    file.load((error, value) => {
+      if (error === null) return done(null, value);
+      // Nothing is removed for lack of this knowledge: a server tells it again, and containers are adopted by their labels.
+      this.#options.env.log.error("stored state is damaged and put aside", { what, error: error.message });
+      return file.setAside((asideError) => done(asideError, undefined));
+    });
+  }
+
+  #activate(book: Book): void {
+    this.#active = book;
+    this.#confirmed = true;
+    this.#reconcile();
+  }
+
+  /** Gives each Pod its worker and its orders. */
+  #reconcile(): void {
+    if (this.#closed) return;
+    for (const [uid, pod] of Object.entries(this.#active.pods)) {
+      this.#workerOf(uid).want(pod, removalGraceMs(pod));
+    }
+    if (!this.#confirmed || !this.#watch.ready) return;
+    for (const uid of this.#workers.keys()) this.#removeUnlessAssigned(uid);
+    for (const { podUid } of this.#watch.all()) this.#removeUnlessAssigned(podUid);
+    for (const uid of Object.keys(this.#records)) this.#removeUnlessAssigned(uid);
+  }
+
+  #containersChanged(podUid: string): void {
+    const worker = this.#workers.get(podUid);
+    if (worker) worker.kick();
+    else if (this.#confirmed) this.#removeUnlessAssigned(podUid);
+  }
+
+  #removeUnlessAssigned(uid: string): void {
+    if (this.#active.pods[uid] === undefined) this.#workerOf(uid).want(undefined, undefined);
+  }
+
+  #workerOf(uid: string): PodWorker {
+    let worker = this.#workers.get(uid);
+    if (worker === undefined) {
+      worker = new PodWorker(this.#context, uid, this.#records[uid]);
+      this.#workers.set(uid, worker);
+    }
+    return worker;
+  }
+
+  #podGone(uid: string): void {
+    const pod = this.#active.pods[uid];
+    if (pod !== undefined) {
+      const status = this.#lastStatus.get(uid);
+      if (status !== undefined) this.#report(uid, pod, status, true);
+      return;
+    }
+    this.#workers.get(uid)?.close();
+    this.#workers.delete(uid);
+    this.#lastStatus.delete(uid);
+    this.#outbox.drop(uid);
+    this.#saveRecord(uid, undefined);
+  }
+
+  readonly #lastStatus = new Map<string, PodStatus>();
+
+  #report(uid: string, pod: Pod, status: PodStatus, gone: boolean): void {
+    this.#lastStatus.set(uid, status);
+    const { namespace = "default", name } = pod.metadata;
+    this.#outbox.put({ uid, namespace, name, status, gone });
+  }
+
+  #saveRecord(uid: string, record: PodRecord | undefined): void {
+    const records = { ...this.#records };
+    if (record === undefined) delete records[uid];
+    else records[uid] = record;
+    this.#records = records;
+    if (this.#recordsDirty) return;
+    this.#recordsDirty = true;
+    // One write for all that changes in this turn.
+    this.#options.env.timers.after(0, () => {
+      this.#recordsDirty = false;
+      if (this.#closed) return;
+      this.#recordFile.save(this.#records, (error) => {
+        if (error) this.#fail(error);
+      });
+    });
+  }
+
+  #object(kind: string, namespace: string, name: string): ConfigMap | Secret | undefined {
+    return this.#active.objects[objectKey({ kind, namespace, name })];
+  }
+
+  #setEngine(error: Error | undefined): void {
+    const changed = error?.message !== this.#engineError?.message;
+    const returned = error === undefined && this.#engineError !== undefined;
+    this.#engineError = error;
+    if (changed) this.#options.onEngine(error);
+    if (returned) for (const worker of this.#workers.values()) worker.retryNow();
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    this.#options.env.log.error("the disk failed", { error: error.message });
+    this.close();
+    this.#options.onFatal(error);
+  }
+}
+
+type Records = Readonly<Record<string, PodRecord>>;
+
+/** Undefined for a Pod that is to be kept. */
+function removalGraceMs(pod: Pod): number | undefined {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
+  if (deletionTimestamp === undefined) return undefined;
+  return (deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
+}
