@@ -119,7 +119,7 @@ function deletionTime(metadata: ObjectMeta, grace: number, now: number): { times
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata;
   const wanted = { timestamp: toTimestamp(now + grace * 1000), graceSeconds: grace };
   if (deletionTimestamp === undefined) return wanted;
-  if (grace >= deletionGracePeriodSeconds || (fromTimestamp(deletionTimestamp) ?? 0) <= now + grace * 1000)
+  if ((fromTimestamp(deletionTimestamp) ?? 0) <= now + grace * 1000)
     return { timestamp: deletionTimestamp, graceSeconds: Math.min(grace, deletionGracePeriodSeconds) };
   return wanted;
 }

@@ -33,7 +33,11 @@ export function objectStoreOf(cache: ObjectCache, write: WriteThen): ObjectStore
     commit(batch, origin, done): void {
       write({ txns: batch.map(changesToTxn), origin }, (error, results) => {
         if (error) done(IkadaError.from(error), []);
-        else done(null, results.map((result) => result.succeeded));
+        else
+          done(
+            null,
+            results.map((result) => result.succeeded),
+          );
       });
     },
   };

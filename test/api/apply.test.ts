@@ -304,6 +304,9 @@ describe("ownership by updates", () => {
     live = update(live, "data.c", "3", "bob");
     live = update(live, "data", { a: "1" }, "carol");
     assert.deepEqual(owners(live), ["alice Apply: .data.a"]);
+    live = update(update(live, "data.d", "4", "bob"), "data.e", "5", "bob");
+    assert.equal(owners(live)[1], "bob Update: .data.d .data.e");
+    assert.equal(owners(update(live, "data.d", undefined, "bob"))[1], "bob Update: .data.e");
   });
 
   it("keeps the status apart", () => {

@@ -87,7 +87,7 @@ describe("decoding an object", () => {
   it("refuses what is too large, too deep or no JSON before it is walked", () => {
     const large = withValue(configMapManifest(), "data.blob", "x".repeat(limits.objectBytesMax));
     assert.deepEqual(faultsOf(encoder.encode(JSON.stringify(large))), [" TooLong"]);
-    assert.deepEqual(faultsOf(encoder.encode(`${"[".repeat(500_000)}`)), [" TooLong"]);
+    assert.deepEqual(faultsOf(encoder.encode("[".repeat(500_000))), [" TooLong"]);
     assert.deepEqual(faultsOf(encoder.encode('{"a":')), [" Invalid"]);
     assert.deepEqual(faultsOf(encoder.encode("3")), [" TypeMismatch"]);
     assert.deepEqual(faultsOf(new Uint8Array([0x22, 0xff, 0x22])), [" Invalid"]);

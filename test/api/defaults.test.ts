@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeBase64, encodeBase64, isBase64 } from "../../src/api/base64.js";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { withDefaults } from "../../src/api/defaults.js";
 import { canonicalJson, sameJson } from "../../src/api/json.js";
 import { mergePatch } from "../../src/api/merge-patch.js";

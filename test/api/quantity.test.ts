@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { canonicalQuantity, compareQuantities, milliOf, parseQuantity, unitsOf } from "../../src/api/quantity.js";
 
 describe("quantity", () => {
@@ -24,6 +24,7 @@ describe("quantity", () => {
     ["512", "512"],
     ["0.5Ki", "512"],
     ["0.3Ki", "307200m"],
+    ["1.1Ki", "1126400m"],
     ["1e3", "1e3"],
     ["1500e0", "1500"],
     ["12E6", "12e6"],

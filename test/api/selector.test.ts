@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { IkadaError } from "../../src/base/errors.js";
 import { matchesFields, parseFieldSelector } from "../../src/api/field-selector.js";
 import { kindNamed } from "../../src/api/registry.js";

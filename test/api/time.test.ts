@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { formatAge, fromTimestamp, toMicroTimestamp, toTimestamp } from "../../src/api/time.js";
 
 const lastSecond = Date.UTC(9999, 11, 31, 23, 59, 59);

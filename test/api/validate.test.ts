@@ -181,6 +181,11 @@ describe("validation", () => {
         { requests: { memory: "1024Mi" }, limits: { memory: "1Gi" } },
       ],
       [
+        "a request of 9 under a limit of 10",
+        `${container}.resources`,
+        { requests: { cpu: "9" }, limits: { cpu: "10" } },
+      ],
+      [
         "a negative amount",
         `${container}.resources`,
         { limits: { cpu: "-1" } },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { AnyObject } from "../../../src/api/object.js";
 import { kindNamed, kinds } from "../../../src/api/registry.js";
 import { groupKindOf } from "../../../src/api/kind.js";
@@ -54,7 +54,7 @@ describe("the stored form", () => {
   });
 
   it("keeps any JSON through encoding and decoding", () => {
-    const name = fc.string({ minLength: 1 });
+    const name = fc.string({ minLength: 1, unit: "grapheme" });
     fc.assert(
       fc.property(name, fc.dictionary(name, fc.string()), fc.jsonValue(), (text, labels, spec) => {
         const metadata = { name: text, labels: JSON.parse(JSON.stringify(labels)) as Record<string, string> };
