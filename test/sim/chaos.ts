@@ -71,12 +71,36 @@ export class Chaos<M> {
   #crash(): boolean {
     const { random, replicas } = this.#options;
     // Now and then the leader on purpose: it has most to lose.
-    const leaders = replicas.filter((replica) => replica.leads());
-    const victim = leaders.length > 0 && random.chance(0.4) ? random.pick(leaders) : random.pick(replicas);
+    const victim = this.#leader(0.4) ?? random.pick(replicas);
     if (!victim.process.alive) return false;
+    if (random.chance(0.5)) this.#crashInWrite(victim);
+    else this.#crashNow(victim);
+    return true;
+  }
+
+  #crashNow(victim: SimulatedReplica): void {
     victim.crash("by chaos");
     this.#startLater(victim);
-    return true;
+  }
+
+  /** Between the beginning of the next write and its end, where most can be torn. */
+  #crashInWrite(victim: SimulatedReplica): void {
+    const { world, random } = this.#options;
+    const { disk, process } = victim;
+    disk.onWrite = () => {
+      disk.onWrite = () => undefined;
+      const { epoch } = process;
+      world.after(random.int(disk.faults.latencyUsMax + disk.faults.syncUsMax), () => {
+        if (!this.#stopped && process.epoch === epoch) this.#crashNow(victim);
+      });
+    };
+  }
+
+  /** With this probability a replica that leads. */
+  #leader(probability: number): SimulatedReplica | undefined {
+    const { random, replicas } = this.#options;
+    const leaders = replicas.filter((replica) => replica.leads());
+    return leaders.length > 0 && random.chance(probability) ? random.pick(leaders) : undefined;
   }
 
   #blackout(): boolean {
@@ -110,6 +134,8 @@ export class Chaos<M> {
   #drawPartition(): [number, number][] {
     const { random, replicas } = this.#options;
     const ids = random.shuffle(replicas.map((replica) => replica.id));
+    const leader = this.#leader(0.5)?.id;
+    if (leader !== undefined) ids.sort((left, right) => Number(right === leader) - Number(left === leader));
     const links: [number, number][] = [];
     const kind = random.int(5);
     const border = kind === 0 ? 1 : random.between(1, ids.length - 1);

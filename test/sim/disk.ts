@@ -38,6 +38,8 @@ export class SimulatedDisk {
   readonly faults: DiskFaults;
   /** Told of each failed sync, before its caller. */
   onSyncError: () => void = () => undefined;
+  /** Told of each write when it begins. */
+  onWrite: () => void = () => undefined;
   readonly #world: World;
   #names = new Map<string, SimulatedFile>();
   #durableNames = new Map<string, SimulatedFile>();
@@ -129,6 +131,7 @@ export class SimulatedDisk {
 
   #change(change: InFlight, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
     this.#inFlight.add(change);
+    this.onWrite();
     request(this.#latency(), () => {
       this.#inFlight.delete(change);
       const { path, offset, bytes } = change;

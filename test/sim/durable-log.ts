@@ -13,7 +13,8 @@ export class DurableLog {
   readonly #disk: SimulatedDisk;
   #sequence = 1;
   #offset = headerBytes;
-  #lastIndex: Index = 0;
+  /** Of the entries, by index from 1 on. */
+  #terms: Term[] = [];
   #term: Term = 0;
   #vote: NodeId = 0;
 
@@ -26,7 +27,7 @@ export class DurableLog {
   reset(): void {
     this.#sequence = 1;
     this.#offset = headerBytes;
-    this.#lastIndex = 0;
+    this.#terms = [];
     this.#term = 0;
     this.#vote = 0;
   }
@@ -35,8 +36,8 @@ export class DurableLog {
     if (message.type === "MsgAppResp" && !message.reject) {
       this.#advance();
       // What was promised in an older term may be replaced on disk while the promise was on its way.
-      if (this.#term > message.term || this.#lastIndex >= message.index) return;
-      this.#fail(`answered an append up to ${message.index}, its disk holds ${this.#lastIndex}`);
+      if (this.#term > message.term || this.#terms.length >= message.index) return;
+      this.#fail(`answered an append up to ${message.index}, its disk holds ${this.#terms.length}`);
     }
     const vote =
       message.type === "MsgVote" ? message.from : message.type === "MsgVoteResp" && !message.reject ? message.to : 0;
@@ -50,9 +51,15 @@ export class DurableLog {
 
   /** The member counts itself among those who hold entries up to `index`. */
   onDurableIndex(index: Index): void {
-    if (index <= this.#lastIndex) return;
+    if (index <= this.#terms.length) return;
     this.#advance();
-    if (index > this.#lastIndex) this.#fail(`counts itself for ${index}, its disk holds ${this.#lastIndex}`);
+    if (index > this.#terms.length) this.#fail(`counts itself for ${index}, its disk holds ${this.#terms.length}`);
+  }
+
+  /** Whether the entry would be there after a power cut. */
+  holds(index: Index, term: Term): boolean {
+    if (this.#terms[index - 1] !== term) this.#advance();
+    return this.#terms[index - 1] === term;
   }
 
   #fail(what: string): never {
@@ -79,8 +86,10 @@ export class DurableLog {
     readonly term: Term;
     readonly payload: Uint8Array;
   }): void {
-    if (record.kind === recordKinds.entry || record.kind === recordKinds.confChangeEntry)
-      this.#lastIndex = record.index;
+    if (record.kind === recordKinds.entry || record.kind === recordKinds.confChangeEntry) {
+      // An entry replaces an earlier one of its index and all behind that.
+      this.#terms.splice(record.index - 1, Infinity, record.term);
+    }
     if (record.kind !== recordKinds.hardState) return;
     this.#term = record.term;
     this.#vote = readU64(record.payload, 0);

@@ -29,6 +29,8 @@ const termsMax = 2 ** 20;
  * (reference: Raft paper, Figure 3). Throws a `Violation` at once. Knows nothing of how the members work.
  */
 export class RaftInvariants {
+  /** Told of each entry when any member first shows that it is committed. */
+  onNewlyCommitted: (entry: Entry) => void = () => undefined;
   readonly #leaders = new Map<Term, NodeId>();
   readonly #votes = new Map<string, NodeId>();
   readonly #entries = new Map<number, Seen>();
@@ -36,6 +38,8 @@ export class RaftInvariants {
   /** Beside `#committed`: a term in or after the one whose leader committed the entry. Leaders of later terms must have it. */
   readonly #commitTerms: Term[] = [];
   #lastTerm: Term = 0;
+  /** The highest commit index that any member has shown in any way. */
+  #shownCommit: Index = 0;
   readonly #digests = new Map<Index, string>();
   readonly #members = new Map<NodeId, Shown>();
 
@@ -66,9 +70,11 @@ export class RaftInvariants {
     switch (message.type) {
       case "MsgApp":
         this.#onLeader(message.from, message.term);
-        return this.#onAppend(message);
+        this.#onAppend(message);
+        return this.#onLeaderCommit(message);
       case "MsgHeartbeat":
-        return this.#onLeader(message.from, message.term);
+        this.#onLeader(message.from, message.term);
+        return this.#onLeaderCommit(message);
       case "MsgVote":
         return this.#onVote(message, message.from);
       case "MsgVoteResp":
@@ -90,6 +96,7 @@ export class RaftInvariants {
       );
     }
     shown.commit = status.commit;
+    this.#shownCommit = Math.max(this.#shownCommit, status.commit);
     if (status.commit > status.lastIndex) {
       throw new Violation(
         "R6 monotonic indexes",
@@ -140,7 +147,9 @@ export class RaftInvariants {
           );
         }
         this.#committed.push(entry);
+        this.#shownCommit = Math.max(this.#shownCommit, entry.index);
         this.#commitTerms.push(Math.max(this.#lastTerm, entry.term));
+        this.onNewlyCommitted(entry);
       } else if (known.term !== entry.term || !equalBytes(known.data, entry.data) || known.type !== entry.type) {
         throw new Violation(
           "R5 state machine safety",
@@ -209,6 +218,20 @@ export class RaftInvariants {
       this.#compareCommitted(from, term, entry.index, entry.term);
       previousTerm = entry.term;
     }
+  }
+
+  /**
+   * What a leader commits beyond all that was committed before is of its own term (paper 5.4.2, Figure 8). It has sent
+   * that entry, or else no quorum could have it.
+   */
+  #onLeaderCommit({ from, term, commit }: Message): void {
+    if (commit <= this.#shownCommit) return;
+    this.#shownCommit = commit;
+    if (this.#entries.has(commit * termsMax + term)) return;
+    throw new Violation(
+      "R4 leader completeness",
+      `leader ${from} of term ${term} commits ${commit} of an earlier term by count`,
+    );
   }
 
   /** The leader of `leaderTerm` shows that its log has `entryTerm` at `index`. */

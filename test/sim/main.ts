@@ -78,12 +78,16 @@ async function plant(options: Options): Promise<number> {
     const found = await hunt(mutant, { world, from, workers, seeds: options.seeds });
     if (!found.violation) missed++;
     const what = found.violation
-      ? `found after ${found.seeds} seeds: ${found.violation}`
+      ? `found after ${found.seeds} seeds: ${firstLine(found.violation)}`
       : `NOT FOUND in ${found.seeds} seeds`;
     console.log(`${mutant.name.padEnd(34)} ${what}`);
   }
   console.log(`${chosen.length - missed} of ${chosen.length} planted faults found`);
   return missed > 0 ? 1 : 0;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
 }
 
 /** Seeds that once failed, from seeds.txt: a world and a number in each line. */

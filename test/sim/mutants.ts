@@ -15,7 +15,131 @@ export interface Mutant {
   readonly quick?: boolean;
 }
 
-export const mutants: readonly Mutant[] = [];
+export const mutants: readonly Mutant[] = [
+  {
+    name: "vote without a look at the log",
+    file: "raft/core/election.js",
+    find: "const granted = mayVote && upToDate;",
+    replace: "const granted = mayVote;",
+  },
+  {
+    name: "two votes in one term",
+    file: "raft/core/election.js",
+    find: "const isFree = state.vote === 0 && state.leader === 0;",
+    replace: "const isFree = state.leader === 0;",
+  },
+  {
+    name: "a repeated vote counts twice",
+    file: "raft/core/election.js",
+    find: "if (!state.votes.has(from))",
+    replace: `if (granted && state.votes.get(from)) {
+        const other = members(state.configuration).find((id) => !state.votes.has(id));
+        if (other) state.votes.set(other, true);
+    } else`,
+  },
+  {
+    name: "old-term entry committed by count",
+    file: "raft/core/replication.js",
+    find: "if (!isOfOwnTerm)",
+    replace: "if (false)",
+  },
+  {
+    name: "leader counts itself too early",
+    file: "raft/core/replication.js",
+    find: "own.accepted(state.log.durableIndex)",
+    replace: "own.accepted(state.log.lastIndex)",
+  },
+  {
+    name: "repeated append answered at once",
+    file: "raft/core/follower.js",
+    find: "state.sendAfterPersist(response);",
+    replace: "if (log.hasNewEntries) state.sendAfterPersist(response); else state.send(response);",
+  },
+  {
+    name: "heartbeat tells the whole commit",
+    file: "raft/core/replication.js",
+    find: "heartbeat.commit = Math.min(progress.match, state.log.committed);",
+    replace: "heartbeat.commit = state.log.committed;",
+  },
+  {
+    name: "old append cuts the log",
+    file: "raft/core/log.js",
+    find: "if (this.matches(entry.index, entry.term) || entry.index < this.firstIndex)",
+    replace: "if (entry.index <= this.committed)",
+  },
+  {
+    name: "answers before the write is durable",
+    file: "raft/driver.js",
+    find: "for (const message of ready.messages)",
+    replace: "for (const message of [...ready.messages, ...ready.messagesAfterPersist.splice(0)])",
+  },
+  {
+    name: "write without fsync",
+    file: "raft/log/segment-writer.js",
+    find: "return disk.sync(path, done);",
+    replace: "return done(null);",
+  },
+  {
+    name: "new segment's name not durable",
+    file: "raft/log/segment-writer.js",
+    find: 'return env.disk.syncFolder("log", done);',
+    replace: "return done(null);",
+  },
+  {
+    name: "term and vote not synced",
+    file: "raft/log/raft-log.js",
+    find: "if (this.#queue.some(({ write }) => write.mustSync))",
+    replace: "if (this.#queue.some(({ write }) => write.entries.length > 0 || write.configuration))",
+  },
+  {
+    name: "torn tail not cut",
+    file: "raft/log/open-files.js",
+    find: "if (dirtyEnd === end)",
+    replace: "if (true)",
+  },
+  {
+    name: "read without a quorum",
+    file: "raft/core/reads.js",
+    find: "const confirmed = committedIndex(state.configuration, (id) => state.progress.get(id)?.readPosition ?? 0);",
+    replace: "const confirmed = state.reads.issued;",
+  },
+  {
+    name: "read confirmed by an older heartbeat",
+    file: "raft/core/read-index.js",
+    find: "position: this.#issued + 1",
+    replace: "position: this.#issued",
+  },
+  {
+    name: "new leader reads too early",
+    file: "raft/core/reads.js",
+    find: "const index = state.hasCommittedInTerm ? state.log.committed : 0;",
+    replace: "const index = state.log.committed;",
+  },
+  {
+    name: "barrier joins a question that has left",
+    file: "store/barriers.js",
+    find: "this.#next.add(waiter);",
+    replace: "(this.#asked.size > 0 ? this.#asked : this.#next).add(waiter);",
+  },
+  {
+    name: "retried request applied again",
+    file: "store/state-machine.js",
+    find: "if (earlier !== undefined)",
+    replace: "if (false)",
+  },
+  {
+    name: "request table not in the batch",
+    file: "store/state-machine.js",
+    find: "for (const { client, row } of this.#requests.takeChanges())",
+    replace: "for (const { client, row } of [])",
+  },
+  {
+    name: "watch resumes one too late",
+    file: "store/watches.js",
+    find: "this.#recent.after(watcher.position)",
+    replace: "this.#recent.after(watcher.position + 1)",
+  },
+];
 
 export interface HuntOptions {
   readonly world: string;

@@ -49,6 +49,15 @@ class RaftWorld {
         this.#replicas[from - 1]?.durableLog.onSend(message);
       }
     };
+    this.#invariants.onNewlyCommitted = (entry) => {
+      const holders = this.#replicas.filter((replica) => replica.durableLog.holds(entry.index, entry.term));
+      if (holders.length > swarm.replicas / 2) return;
+      const where = holders.map((replica) => replica.id).join() || "none";
+      throw new Violation(
+        "R12 durable before answered",
+        `index ${entry.index} is committed and on the disks of ${where} only`,
+      );
+    };
     const members = Array.from({ length: swarm.replicas }, (_, at) => at + 1);
     for (const id of members) {
       const replica: SimulatedReplica = new SimulatedReplica({

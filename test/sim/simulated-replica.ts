@@ -143,6 +143,8 @@ export class SimulatedReplica {
       segmentBytes: swarm.segmentBytes,
       growBytes: swarm.growBytes,
       markerBytes: swarm.markerBytes,
+      appendEntriesMax: swarm.appendEntriesMax,
+      inflightMessagesMax: swarm.inflightMessagesMax,
     };
     invariants.onApplied(id, state.appliedIndex, store.digest());
     Driver.open(options, env, endpoint, handlers, (error, driver) => {

@@ -39,6 +39,8 @@ export interface Swarm {
   readonly markerBytes: number;
   readonly flushIntervalMs: number;
   readonly recentEventsMax: number;
+  readonly appendEntriesMax: number;
+  readonly inflightMessagesMax: number;
   /** Length of the phase with faults. */
   readonly safetyMs: number;
   readonly downMsMax: number;
@@ -70,17 +72,19 @@ export function drawSwarm(random: SeededRandom): Swarm {
     keys: random.between(1, 5),
     thinkMs: random.pick([2, 10, 30, 80]),
     readShare: random.pick([0.1, 0.4, 0.7]),
-    valueBytesMax: random.pick([8, 8, 64, 700]),
+    valueBytesMax: random.pick([8, 64, 700, 2000]),
     clientTimeoutMs: random.between(20, 60) * tickMs,
     watches: random.int(3),
     tickMs,
     electionTicks,
     electionJitterTicks: random.between(2, electionTicks),
-    segmentBytes: random.pick([512, 2048, 8192, 65_536]),
-    growBytes: random.pick([512, 4096, 16_384]),
+    segmentBytes: random.pick([512, 512, 2048, 8192, 65_536]),
+    growBytes: random.pick([256, 4096, 16_384]),
     markerBytes: random.pick([256, 1024, 8192]),
     flushIntervalMs: random.pick([20, 100, 1000]),
     recentEventsMax: random.pick([1, 5, 1000]),
+    appendEntriesMax: random.pick([1, 2, 8, 256]),
+    inflightMessagesMax: random.pick([1, 2, 8, 64]),
     safetyMs: random.between(60, 250) * tickMs,
     downMsMax: random.pick([2, 20, 60]) * tickMs,
     useCodec: on(0.1),
