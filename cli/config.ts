@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { IkadaError } from "../src/base/errors.js";
+import { ConfigSection } from "../src/host/config-file.js";
+import { readText } from "./read-text.js";
 
 /** How to reach one cluster, and as whom. */
 export interface Context {
@@ -13,15 +15,6 @@ export interface Context {
   readonly ca: string;
   readonly token: string;
   readonly namespace: string;
-}
-
-interface ContextFile {
-  readonly endpoints?: unknown;
-  readonly ca?: unknown;
-  readonly caFile?: unknown;
-  readonly token?: unknown;
-  readonly tokenFile?: unknown;
-  readonly namespace?: unknown;
 }
 
 /** The folder that `npm run up` writes into, seen from the compiled file dist/cli/config.js. */
@@ -50,29 +43,18 @@ export function loadContext(path: string | undefined, environment: NodeJS.Proces
 }
 
 function parseContext(file: string): Context {
-  let parsed: ContextFile;
-  try {
-    parsed = JSON.parse(readFileSync(file, "utf8")) as ContextFile;
-  } catch (caught) {
-    throw new IkadaError(
-      "Invalid",
-      `${file}: ${caught instanceof Error ? caught.message : String(caught)}`,
-      {},
-      caught,
-    );
-  }
-  const text = (value: unknown, valueFile: unknown, field: string): string => {
-    if (typeof value === "string" && value !== "") return value;
-    if (typeof valueFile === "string") return readFileSync(resolve(dirname(file), valueFile), "utf8").trim();
-    throw new IkadaError("Invalid", `${file}: ${field} (or ${field}File) is missing`);
-  };
-  const endpoints = Array.isArray(parsed.endpoints) ? parsed.endpoints.filter((item) => typeof item === "string") : [];
-  if (endpoints.length === 0) throw new IkadaError("Invalid", `${file}: endpoints must be a list of host:port`);
-  return {
+  const section = ConfigSection.read(file);
+  const endpoints = section.texts("endpoints");
+  if (endpoints.length === 0) throw new IkadaError("Invalid", `${file}: endpoints: a list of host:port is expected`);
+  const textOrFile = (field: string): string =>
+    section.has(`${field}File`) ? readText(section.path(`${field}File`)).trim() : section.text(field);
+  const context = {
     name: file,
     endpoints,
-    ca: text(parsed.ca, parsed.caFile, "ca"),
-    token: text(parsed.token, parsed.tokenFile, "token"),
-    namespace: typeof parsed.namespace === "string" ? parsed.namespace : "default",
+    ca: textOrFile("ca"),
+    token: textOrFile("token"),
+    namespace: section.text("namespace", "default"),
   };
+  section.end();
+  return context;
 }

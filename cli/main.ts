@@ -15,6 +15,8 @@ import { addKinds } from "./commands/kinds.js";
 import { addLogs } from "./commands/logs.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
+import { Failures } from "./failures.js";
+import { parseSpan } from "./flags.js";
 import { harmless } from "./output.js";
 
 /** 0: done; 1: refused or failed; 2: the command line makes no sense. */
@@ -32,7 +34,7 @@ function buildProgram(): Command {
       "context file: endpoints, ca, token (default: $IKADA_CONFIG, then the cluster of `npm run up`)",
     )
     .option("-n, --namespace <name>", "namespace")
-    .option("--request-timeout <span>", "longest time for one call (default: 15s)")
+    .option("--request-timeout <span>", "longest time for one call (default: 15s)", parseSpan)
     .showHelpAfterError("(add --help for what there is)")
     .enablePositionalOptions(false)
     .exitOverride();
@@ -65,10 +67,16 @@ function inherit(command: Command): void {
   command
     .option("--config <file>", "context file")
     .option("-n, --namespace <name>", "namespace")
-    .option("--request-timeout <span>", "longest time for one call");
+    .option("--request-timeout <span>", "longest time for one call", parseSpan);
 }
 
-function report(error: IkadaError): void {
+function report(caught: unknown): void {
+  if (caught instanceof Failures) {
+    for (const error of caught.errors) reportOne(error);
+  } else reportOne(IkadaError.from(caught));
+}
+
+function reportOne(error: IkadaError): void {
   const { faults = [], hint, object } = error.details;
   const about = object !== undefined && !error.message.includes(object) ? `${object}: ` : "";
   process.stderr.write(`${colors.red("error")} (${error.reason}): ${harmless(`${about}${error.message}`)}\n`);
@@ -84,7 +92,7 @@ async function main(): Promise<ExitCode> {
     return 0;
   } catch (caught) {
     if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : 2;
-    report(IkadaError.from(caught));
+    report(caught);
     return 1;
   }
 }

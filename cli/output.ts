@@ -12,9 +12,17 @@ export function harmless(text: string): string {
   });
 }
 
-/** Left-aligned columns three spaces apart, as kubectl prints them; the last column is not padded. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
+/** Indented JSON; what is dangerous in a terminal is escaped, which in JSON means the same. */
+export function formatJson(value: unknown): string {
+  const text = JSON.stringify(value, undefined, 4);
+  return `${text.replace(dangerous, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`)}\n`;
+}
+
+/**
+ * Left-aligned columns three spaces apart, as kubectl prints them; the last column is not padded. `widths` are those of
+ * earlier tables to line up with, and are widened: for rows that are printed as they come.
+ */
+export function formatTable(rows: readonly (readonly string[])[], widths: number[] = []): string {
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   }

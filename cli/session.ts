@@ -1,17 +1,17 @@
 import type { Command } from "commander";
 import type { AnyObject } from "../src/api/object.js";
-import { kindNamed } from "../src/api/registry.js";
+import { kindNamed, kinds } from "../src/api/registry.js";
 import type { KindDefinition } from "../src/api/kind.js";
 import { IkadaError } from "../src/base/errors.js";
-import { Client } from "../sdk/index.js";
+import type { Client } from "../sdk/index.js";
 import { loadContext } from "./config.js";
 
 /** Options that every command has. */
 export interface GlobalOptions {
   readonly config?: string;
   readonly namespace?: string;
-  readonly allNamespaces?: boolean;
-  readonly requestTimeout?: string;
+  /** Milliseconds. */
+  readonly requestTimeout?: number;
 }
 
 /** One run of one command against one cluster. */
@@ -33,29 +33,20 @@ export async function withSession(command: Command, work: (session: Session) => 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once("SIGINT", interrupt);
+  // Loaded only now: gRPC is most of the time that a command without a cluster would take to start.
+  const { Client } = await import("../sdk/index.js");
   const client = await Client.connect({ endpoints: context.endpoints, ca: context.ca, token: context.token });
   try {
     await work({
       client,
       namespace: options.namespace ?? context.namespace,
       signal: abort.signal,
-      deadlineMs:
-        options.requestTimeout === undefined
-          ? deadlineMsDefault
-          : parseSpan(options.requestTimeout, "--request-timeout"),
+      deadlineMs: options.requestTimeout ?? deadlineMsDefault,
     });
   } finally {
     process.off("SIGINT", interrupt);
     await client.close();
   }
-}
-
-/** `5s`, `2m`, `1h`, `300ms` or plain seconds, in milliseconds. @throws IkadaError BadRequest */
-export function parseSpan(text: string, flag: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  if (!match)
-    throw new IkadaError("BadRequest", `${flag}: "${text}" is no time span`, { hint: "write 500ms, 30s, 5m or 1h" });
-  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? "s") as "ms" | "s" | "m" | "h"];
 }
 
 /** Objects named on the command line. */
@@ -66,10 +57,10 @@ export interface Target {
 }
 
 /**
- * `pods`, `pods web-1 web-2`, `pod/web-1 deployment/web`, `deploy,rs`: kubectl's ways to name things.
+ * `pods`, `pods web-1 web-2`, `pod/web-1 deployment/web`, `deploy,rs`, `all`: kubectl's ways to name things.
  * @throws IkadaError UnknownKind, BadRequest
  */
-export function parseTargets(words: readonly string[], all: readonly KindDefinition[]): Target[] {
+export function parseTargets(words: readonly string[]): Target[] {
   const [first, ...names] = words;
   if (first === undefined) throw new IkadaError("BadRequest", "name a kind, for example: pods, deployment/web");
   if (words.some((word) => word.includes("/"))) {
@@ -80,9 +71,14 @@ export function parseTargets(words: readonly string[], all: readonly KindDefinit
       return { kind: kindNamed(kind), name };
     });
   }
-  const kinds = first === "all" ? all : first.split(",").map(kindNamed);
-  if (names.length === 0) return kinds.map((kind) => ({ kind, name: undefined }));
-  return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
+  const named = first.split(",").flatMap((word) => (word === "all" ? inCategoryAll() : [kindNamed(word)]));
+  const chosen = [...new Set(named)];
+  if (names.length === 0) return chosen.map((kind) => ({ kind, name: undefined }));
+  return chosen.flatMap((kind) => names.map((name) => ({ kind, name })));
+}
+
+function inCategoryAll(): KindDefinition[] {
+  return kinds.filter((kind) => kind.categories.includes("all"));
 }
 
 /** `deployment.apps/web`: how commands name what they did. */

@@ -1,20 +1,21 @@
-import type { Command } from "commander";
-import { findKindByApiVersion } from "../../src/api/registry.js";
-import type { AnyObject } from "../../src/api/object.js";
+import { Option, type Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
-import { readManifests, type ManifestObject } from "../manifest.js";
+import { tryEach } from "../failures.js";
+import { timeoutOption } from "../flags.js";
 import { harmless } from "../output.js";
+import type { PlacedObject } from "../placed-object.js";
+import { withSession, type Session } from "../session.js";
 import { waitForRollouts } from "./rollout.js";
-import { parseSpan, shortName, withSession, type Session } from "../session.js";
 
 interface ApplyOptions {
   readonly filename: readonly string[];
   readonly recursive?: boolean;
   readonly force?: boolean;
-  readonly dryRun?: boolean;
+  readonly forceConflicts?: boolean;
+  readonly dryRun: "server" | "none";
   readonly fieldManager: string;
   readonly wait?: boolean;
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 /** `ikada apply -f FILE`: server-side apply of every object, in the order of the manifests. */
@@ -25,133 +26,84 @@ export function addApply(program: Command): void {
     .requiredOption("-f, --filename <path...>", "file, folder, or - for standard input")
     .option("-R, --recursive", "folders with their subfolders")
     .option("--force", "take fields over that other managers own")
-    .option("--dry-run", "check and show, change nothing")
+    .addOption(
+      new Option("--dry-run [where]", "check and show, change nothing")
+        .choices(["server", "none"])
+        .preset("server")
+        .default("none"),
+    )
     .option("--field-manager <name>", "who owns the fields", "ikada")
     .option("--wait", "wait until Deployments are rolled out")
-    .option("--timeout <span>", "longest wait", "5m")
+    .addOption(timeoutOption("5m"))
+    // What kubectl calls things; there is no other apply here.
+    .addOption(new Option("--server-side").hideHelp())
+    .addOption(new Option("--force-conflicts").hideHelp())
     .action((options: ApplyOptions, command: Command) =>
       withSession(command, async (session) => {
-        const manifests = options.filename.flatMap((path) => readManifests(path, options.recursive ?? false));
+        const { readObjects } = await import("../placed-object.js");
+        const objects = readObjects(options.filename, options.recursive ?? false, session.namespace);
+        const dryRun = options.dryRun === "server";
         // All are checked before the first is changed, so that a typo in the last one changes nothing.
-        const objects = manifests.map((manifest) => ({ manifest, object: placeIn(manifest, session.namespace) }));
-        checkDuplicates(objects);
         const made = new Set(
-          objects.filter(({ object }) => object.kind === "Namespace").map(({ object }) => object.metadata.name),
+          objects.filter(({ kind }) => kind.kind === "Namespace").map(({ object }) => object.metadata.name),
         );
-        for (const { manifest, object } of objects) {
-          if (made.has(object.metadata.namespace ?? "")) continue; // Its namespace is only made by this run.
-          await applyOne(session, manifest, object, { ...options, dryRun: true }, false);
-        }
-        if (options.dryRun !== true) {
-          for (const { manifest, object } of objects) await applyOne(session, manifest, object, options, true);
-        }
-        for (const { object } of options.dryRun === true ? objects : [])
-          process.stdout.write(`${nameOf(object)} checked (dry run)\n`);
-        if (options.wait === true && options.dryRun !== true) {
-          const deployments = objects.filter(({ object }) => object.kind === "Deployment");
-          await waitForRollouts(
-            session,
-            deployments.map(({ object }) => ({
-              namespace: object.metadata.namespace ?? session.namespace,
-              name: object.metadata.name,
-            })),
-            parseSpan(options.timeout, "--timeout"),
-          );
-        }
+        await tryEach(objects, (placed) => check(session, placed, options, made, dryRun));
+        if (dryRun) return;
+        for (const placed of objects) tell(placed, await send(session, placed, options, false), "");
+        if (options.wait !== true) return;
+        const deployments = objects.filter(({ kind }) => kind.kind === "Deployment");
+        await waitForRollouts(
+          session,
+          deployments.map(({ object: { metadata } }) => ({
+            namespace: metadata.namespace ?? session.namespace,
+            name: metadata.name,
+          })),
+          options.timeout,
+        );
       }),
     );
 }
 
-/** Fills the namespace in, and refuses what is no object with the line it stands on. */
-function placeIn(manifest: ManifestObject, namespace: string): AnyObject {
-  const { value, locate } = manifest;
-  for (const field of ["apiVersion", "kind"]) {
-    if (typeof value[field] !== "string") throw new IkadaError("Invalid", `${locate(field)}: ${field} is missing`);
-  }
-  const metadata = value["metadata"];
-  if (typeof metadata !== "object" || metadata === null || typeof (metadata as { name?: unknown }).name !== "string") {
-    throw new IkadaError("Invalid", `${locate("metadata.name")}: metadata.name is missing`);
-  }
-  const object = value as AnyObject;
-  const kind = findKindByApiVersion(object.apiVersion, object.kind);
-  if (!kind)
-    throw new IkadaError(
-      "UnknownKind",
-      `${locate("kind")}: there is no kind "${object.kind}" in version "${object.apiVersion}"`,
-      { hint: "'ikada api-resources' lists the kinds" },
-    );
-  if (!kind.namespaced || object.metadata.namespace !== undefined) return object;
-  return { ...object, metadata: { ...object.metadata, namespace } };
-}
+type Written = Awaited<ReturnType<Session["client"]["apply"]>>;
 
-interface Placed {
-  readonly manifest: ManifestObject;
-  readonly object: AnyObject;
-}
-
-/** The second of two would silently undo the first. */
-function checkDuplicates(objects: readonly Placed[]): void {
-  const places = new Map<string, string>();
-  for (const { manifest, object } of objects) {
-    const identity = [object.apiVersion, object.kind, object.metadata.namespace, object.metadata.name].join(" ");
-    const place = manifest.locate("metadata.name");
-    const first = places.get(identity);
-    if (first !== undefined) {
-      throw new IkadaError("Invalid", `${place}: metadata.name: ${nameOf(object)} stands at ${first} already`, {
-        hint: "rename one of them, or remove it",
-      });
-    }
-    places.set(identity, place);
-  }
-}
-
-async function applyOne(
+async function check(
   session: Session,
-  manifest: ManifestObject,
-  object: AnyObject,
+  placed: PlacedObject,
   options: ApplyOptions,
-  tell: boolean,
+  made: ReadonlySet<string>,
+  show: boolean,
 ): Promise<void> {
-  const { client, signal, deadlineMs } = session;
-  let result;
+  const note = " (server dry run)";
   try {
-    result = await client.apply(object, {
-      force: options.force ?? false,
-      dryRun: options.dryRun ?? false,
-      fieldManager: options.fieldManager,
-      signal,
-      deadlineMs,
-    });
+    const written = await send(session, placed, options, true);
+    if (show) tell(placed, written, note);
   } catch (caught) {
-    throw atPlace(IkadaError.from(caught), manifest, object);
+    const error = IkadaError.from(caught);
+    if (error.reason !== "NotFound" || !made.has(placed.object.metadata.namespace ?? "")) throw error;
+    // Its Namespace is made by this run, so that no server can try it before.
+    const { atPlace, checkNewObject } = await import("../placed-object.js");
+    try {
+      checkNewObject(placed);
+    } catch (refused) {
+      throw atPlace(IkadaError.from(refused), placed);
+    }
+    if (show) process.stdout.write(`${placed.name} created${note}\n`);
   }
-  if (!tell) return;
-  for (const warning of result.warnings) process.stderr.write(`Warning: ${harmless(warning)}\n`);
-  process.stdout.write(
-    `${nameOf(object)} ${result.created ? "created" : result.changed ? "configured" : "unchanged"}\n`,
-  );
 }
 
-/** Puts the line of each faulty field before its message. */
-function atPlace(error: IkadaError, manifest: ManifestObject, object: AnyObject): IkadaError {
-  const faults = error.details.faults ?? [];
-  if (faults.length === 0)
-    return new IkadaError(
-      error.reason,
-      `${manifest.locate("metadata.name")}: ${nameOf(object)}: ${error.message}`,
-      error.details,
-      error,
-    );
-  const lines = faults.map((fault) => `${manifest.locate(fault.field)}: ${fault.field}: ${fault.message}`);
-  return new IkadaError(
-    error.reason,
-    `${nameOf(object)} is refused:\n  ${lines.join("\n  ")}`,
-    { ...error.details, faults: [] },
-    error,
-  );
+async function send(session: Session, placed: PlacedObject, options: ApplyOptions, dryRun: boolean): Promise<Written> {
+  const { client, signal, deadlineMs } = session;
+  const { fieldManager } = options;
+  const force = options.force === true || options.forceConflicts === true;
+  try {
+    return await client.apply(placed.object, { force, dryRun, fieldManager, signal, deadlineMs });
+  } catch (caught) {
+    const { atPlace } = await import("../placed-object.js");
+    throw atPlace(IkadaError.from(caught), placed);
+  }
 }
 
-function nameOf(object: AnyObject): string {
-  const kind = findKindByApiVersion(object.apiVersion, object.kind);
-  return kind ? shortName(kind, object.metadata.name) : `${object.kind}/${object.metadata.name}`;
+function tell({ name }: PlacedObject, { created, changed, warnings }: Written, note: string): void {
+  for (const warning of warnings) process.stderr.write(`Warning: ${harmless(`${name}: ${warning}`)}\n`);
+  process.stdout.write(`${name} ${created ? "created" : changed ? "configured" : "unchanged"}${note}\n`);
 }

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
-import { createAuthority, issueCertificate } from "../../src/host/pki.js";
+import { parseDays } from "../flags.js";
+import { readText } from "../read-text.js";
 
 /** `ikada certificate authority | issue`, `ikada token`: what a cluster set up by hand needs (docs/operations.md). */
 export function addCertificate(program: Command): void {
@@ -14,6 +15,7 @@ export function addCertificate(program: Command): void {
     .description("make a new authority: ca.pem, and ca.key to be kept safe")
     .requiredOption("--out <folder>", "where to write")
     .action(async ({ out }: { out: string }) => {
+      const { createAuthority } = await import("../../src/host/pki.js");
       const { certificate: pem, key } = await createAuthority("ikada");
       writeNew(out, "ca.pem", pem, 0o644);
       writeNew(out, "ca.key", key, 0o600);
@@ -26,7 +28,7 @@ export function addCertificate(program: Command): void {
     .addOption(new Option("--role <role>", "what it may do").choices(["server", "node"]).makeOptionMandatory())
     .requiredOption("--name <name>", "its name in the configuration")
     .option("--address <address...>", "IP addresses and host names of a server", [])
-    .option("--days <days>", "how long it is valid", "30")
+    .option("--days <days>", "how long it is valid", parseDays, 30)
     .requiredOption("--out <folder>", "where to write NAME.pem and NAME.key")
     .action(
       async (options: {
@@ -34,18 +36,19 @@ export function addCertificate(program: Command): void {
         role: "server" | "node";
         name: string;
         address: string[];
-        days: string;
+        days: number;
         out: string;
       }) => {
         const authority = {
-          certificate: readFileSync(join(options.authority, "ca.pem"), "utf8"),
-          key: readFileSync(join(options.authority, "ca.key"), "utf8"),
+          certificate: readText(join(options.authority, "ca.pem")),
+          key: readText(join(options.authority, "ca.key")),
         };
+        const { issueCertificate } = await import("../../src/host/pki.js");
         const issued = await issueCertificate(authority, {
           role: options.role,
           name: options.name,
           addresses: options.address,
-          days: Number(options.days),
+          days: options.days,
         });
         writeNew(options.out, `${options.name}.pem`, issued.certificate, 0o644);
         writeNew(options.out, `${options.name}.key`, issued.key, 0o600);

@@ -12,16 +12,21 @@ export function addCompletion(program: Command): void {
       const names = kinds.flatMap(({ plural, singular, shortNames }) => [plural, singular].concat(shortNames));
       const flags = program.commands.map((command) => {
         const subcommands = command.commands.map((child) => child.name());
-        const options = command.options
-          .flatMap((option) => [option.long, option.short])
+        const options = [...command.options, ...program.options]
+          .flatMap((option) => (option.hidden ? [] : [option.long, option.short]))
           .filter((flag) => flag !== undefined && flag !== null);
-        return `    ${command.name()}) words="${[...subcommands, ...options].join(" ")}" ;;`;
+        return `    ${command.name()}) words="${[...new Set([...subcommands, ...options])].join(" ")}" ;;`;
       });
       const script = [
         "_ikada() {",
         '  local word="${COMP_WORDS[COMP_CWORD]}" command="" words="" index',
         "  for ((index = 1; index < COMP_CWORD; index++)); do",
-        '    [[ "${COMP_WORDS[index]}" != -* ]] && { command="${COMP_WORDS[index]}"; break; }',
+        '    case "${COMP_WORDS[index]}" in',
+        // Flags that stand before the command, with the word that is their value.
+        "      -n|--namespace|--config|--request-timeout) ((index++)) ;;",
+        "      -*) ;;",
+        '      *) command="${COMP_WORDS[index]}"; break ;;',
+        "    esac",
         "  done",
         '  case "$command" in',
         `    "") words="${commands.join(" ")}" ;;`,

@@ -1,10 +1,9 @@
 import { Option, type Command } from "commander";
-import { kindOf, kinds } from "../../src/api/registry.js";
 import type { KindDefinition } from "../../src/api/kind.js";
-import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { readManifests } from "../manifest.js";
-import { namespaceFor, parseSpan, parseTargets, shortName, withSession, type Session } from "../session.js";
+import { tryEach } from "../failures.js";
+import { parseCount, timeoutOption } from "../flags.js";
+import { namespaceFor, parseTargets, shortName, withSession, type Session } from "../session.js";
 
 interface DeleteOptions {
   readonly filename?: readonly string[];
@@ -12,10 +11,11 @@ interface DeleteOptions {
   readonly selector?: string;
   readonly all?: boolean;
   readonly ignoreNotFound?: boolean;
-  readonly cascade: "background" | "foreground" | "orphan";
-  readonly gracePeriod?: string;
+  readonly cascade: keyof typeof propagations;
+  readonly gracePeriod?: number;
+  readonly force?: boolean;
   readonly wait: boolean;
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 interface Doomed {
@@ -23,6 +23,8 @@ interface Doomed {
   readonly namespace: string;
   readonly name: string;
 }
+
+const propagations = { background: "Background", foreground: "Foreground", orphan: "Orphan" } as const;
 
 /** `ikada delete`: by name, by label, by manifest; waits until they are gone. */
 export function addDelete(program: Command): void {
@@ -37,58 +39,62 @@ export function addDelete(program: Command): void {
     .option("--ignore-not-found", "no error for what is not there")
     .addOption(
       new Option("--cascade <how>", "what becomes of dependents")
-        .choices(["background", "foreground", "orphan"])
+        .choices(Object.keys(propagations))
         .default("background"),
     )
-    .option("--grace-period <seconds>", "seconds between SIGTERM and SIGKILL; 0 forgets a Pod at once")
+    .option("--grace-period <seconds>", "seconds between SIGTERM and SIGKILL; 0 forgets a Pod at once", parseCount)
+    .option("--force", "the same as --grace-period 0")
     .option("--no-wait", "return at once")
-    .option("--timeout <span>", "longest wait", "2m")
+    .addOption(timeoutOption("2m"))
     .action((words: string[], options: DeleteOptions, command: Command) =>
       withSession(command, async (session) => {
-        const doomed = await chosen(session, words, options);
+        if (words.length > 0 && options.filename)
+          throw new IkadaError("BadRequest", "name objects or manifests, not both");
+        const doomed = options.filename
+          ? await ofManifests(session, options)
+          : await ofWords(session, parseTargets(words), options);
+        if (doomed.length === 0) process.stdout.write("No resources found\n");
         const waiting: Doomed[] = [];
-        for (const one of doomed) if (await deleteOne(session, one, options)) waiting.push(one);
-        if (options.wait) await waitUntilGone(session, waiting, parseSpan(options.timeout, "--timeout"));
+        await tryEach(doomed, async (one) => {
+          if (await deleteOne(session, one, options)) waiting.push(one);
+        });
+        if (options.wait) await waitUntilGone(session, waiting, options.timeout);
       }),
     );
 }
 
-async function chosen(session: Session, words: readonly string[], options: DeleteOptions): Promise<Doomed[]> {
-  if (options.filename) {
-    const objects = options.filename
-      .flatMap((path) => readManifests(path, options.recursive ?? false))
-      .map(({ value }) => value as AnyObject);
-    // Reverse order: what was made last, perhaps on top of the first, goes first.
-    return objects.toReversed().map((object) => {
-      const kind = kindOf(object);
-      return {
-        kind,
-        namespace: namespaceFor(kind, object.metadata.namespace ?? session.namespace),
-        name: object.metadata.name,
-      };
-    });
-  }
-  const targets = parseTargets(
-    words,
-    kinds.filter((kind) => kind.categories.includes("all")),
-  );
+async function ofManifests(session: Session, { filename = [], recursive }: DeleteOptions): Promise<Doomed[]> {
+  const { readObjects } = await import("../placed-object.js");
+  const objects = readObjects(filename, recursive ?? false, session.namespace);
+  // Reverse order: what was made last, perhaps on top of the first, goes first.
+  return objects.toReversed().map(({ kind, object: { metadata } }) => ({
+    kind,
+    namespace: namespaceFor(kind, metadata.namespace ?? ""),
+    name: metadata.name,
+  }));
+}
+
+async function ofWords(
+  session: Session,
+  targets: ReturnType<typeof parseTargets>,
+  options: DeleteOptions,
+): Promise<Doomed[]> {
+  const { client, signal, deadlineMs } = session;
+  const many = options.all === true || options.selector !== undefined;
   const doomed: Doomed[] = [];
   for (const { kind, name } of targets) {
     const namespace = namespaceFor(kind, session.namespace);
     if (name !== undefined) {
+      if (many) throw new IkadaError("BadRequest", "names can't be given together with -l or --all");
       doomed.push({ kind, namespace, name });
       continue;
     }
-    if (options.all !== true && options.selector === undefined) {
-      throw new IkadaError("BadRequest", `which ${kind.plural}?`, { hint: "name them, or give -l LABELS or --all" });
-    }
-    const scope = {
-      namespace,
-      signal: session.signal,
-      deadlineMs: session.deadlineMs,
-      ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
-    };
-    for await (const object of session.client.list(kind, scope))
+    if (!many)
+      throw new IkadaError("BadRequest", `which ${kind.plural}?`, {
+        hint: "name them, or give -l LABELS or --all",
+      });
+    const labelSelector = options.selector ?? "";
+    for await (const object of client.list(kind, { namespace, labelSelector, signal, deadlineMs }))
       doomed.push({ kind, namespace, name: object.metadata.name });
   }
   return doomed;
@@ -100,18 +106,16 @@ async function deleteOne(
   { kind, namespace, name }: Doomed,
   options: DeleteOptions,
 ): Promise<boolean> {
-  const propagation = ({ background: "Background", foreground: "Foreground", orphan: "Orphan" } as const)[
-    options.cascade
-  ];
+  const gracePeriodSeconds = options.gracePeriod ?? (options.force === true ? 0 : undefined);
   try {
     const { removed } = await client.delete(kind, name, {
       namespace,
-      propagation,
-      ...(options.gracePeriod === undefined ? {} : { gracePeriodSeconds: Number(options.gracePeriod) }),
+      propagation: propagations[options.cascade],
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
       signal,
       deadlineMs,
     });
-    process.stdout.write(`${shortName(kind, name)} deleted\n`);
+    process.stdout.write(`${shortName(kind, name).replace("/", ' "')}" deleted\n`);
     return !removed;
   } catch (caught) {
     if (options.ignoreNotFound === true && IkadaError.from(caught).reason === "NotFound") return false;
@@ -123,25 +127,20 @@ async function waitUntilGone({ client, signal }: Session, doomed: readonly Doome
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   for (const { kind, namespace, name } of doomed) {
     let there = false;
+    const scope = { namespace, fieldSelector: `metadata.name=${name}`, signal: limit };
     try {
-      for await (const event of client.watch(kind, {
-        namespace,
-        fieldSelector: `metadata.name=${name}`,
-        signal: limit,
-      })) {
+      for await (const event of client.watch(kind, scope)) {
         if (event.type === "ADDED") there = true;
         if (event.type === "DELETED" || (event.type === "BOOKMARK" && !there)) break;
       }
     } catch (caught) {
-      if (limit.aborted && !signal.aborted) {
-        throw new IkadaError(
-          "Deadline",
-          `${shortName(kind, name)} is still terminating after ${timeoutMs / 1000} s`,
-          { hint: `see 'ikada describe ${kind.singular} ${name}'` },
-          caught,
-        );
-      }
-      throw caught;
+      if (!limit.aborted || signal.aborted) throw caught;
+      throw new IkadaError(
+        "Deadline",
+        `${shortName(kind, name)} is still terminating after ${timeoutMs / 1000} s`,
+        { hint: `see 'ikada describe ${kind.singular} ${name}'` },
+        caught,
+      );
     }
   }
 }

@@ -1,10 +1,16 @@
 import type { Command } from "commander";
-import { kindNamed, kinds } from "../../src/api/registry.js";
+import { kindNamed } from "../../src/api/registry.js";
 import type { Event } from "../../src/api/kinds/core.js";
 import type { Pod } from "../../src/api/kinds/pod.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { describeObject } from "../describe.js";
+import { tryEach } from "../failures.js";
 import { namespaceFor, parseTargets, typed, withSession, type Session, type Target } from "../session.js";
+
+interface DescribeOptions {
+  readonly allNamespaces?: boolean;
+  readonly selector?: string;
+}
 
 /** `ikada describe`: one object in full, with what happened to it. */
 export function addDescribe(program: Command): void {
@@ -12,30 +18,34 @@ export function addDescribe(program: Command): void {
     .command("describe")
     .description("show objects in full, with their events")
     .argument("<what...>", "KIND [NAME...] or KIND/NAME...")
-    .action((words: string[], _options: object, command: Command) =>
+    .option("-A, --all-namespaces", "of every namespace")
+    .option("-l, --selector <labels>", "only objects with these labels")
+    .action((words: string[], options: DescribeOptions, command: Command) =>
       withSession(command, async (session) => {
-        const targets = parseTargets(
-          words,
-          kinds.filter((kind) => kind.categories.includes("all")),
-        );
-        const texts: string[] = [];
-        for (const target of targets) {
-          for (const object of await objectsOf(session, target)) texts.push(await describe(session, object));
-        }
-        process.stdout.write(texts.length === 0 ? "No resources found.\n" : texts.join("\n\n"));
+        const targets = parseTargets(words);
+        let shown = 0;
+        await tryEach(targets, async (target) => {
+          for (const object of await objectsOf(session, target, options)) {
+            process.stdout.write(`${shown === 0 ? "" : "\n\n"}${await describe(session, object)}`);
+            shown += 1;
+          }
+        });
+        if (shown === 0) process.stderr.write("No resources found.\n");
       }),
     );
 }
 
-async function objectsOf(session: Session, { kind, name }: Target): Promise<AnyObject[]> {
+async function objectsOf(session: Session, { kind, name }: Target, options: DescribeOptions): Promise<AnyObject[]> {
+  const everywhere = options.allNamespaces === true && name === undefined;
   const scope = {
-    namespace: namespaceFor(kind, session.namespace),
+    namespace: everywhere ? "" : namespaceFor(kind, session.namespace),
     signal: session.signal,
     deadlineMs: session.deadlineMs,
   };
   if (name !== undefined) return [await session.client.get(kind, name, scope)];
   const objects: AnyObject[] = [];
-  for await (const object of session.client.list(kind, scope)) objects.push(object);
+  const labelSelector = options.selector ?? "";
+  for await (const object of session.client.list(kind, { ...scope, labelSelector })) objects.push(object);
   return objects;
 }
 

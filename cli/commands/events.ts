@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../src/api/registry.js";
 import type { Event } from "../../src/api/kinds/core.js";
+import { IkadaError } from "../../src/base/errors.js";
 import { formatAge } from "../../src/api/time.js";
 import { formatTable, harmless } from "../output.js";
-import { typed, withSession } from "../session.js";
+import { parseTargets, typed, withSession } from "../session.js";
 
 /** `ikada events`: what happened, oldest first. */
 export function addEvents(program: Command): void {
@@ -21,35 +22,41 @@ export function addEvents(program: Command): void {
         command: Command,
       ) =>
         withSession(command, async ({ client, namespace, signal, deadlineMs }) => {
-          const [kind, name] = (options.for ?? "").split("/");
-          const about =
-            kind && name
-              ? { fieldSelector: `involvedObject.kind=${kindNamed(kind).kind},involvedObject.name=${name}` }
-              : {};
+          const about = options.for === undefined ? {} : { fieldSelector: eventsOf(options.for) };
           const scope = { namespace: options.allNamespaces === true ? "" : namespace, ...about };
-          const wanted = options.types?.split(",");
-          const shown = (event: Event): boolean => wanted === undefined || wanted.includes(event.type ?? "Normal");
-          const events: Event[] = [];
-          for await (const object of client.list(kindNamed("events"), { ...scope, signal, deadlineMs }))
-            events.push(typed<Event>(object));
-          const chosen = events.filter(shown).sort((a, b) => (lastSeen(a) < lastSeen(b) ? -1 : 1));
-          if (chosen.length === 0 && options.watch !== true)
-            process.stderr.write(
-              `No events found${options.allNamespaces === true ? "" : ` in ${namespace} namespace`}.\n`,
-            );
-          else
+          const wanted = options.types?.toLowerCase().split(",");
+          const shown = (event: Event): boolean =>
+            wanted === undefined || wanted.includes((event.type ?? "Normal").toLowerCase());
+          const withNamespace = options.allNamespaces === true;
+          const names = [...(withNamespace ? ["NAMESPACE"] : []), "LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
+          const widths: number[] = [];
+          let headers = options.headers ? [names] : [];
+          const print = (events: readonly Event[]): void => {
+            const chosen = events.filter(shown).sort((a, b) => (lastSeen(a) < lastSeen(b) ? -1 : 1));
+            if (chosen.length === 0) return;
             process.stdout.write(
-              formatTable([
-                ...(options.headers ? [["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]] : []),
-                ...chosen.map(row),
-              ]),
+              formatTable([...headers, ...chosen.map((event) => row(event, withNamespace))], widths),
             );
-          if (options.watch !== true) return;
+            headers = [];
+          };
+          const events: Event[] = [];
+          if (options.watch !== true) {
+            for await (const object of client.list(kindNamed("events"), { ...scope, signal, deadlineMs }))
+              events.push(typed<Event>(object));
+            print(events);
+            if (!events.some(shown))
+              process.stderr.write(`No events found${withNamespace ? "" : ` in ${namespace} namespace`}.\n`);
+            return;
+          }
+          let complete = false;
           try {
-            for await (const event of client.watch(kindNamed("events"), { ...scope, onlyChanges: true, signal })) {
-              if (event.type === "ADDED" || event.type === "MODIFIED") {
-                const one = typed<Event>(event.object);
-                if (shown(one)) process.stdout.write(formatTable([row(one)]));
+            for await (const event of client.watch(kindNamed("events"), { ...scope, signal })) {
+              if (event.type === "BOOKMARK") {
+                complete = true;
+                print(events.splice(0));
+              } else if (event.type !== "DELETED") {
+                if (complete) print([typed<Event>(event.object)]);
+                else events.push(typed<Event>(event.object));
               }
             }
           } catch (caught) {
@@ -59,11 +66,19 @@ export function addEvents(program: Command): void {
     );
 }
 
-function row(event: Event): string[] {
+/** `pod/web-1` as a field selector. */
+function eventsOf(word: string): string {
+  const [target, more] = parseTargets([word]);
+  if (target?.name === undefined || more) throw new IkadaError("BadRequest", `--for "${word}": write KIND/NAME`);
+  return `involvedObject.kind=${target.kind.kind},involvedObject.name=${target.name}`;
+}
+
+function row(event: Event, withNamespace: boolean): string[] {
   const count = event.count ?? 1;
   const age = formatAge(Date.now() - Date.parse(lastSeen(event)));
   const object = `${(event.involvedObject.kind ?? "").toLowerCase()}/${event.involvedObject.name ?? ""}`;
   return [
+    ...(withNamespace ? [event.metadata.namespace ?? ""] : []),
     count > 1 ? `${age} (x${count})` : age,
     event.type ?? "Normal",
     event.reason ?? "",

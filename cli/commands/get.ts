@@ -1,9 +1,11 @@
 import { Option, type Command } from "commander";
-import { stringify } from "yaml";
-import { kinds } from "../../src/api/registry.js";
 import type { KindDefinition } from "../../src/api/kind.js";
+import { objectName } from "../../src/api/kind.js";
 import type { AnyObject } from "../../src/api/object.js";
-import { formatTable, harmless } from "../output.js";
+import { tableOf } from "../../src/api/table.js";
+import { IkadaError } from "../../src/base/errors.js";
+import { tryEach } from "../failures.js";
+import { formatJson, formatTable, harmless } from "../output.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session, type Target } from "../session.js";
 
 interface GetOptions {
@@ -13,6 +15,7 @@ interface GetOptions {
   readonly fieldSelector?: string;
   readonly watch?: boolean;
   readonly headers: boolean;
+  readonly ignoreNotFound?: boolean;
   readonly showLabels?: boolean;
   readonly showManagedFields?: boolean;
 }
@@ -33,122 +36,122 @@ export function addGet(program: Command): void {
     .option("--field-selector <fields>", "only objects with these fields: status.phase=Running")
     .option("-w, --watch", "go on and print changes")
     .option("--no-headers", "no column names")
+    .option("--ignore-not-found", "no error for what is not there")
     .option("--show-labels", "a column of labels")
     .option("--show-managed-fields", "keep metadata.managedFields in yaml and json")
     .action((words: string[], options: GetOptions, command: Command) =>
       withSession(command, async (session) => {
-        const targets = parseTargets(
-          words,
-          kinds.filter((kind) => kind.categories.includes("all")),
-        );
-        const found = await fetchAll(session, targets, options);
-        const several = new Set(targets.map(({ kind }) => kind)).size > 1;
-        print(found, targets, options, several, session.namespace);
-        if (options.watch === true) await follow(session, targets, options);
+        const targets = parseTargets(words);
+        checkFlags(targets, options);
+        if (options.watch === true) await Promise.all(targets.map((target) => follow(session, target, options)));
+        else await show(session, targets, options);
       }),
     );
 }
 
+function checkFlags(targets: readonly Target[], { allNamespaces, selector, fieldSelector }: GetOptions): void {
+  const named = targets.find(({ name }) => name !== undefined);
+  if (!named) return;
+  if (allNamespaces === true && named.kind.namespaced)
+    throw new IkadaError("BadRequest", "an object can't be named across all namespaces; name its namespace with -n");
+  if (selector !== undefined || fieldSelector !== undefined)
+    throw new IkadaError("BadRequest", "names can't be given together with selectors");
+}
+
 interface Found {
   readonly kind: KindDefinition;
-  readonly objects: readonly AnyObject[];
+  readonly objects: AnyObject[];
 }
 
-async function fetchAll(session: Session, targets: readonly Target[], options: GetOptions): Promise<Found[]> {
+async function show(session: Session, targets: readonly Target[], options: GetOptions): Promise<void> {
   const found: Found[] = [];
-  for (const { kind, name } of targets) {
-    const scope = {
-      namespace: options.allNamespaces === true ? "" : namespaceFor(kind, session.namespace),
-      signal: session.signal,
-      deadlineMs: session.deadlineMs,
-    };
-    if (name !== undefined) {
-      const object = await session.client.get(kind, name, scope);
-      const last = found.at(-1);
-      if (last?.kind === kind) found[found.length - 1] = { kind, objects: [...last.objects, object] };
-      else found.push({ kind, objects: [object] });
-      continue;
-    }
-    const objects: AnyObject[] = [];
-    for await (const object of session.client.list(kind, { ...scope, ...selectors(options) })) objects.push(object);
-    found.push({ kind, objects });
+  const keep = (kind: KindDefinition, object: AnyObject): void => {
+    const last = found.at(-1);
+    if (last?.kind === kind) last.objects.push(object);
+    else found.push({ kind, objects: [object] });
+  };
+  let failed: Error | undefined;
+  try {
+    await tryEach(targets, async (target) => {
+      const { kind, name } = target;
+      const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
+      if (name === undefined) {
+        for await (const object of session.client.list(kind, scope)) keep(kind, object);
+        return;
+      }
+      try {
+        keep(kind, await session.client.get(kind, name, scope));
+      } catch (caught) {
+        if (options.ignoreNotFound !== true || IkadaError.from(caught).reason !== "NotFound") throw caught;
+      }
+    });
+  } catch (caught) {
+    failed = caught instanceof Error ? caught : IkadaError.from(caught);
   }
-  return found;
+  // What is there is shown even if something else is not.
+  if (failed === undefined || found.length > 0) await print(session, found, targets, options);
+  if (failed !== undefined) throw failed;
 }
 
-function selectors({ selector, fieldSelector }: GetOptions): { labelSelector?: string; fieldSelector?: string } {
+function scopeOf(session: Session, { kind, name }: Target, options: GetOptions) {
   return {
-    ...(selector === undefined ? {} : { labelSelector: selector }),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    namespace: options.allNamespaces === true ? "" : namespaceFor(kind, session.namespace),
+    signal: session.signal,
+    ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
+    ...(name !== undefined ? { fieldSelector: `metadata.name=${name}` } : {}),
+    ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
   };
 }
 
-function print(
+async function print(
+  { namespace }: Session,
   found: readonly Found[],
   targets: readonly Target[],
   options: GetOptions,
-  several: boolean,
-  namespace: string,
-): void {
+): Promise<void> {
   const all = found.flatMap(({ objects }) => objects);
-  switch (options.output) {
-    case "json":
-    case "yaml": {
-      const single = targets.length === 1 && targets[0]!.name !== undefined;
-      const shown = all.map((object) => withoutManagedFields(object, options));
-      const value = single ? shown[0] : { apiVersion: "v1", kind: "List", items: shown };
-      process.stdout.write(
-        options.output === "json" ? `${JSON.stringify(value, undefined, 4)}\n` : stringify(value, { lineWidth: 0 }),
-      );
-      return;
-    }
-    case "name":
-      for (const { kind, objects } of found)
-        for (const { metadata } of objects) process.stdout.write(`${shortName(kind, metadata.name)}\n`);
-      return;
-    default: {
-      if (all.length === 0) {
-        const where =
-          options.allNamespaces === true || targets.every(({ kind }) => !kind.namespaced)
-            ? ""
-            : ` in ${namespace} namespace`;
-        process.stderr.write(`No resources found${where}.\n`);
-        return;
-      }
-      const tables = found
-        .filter(({ objects }) => objects.length > 0)
-        .map(({ kind, objects }) => tableOf(kind, objects, options, several, options.headers));
-      process.stdout.write(tables.join("\n"));
-    }
+  const anyName = targets.some(({ name }) => name !== undefined);
+  if (options.output === "json" || options.output === "yaml") {
+    const single = targets.length === 1 && anyName;
+    if (anyName && all.length === 0) return;
+    const shown = all.map((object) => withoutManagedFields(object, options));
+    const value = single ? shown[0] : { apiVersion: "v1", kind: "List", items: shown };
+    process.stdout.write(options.output === "json" ? formatJson(value) : await formatYaml(value));
+  } else if (options.output === "name") {
+    for (const { kind, objects } of found)
+      for (const { metadata } of objects) process.stdout.write(`${shortName(kind, metadata.name)}\n`);
+  } else if (all.length > 0) {
+    const withKind = new Set(targets.map(({ kind }) => kind)).size > 1;
+    const tables = found.map(({ kind, objects }) =>
+      formatTable(rowsOf(kind, objects, options, options.headers, withKind)),
+    );
+    process.stdout.write(tables.join("\n"));
+  } else if (!anyName) {
+    const everywhere = options.allNamespaces === true || targets.every(({ kind }) => !kind.namespaced);
+    process.stderr.write(`No resources found${everywhere ? "" : ` in ${namespace} namespace`}.\n`);
   }
 }
 
-function tableOf(
+function rowsOf(
   kind: KindDefinition,
   objects: readonly AnyObject[],
   options: GetOptions,
-  prefixed: boolean,
   headers: boolean,
-): string {
-  const columns = kind.columns.filter((column) => column.priority === 0 || options.output === "wide");
-  const now = Date.now();
-  const withNamespace = options.allNamespaces === true && kind.namespaced;
-  const rows = objects.map((object) => {
-    const cells = columns.map((column, index) => {
-      const cell = harmless(column.cell(object, now));
-      return prefixed && index === 0 ? shortName(kind, cell) : cell;
-    });
-    if (options.showLabels === true) cells.push(harmless(labelsText(object)));
-    return withNamespace ? [object.metadata.namespace ?? "", ...cells] : cells;
+  withKind = false,
+): (readonly string[])[] {
+  const table = tableOf(kind, objects, Date.now(), {
+    wide: options.output === "wide",
+    withNamespace: options.allNamespaces === true,
+    withLabels: options.showLabels === true,
+    withKind,
   });
-  const names = columns.map((column) => column.name.toUpperCase());
-  if (options.showLabels === true) names.push("LABELS");
-  return formatTable(headers ? [withNamespace ? ["NAMESPACE", ...names] : names, ...rows] : rows);
+  const rows = table.rows.map((row) => row.map(harmless));
+  return headers ? [table.headers, ...rows] : rows;
 }
 
-function labelsText({ metadata }: AnyObject): string {
-  const labels = Object.entries(metadata.labels ?? {});
-  return labels.length === 0 ? "<none>" : labels.map(([key, value]) => `${key}=${value}`).join(",");
+async function formatYaml(value: unknown): Promise<string> {
+  const { stringify } = await import("yaml");
+  return stringify(value, { lineWidth: 0 });
 }
 
 function withoutManagedFields(object: AnyObject, { showManagedFields }: GetOptions): AnyObject {
@@ -157,25 +160,44 @@ function withoutManagedFields(object: AnyObject, { showManagedFields }: GetOptio
   return { ...object, metadata };
 }
 
-/** Prints a row for every change until Ctrl-C; a followed list shows only what comes after it. */
-async function follow(session: Session, targets: readonly Target[], options: GetOptions): Promise<void> {
-  await Promise.all(
-    targets.map(async ({ kind, name }) => {
-      const scope = {
-        namespace: options.allNamespaces === true ? "" : namespaceFor(kind, session.namespace),
-        signal: session.signal,
-      };
-      const chosen = name === undefined ? selectors(options) : { fieldSelector: `metadata.name=${name}` };
-      try {
-        for await (const event of session.client.watch(kind, { ...scope, ...chosen, onlyChanges: true })) {
-          if (event.type === "BOOKMARK") continue;
-          if (options.output === "json" || options.output === "yaml" || options.output === "name")
-            print([{ kind, objects: [event.object] }], [{ kind, name: "" }], options, false, session.namespace);
-          else process.stdout.write(tableOf(kind, [event.object], options, false, false));
-        }
-      } catch (caught) {
-        if (!session.signal.aborted) throw caught;
+/** Prints what there is and then every change until Ctrl-C: one watch, so that nothing is lost between the two. */
+async function follow(session: Session, target: Target, options: GetOptions): Promise<void> {
+  const { kind, name } = target;
+  const widths: number[] = [];
+  let headers = options.headers;
+  const printAll = async (objects: readonly AnyObject[]): Promise<void> => {
+    if (options.output === "table" || options.output === "wide") {
+      if (objects.length === 0) return;
+      process.stdout.write(formatTable(rowsOf(kind, objects, options, headers), widths));
+      headers = false;
+      return;
+    }
+    for (const object of objects) {
+      const shown = withoutManagedFields(object, options);
+      if (options.output === "json") process.stdout.write(formatJson(shown));
+      else if (options.output === "yaml") process.stdout.write(`${await formatYaml(shown)}---\n`);
+      else process.stdout.write(`${shortName(kind, object.metadata.name)}\n`);
+    }
+  };
+  const first = new Map<string, AnyObject>();
+  let complete = false;
+  try {
+    for await (const event of session.client.watch(kind, scopeOf(session, target, options))) {
+      if (complete) {
+        if (event.type !== "BOOKMARK") await printAll([event.object]);
+      } else if (event.type === "BOOKMARK") {
+        complete = true;
+        if (name !== undefined && first.size === 0)
+          throw new IkadaError("NotFound", `${objectName(kind, name)} not found`);
+        await printAll([...first.values()]);
+        first.clear();
+      } else {
+        const uid = event.object.metadata.uid ?? event.object.metadata.name;
+        if (event.type === "DELETED") first.delete(uid);
+        else first.set(uid, event.object);
       }
-    }),
-  );
+    }
+  } catch (caught) {
+    if (!session.signal.aborted) throw caught;
+  }
 }

@@ -4,44 +4,45 @@ import { formatLabelSelector } from "../../src/api/selector.js";
 import type { Deployment } from "../../src/api/kinds/apps.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
+import { parseCount, parseSpan } from "../flags.js";
 import { harmless } from "../output.js";
-import { parseSpan, parseTargets, typed, withSession, type Session } from "../session.js";
+import { parseTargets, typed, withSession, type Session } from "../session.js";
 
 interface LogsOptions {
   readonly container?: string;
   readonly follow?: boolean;
   readonly previous?: boolean;
-  readonly tail?: string;
-  readonly since?: string;
+  readonly tail?: number;
+  readonly since?: number;
   readonly timestamps?: boolean;
 }
 
-/** `ikada logs POD` or `ikada logs deployment/NAME` (its first Pod, as kubectl does). */
+/** `ikada logs POD [CONTAINER]` or `ikada logs deployment/NAME [CONTAINER]` (its first Pod), as kubectl has it. */
 export function addLogs(program: Command): void {
   program
     .command("logs")
     .description("print what a container wrote")
-    .argument("<what...>", "POD, pod/NAME or deployment/NAME")
-    .option("-c, --container <name>", "of this container")
+    .argument("<what>", "POD, pod/NAME or deployment/NAME")
+    .argument("[container]", "of this container")
+    .option("-c, --container <name>", "the same")
     .option("-f, --follow", "go on")
     .option("-p, --previous", "of the run before the last restart")
-    .option("--tail <lines>", "only the last lines")
-    .option("--since <span>", "only what is younger: 10m")
+    .option("--tail <lines>", "only the last lines", parseCount)
+    .option("--since <span>", "only what is younger: 10m", parseSpan)
     .option("--timestamps", "with the time of each line")
-    .action((words: string[], options: LogsOptions, command: Command) =>
+    .action((word: string, container: string | undefined, options: LogsOptions, command: Command) =>
       withSession(command, async (session) => {
-        const pod = await podOf(session, words);
+        const named = options.container ?? container;
+        const pod = await podOf(session, word);
         const { client, namespace, signal } = session;
         const chunks = client.logs(pod, {
           namespace,
           follow: options.follow ?? false,
           previous: options.previous ?? false,
           timestamps: options.timestamps ?? false,
-          ...(options.container === undefined ? {} : { container: options.container }),
-          ...(options.tail === undefined ? {} : { tailLines: Number(options.tail) }),
-          ...(options.since === undefined
-            ? {}
-            : { sinceSeconds: Math.ceil(parseSpan(options.since, "--since") / 1000) }),
+          ...(named === undefined ? {} : { container: named }),
+          ...(options.tail === undefined ? {} : { tailLines: options.tail }),
+          ...(options.since === undefined ? {} : { sinceSeconds: Math.ceil(options.since / 1000) }),
           signal,
         });
         const text = new TextDecoder();
@@ -59,11 +60,10 @@ function write(chunk: string | Uint8Array): void {
   process.stdout.write(chunk);
 }
 
-async function podOf(session: Session, words: readonly string[]): Promise<string> {
-  if (words.length === 1 && !words[0]!.includes("/")) return words[0]!;
-  const [target, more] = parseTargets(words, []);
-  if (!target || more || target.name === undefined)
-    throw new IkadaError("BadRequest", "name one Pod or one Deployment");
+async function podOf(session: Session, word: string): Promise<string> {
+  if (!word.includes("/")) return word;
+  const [target] = parseTargets([word]);
+  if (target?.name === undefined) throw new IkadaError("BadRequest", "name one Pod or one Deployment");
   if (target.kind === kindNamed("pods")) return target.name;
   const { client, namespace, signal, deadlineMs } = session;
   const owner = await client.get(target.kind, target.name, { namespace, signal, deadlineMs });

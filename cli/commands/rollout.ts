@@ -1,27 +1,29 @@
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import { kindNamed } from "../../src/api/registry.js";
 import type { Deployment, ReplicaSet } from "../../src/api/kinds/apps.js";
 import { IkadaError } from "../../src/base/errors.js";
+import { parseCount, timeoutOption } from "../flags.js";
 import { formatTable, harmless } from "../output.js";
 import { revisionsOf, rolloutState, undoTo, type Revision } from "../rollout.js";
-import { parseSpan, parseTargets, typed, withSession, type Session } from "../session.js";
+import { parseTargets, typed, withSession, type Session } from "../session.js";
 
 const deployments = kindNamed("deployments");
+/** kubectl's, on the Pod template: its change alone makes a new revision. */
+const restartAnnotation = "kubectl.kubernetes.io/restartedAt";
 /** How often a Deployment that changes under our hands is read again. */
 const undoTriesMax = 5;
 
-/** `ikada rollout status | history | undo` */
+/** `ikada rollout status | history | undo | restart | pause | resume` */
 export function addRollout(program: Command): void {
-  const rollout = program.command("rollout").description("follow, list and take back changes of a Deployment");
+  const rollout = program.command("rollout").description("follow, list, take back and hold changes of Deployments");
 
   rollout
     .command("status")
     .description("wait until the rollout is done")
     .argument("<deployment...>", "deployment/NAME")
     .option("--no-watch", "say how it stands and return")
-    .option("--timeout <span>", "longest wait", "10m")
-    .action((words: string[], options: { watch: boolean; timeout: string }, command: Command) =>
+    .addOption(timeoutOption("10m"))
+    .action((words: string[], options: { watch: boolean; timeout: number }, command: Command) =>
       withSession(command, async (session) => {
         const { namespace } = session;
         const names = deploymentNames(words);
@@ -29,7 +31,7 @@ export function addRollout(program: Command): void {
           return waitForRollouts(
             session,
             names.map((name) => ({ namespace, name })),
-            parseSpan(options.timeout, "--timeout"),
+            options.timeout,
           );
         for (const name of names) process.stdout.write(`${rolloutState(await read(session, name)).message}\n`);
       }),
@@ -38,36 +40,60 @@ export function addRollout(program: Command): void {
   rollout
     .command("history")
     .description("list the revisions that can be gone back to")
-    .argument("<deployment>", "deployment/NAME")
-    .option("--revision <number>", "show the Pod template of one")
-    .action((word: string, options: { revision?: string }, command: Command) =>
+    .argument("<deployment...>", "deployment/NAME")
+    .option("--revision <number>", "show the Pod template of one", parseCount)
+    .action((words: string[], options: { revision?: number }, command: Command) =>
       withSession(command, async (session) => {
-        const deployment = await read(session, deploymentNames([word])[0]!);
-        const revisions = await revisionList(session, deployment);
-        process.stdout.write(
-          options.revision === undefined
-            ? historyTable(deployment, revisions)
-            : templateOf(deployment, revisions, Number(options.revision)),
-        );
+        for (const name of deploymentNames(words)) {
+          const deployment = await read(session, name);
+          const revisions = await revisionList(session, deployment);
+          process.stdout.write(
+            options.revision === undefined
+              ? historyTable(deployment, revisions)
+              : await templateOf(deployment, revisions, options.revision),
+          );
+        }
       }),
     );
 
   rollout
     .command("undo")
     .description("go back to the revision before, or to a named one")
-    .argument("<deployment>", "deployment/NAME")
-    .option("--to-revision <number>", "a number of `rollout history`", "0")
-    .action((word: string, options: { toRevision: string }, command: Command) =>
+    .argument("<deployment...>", "deployment/NAME")
+    .option("--to-revision <number>", "a number of `rollout history`", parseCount, 0)
+    .action((words: string[], options: { toRevision: number }, command: Command) =>
       withSession(command, async (session) => {
-        const name = deploymentNames([word])[0]!;
-        const revision = await undo(session, name, Number(options.toRevision));
-        process.stdout.write(`deployment.apps/${name} rolled back to revision ${revision}\n`);
+        for (const name of deploymentNames(words)) {
+          const revision = await undo(session, name, options.toRevision);
+          process.stdout.write(`deployment.apps/${name} rolled back to revision ${revision}\n`);
+        }
       }),
     );
+
+  const patched = (verb: string, done: string, description: string, patch: () => object): void => {
+    rollout
+      .command(verb)
+      .description(description)
+      .argument("<deployment...>", "deployment/NAME")
+      .action((words: string[], _options: object, command: Command) =>
+        withSession(command, async ({ client, namespace, signal, deadlineMs }) => {
+          const options = { namespace, signal, deadlineMs, fieldManager: "ikada-rollout" };
+          for (const name of deploymentNames(words)) {
+            const { changed } = await client.deployments.patch(name, { spec: patch() }, options);
+            process.stdout.write(`deployment.apps/${name} ${changed ? "" : "already "}${done}\n`);
+          }
+        }),
+      );
+  };
+  patched("restart", "restarted", "replace all Pods, a few at a time", () => ({
+    template: { metadata: { annotations: { [restartAnnotation]: new Date().toISOString() } } },
+  }));
+  patched("pause", "paused", "let changes wait", () => ({ paused: true }));
+  patched("resume", "resumed", "roll waiting changes out", () => ({ paused: null }));
 }
 
 function deploymentNames(words: readonly string[]): string[] {
-  return parseTargets(words, []).map(({ kind, name }) => {
+  return parseTargets(words).map(({ kind, name }) => {
     if (kind !== deployments || name === undefined)
       throw new IkadaError("BadRequest", `"${words.join(" ")}": write deployment/NAME`);
     return name;
@@ -137,7 +163,8 @@ function historyTable(deployment: Deployment, revisions: readonly Revision[]): s
   return `deployment.apps/${deployment.metadata.name}\n${formatTable([["REVISION", "IMAGES", "CHANGE-CAUSE"], ...rows])}`;
 }
 
-function templateOf(deployment: Deployment, revisions: readonly Revision[], number: number): string {
+async function templateOf(deployment: Deployment, revisions: readonly Revision[], number: number): Promise<string> {
+  const { stringify } = await import("yaml");
   const found = revisions.find((revision) => revision.number === number);
   if (!found)
     throw new IkadaError("NotFound", `unable to find revision ${number} of deployment "${deployment.metadata.name}"`);

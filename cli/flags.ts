@@ -1,0 +1,28 @@
+import { InvalidArgumentError, Option } from "commander";
+
+/** Parsers of flags' values for commander, which puts the flag's name before what they complain about. */
+
+/** `5s`, `2m`, `1h`, `300ms` or plain seconds, in milliseconds. @throws InvalidArgumentError */
+export function parseSpan(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text);
+  if (!match) throw new InvalidArgumentError("Write 500ms, 30s, 5m or 1h.");
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? "s") as "ms" | "s" | "m" | "h"];
+}
+
+/** `--timeout <span>`, shown in the help with its default as people write it. */
+export function timeoutOption(fallback: string): Option {
+  return new Option("--timeout <span>", "longest wait").argParser(parseSpan).default(parseSpan(fallback), fallback);
+}
+
+/** A whole number from 0 on. @throws InvalidArgumentError */
+export function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("A whole number from 0 on is expected.");
+  return Number(text);
+}
+
+/** Days, with a fraction, above 0. @throws InvalidArgumentError */
+export function parseDays(text: string): number {
+  if (!/^\d{1,5}(?:\.\d{1,6})?$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError("A number of days is expected.");
+  return Number(text);
+}
