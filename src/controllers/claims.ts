@@ -31,7 +31,9 @@ export function claim<T extends Owned>(
 }
 
 /** The reference of an object to the one that manages it. */
-export function controllerReference(owner: Owned & { readonly apiVersion: string; readonly kind: string }): OwnerReference {
+export function controllerReference(
+  owner: Owned & { readonly apiVersion: string; readonly kind: string },
+): OwnerReference {
   return {
     apiVersion: owner.apiVersion,
     kind: owner.kind,

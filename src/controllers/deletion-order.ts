@@ -34,7 +34,8 @@ export function deletionOrder(view: SetView, snapshot: Snapshot): readonly Pod[]
     ],
   }));
   ranked.sort(
-    (left, right) => compareRanks(left.rank, right.rank) || ((left.pod.metadata.uid ?? "") < (right.pod.metadata.uid ?? "") ? -1 : 1),
+    (left, right) =>
+      compareRanks(left.rank, right.rank) || ((left.pod.metadata.uid ?? "") < (right.pod.metadata.uid ?? "") ? -1 : 1),
   );
   return ranked.map((one) => one.pod);
 }

@@ -62,7 +62,7 @@ export function rollingSizes({ deployment, newest, old }: DeploymentSets): Sizes
     const grown = grownSize({ replicas, surge }, newest, old);
     if (grown !== newest.size) return new Map([[newest, grown]]);
   }
-  const shrunk = shrunkSizes({ replicas, unavailable }, newest ?? { size: 0, existing: 0, available: 0 }, old);
+  const shrunk = shrunkSizes({ replicas, unavailable }, newest ?? { size: 0, existing: 0, available: 0, held: 0 }, old);
   return new Map(old.map((view, at) => [view, shrunk[at] ?? view.size]));
 }
 

@@ -80,7 +80,11 @@ export function withProgress(
   const deadlineAt = progressDeadline(present, deadlineSeconds);
   if (!settled) {
     if (isComplete(deployment, status))
-      next = decide({ status: "True", reason: "NewReplicaSetAvailable", message: `${subject} has successfully progressed.` });
+      next = decide({
+        status: "True",
+        reason: "NewReplicaSetAvailable",
+        message: `${subject} has successfully progressed.`,
+      });
     else if (hasProgressed(deployment.status ?? {}, status))
       next = decide({ status: "True", reason: "ReplicaSetUpdated", message: `${subject} is progressing.` }, true);
     else if (deadlineAt !== undefined && now >= deadlineAt)

@@ -6,7 +6,15 @@ import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { claim } from "./claims.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
-import { drainedSizes, fencesOf, isResized, resizedSizes, rollingSizes, type DeploymentSets, type Sizes } from "./deployment-plan.js";
+import {
+  drainedSizes,
+  fencesOf,
+  isResized,
+  resizedSizes,
+  rollingSizes,
+  type DeploymentSets,
+  type Sizes,
+} from "./deployment-plan.js";
 import { countedStatus, isComplete, withNewest, withPause, withProgress } from "./deployment-status.js";
 import { sameJson } from "../api/json.js";
 import { asObject, isControlledBy, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
@@ -21,7 +29,7 @@ import {
   scaleAnnotations,
   type Annotations,
 } from "./revision.js";
-import { grownSize } from "./rollout.js";
+import { grownSize, type SetCounts } from "./rollout.js";
 import { earliest, viewSet, type SetView } from "./set-view.js";
 import { deploymentsOf } from "./wakes.js";
 
@@ -40,8 +48,7 @@ function decide(deployment: Deployment, world: World): Decision {
   const { snapshot, now } = world;
   const all = snapshot.list<ReplicaSet>("apps/ReplicaSet", deployment.metadata.namespace);
   const claimed = claim(deployment, deployment.spec.selector, all);
-  if (claimed.length > 0)
-    return { changes: { ...noChanges, updates: claimed, unchanged: [decidedFrom(deployment)] } };
+  if (claimed.length > 0) return { changes: { ...noChanges, updates: claimed, unchanged: [decidedFrom(deployment)] } };
 
   const sets = all.filter((set) => isControlledBy(set, deployment)).sort(byAge);
   const views = sets.map((set) => viewSet(set, snapshot, now));
@@ -86,6 +93,7 @@ function recreate(work: Work): void {
   work.trimHistory();
 }
 
+const noPods: SetCounts = { size: 0, existing: 0, available: 0, held: 0 };
 const noSizes: Sizes = new Map();
 
 /** One decision under construction: what becomes of the sets and of the status, as one transaction. */
@@ -134,7 +142,7 @@ class Work {
     // Past the Deployment's own annotation too: no revision, and so no uid, is given twice, even when sets were deleted by hand.
     const revisions = [revisionOf(deployment), ...this.sets.old.map((view) => revisionOf(view.set))];
     const set = makeNewest(deployment, Math.max(...revisions) + 1, surge, now);
-    const size = grownSize({ replicas: this.replicas, surge }, { size: 0, existing: 0, available: 0 }, this.sets.old);
+    const size = grownSize({ replicas: this.replicas, surge }, noPods, this.sets.old);
     this.#made = { ...set, spec: { ...set.spec, replicas: size } };
     this.#turned = true;
     if (size > 0) this.#tellScaled(set, 0, size);
@@ -210,7 +218,8 @@ class Work {
   #changedSets(): readonly AnyObject[] {
     return this.#views.flatMap((view) => {
       const { set } = view;
-      const minReadySeconds = view === this.sets.newest ? this.#deployment.spec.minReadySeconds : set.spec.minReadySeconds;
+      const minReadySeconds =
+        view === this.sets.newest ? this.#deployment.spec.minReadySeconds : set.spec.minReadySeconds;
       const replicas = this.#sizes.get(view) ?? set.spec.replicas;
       const annotations = this.#annotations.get(view) ?? set.metadata.annotations;
       const specChanges = replicas !== set.spec.replicas || (minReadySeconds ?? 0) !== (set.spec.minReadySeconds ?? 0);

@@ -19,8 +19,7 @@ import { isTerminating } from "./pod-state.js";
 export const garbageCollector: Controller = {
   name: "garbage-collector",
   wakes: concerned,
-  keys: (snapshot) =>
-    kinds.flatMap((kind) => snapshot.list(groupKindOf(kind)).filter(isOfInterest).map(keyOfObject)),
+  keys: (snapshot) => kinds.flatMap((kind) => snapshot.list(groupKindOf(kind)).filter(isOfInterest).map(keyOfObject)),
   reconcile(key: ObjectKey, world: World): Decision {
     const object = world.snapshot.get(key.groupKind, key.namespace, key.name);
     if (object === undefined) return {};
@@ -131,7 +130,11 @@ function isOfInterest(object: AnyObject): boolean {
 }
 
 /** The object when its owners or what holds it changed; its dependents and owners when it goes. */
-function concerned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly ObjectKey[] {
+function concerned(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
   const object = now ?? before;
   if (object === undefined) return [];
   const keys: ObjectKey[] = [];

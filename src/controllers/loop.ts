@@ -120,7 +120,12 @@ export class Loop {
     this.#failures += 1;
     const delay = Math.min(backoffMsMax, backoffMs * 2 ** (this.#failures - 1)) * (0.5 + random.next() / 2);
     const { reason, message } = error;
-    log.warn("decisions were not committed", { controller: this.#planner.name, reason, message, retryInMs: Math.round(delay) });
+    log.warn("decisions were not committed", {
+      controller: this.#planner.name,
+      reason,
+      message,
+      retryInMs: Math.round(delay),
+    });
     for (const one of planned) one.again(clock.now());
     this.#backsOff = true;
     this.#arm(delay);

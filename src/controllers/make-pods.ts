@@ -29,7 +29,11 @@ export function makePods(set: ReplicaSet, count: number, snapshot: Snapshot, now
     const name = generatedName(`${set.metadata.name}-`, uid, number);
     const taken = snapshot.get("/Pod", namespace, name) !== undefined || pods.some((pod) => pod.metadata.name === name);
     if (!taken) {
-      const pod = newPod(set.spec.template, { name, namespace, uid: derivedUid(uid, "Pod", number), owner: controllerReference(set) }, now);
+      const pod = newPod(
+        set.spec.template,
+        { name, namespace, uid: derivedUid(uid, "Pod", number), owner: controllerReference(set) },
+        now,
+      );
       // Three bytes at most for each UTF-16 code unit.
       left -= JSON.stringify(pod).length * 3;
       if (left < 0 && pods.length > 0) break;

@@ -69,7 +69,11 @@ function makeDefault({ now }: World): AnyObject {
 }
 
 /** The Namespace itself, and one that is being emptied when something in it changed. */
-function concerned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly ObjectKey[] {
+function concerned(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
   const object = now ?? before;
   if (object === undefined) return [];
   if (groupKindOfObject(object) === "/Namespace") return [keyOfObject(object)];

@@ -45,14 +45,19 @@ function decide(node: Node, world: World, settings: ControllerSettings): Decisio
 
   const anyReady = snapshot
     .list<Node>("/Node")
-    .some((other) => readyStatus(other) !== "False" && readyStatus(other) !== undefined && !hearing(other, world, settings).silent);
+    .some(
+      (other) =>
+        readyStatus(other) !== "False" && readyStatus(other) !== undefined && !hearing(other, world, settings).silent,
+    );
   const updated = withTaints(withReady(node, status, now), taintsFor(status, anyReady), now);
   const pods = podsToMark(node, status, snapshot, now);
   const changed = !sameJson(updated, node);
   const changes = {
     ...noChanges,
     updates: [...(changed ? [asObject(updated)] : []), ...pods.map(asObject)],
-    unchanged: changed ? [] : [{ ...keyOfObject(asObject(node)), resourceVersion: node.metadata.resourceVersion ?? "" }],
+    unchanged: changed
+      ? []
+      : [{ ...keyOfObject(asObject(node)), resourceVersion: node.metadata.resourceVersion ?? "" }],
   };
   return {
     ...(isEmpty(changes) ? {} : { changes }),
@@ -62,7 +67,11 @@ function decide(node: Node, world: World, settings: ControllerSettings): Decisio
 }
 
 /** Whether the node's agent is silent for too long, and when that may change. */
-function hearing(node: Node, world: World, settings: ControllerSettings): { readonly silent: boolean; readonly wakeInMs: number } {
+function hearing(
+  node: Node,
+  world: World,
+  settings: ControllerSettings,
+): { readonly silent: boolean; readonly wakeInMs: number } {
   // Never heard of since the election: its silence is as old as this leader.
   const silentMs = world.nodeSilentMs(node.metadata.name) ?? world.leaderForMs;
   const leftMs = Math.max(settings.nodeNotReadyAfterMs - silentMs, settings.newLeaderGraceMs - world.leaderForMs);
@@ -86,13 +95,21 @@ function withReady(node: Node, status: ReadyStatus, now: number): Node {
     status === "Unknown"
       ? { type: "Ready", status, reason: silentReason, message: "The node's agent has not been heard of." }
       : { type: "Ready", status, reason: "AgentHeard", message: "The node's agent is heard of again." };
-  return { ...node, status: { ...node.status, conditions: withCondition(node.status?.conditions ?? [], verdict, now) } };
+  return {
+    ...node,
+    status: { ...node.status, conditions: withCondition(node.status?.conditions ?? [], verdict, now) },
+  };
 }
 
 function taintsFor(status: ReadyStatus, evicts: boolean): readonly Pick<Taint, "key" | "effect">[] {
   if (status !== "Unknown" && status !== "False") return [];
   const key = status === "Unknown" ? unreachableTaint : notReadyTaint;
-  return evicts ? [{ key, effect: "NoSchedule" }, { key, effect: "NoExecute" }] : [{ key, effect: "NoSchedule" }];
+  return evicts
+    ? [
+        { key, effect: "NoSchedule" },
+        { key, effect: "NoExecute" },
+      ]
+    : [{ key, effect: "NoSchedule" }];
 }
 
 function withTaints(node: Node, wanted: readonly Pick<Taint, "key" | "effect">[], now: number): Node {
@@ -101,7 +118,11 @@ function withTaints(node: Node, wanted: readonly Pick<Taint, "key" | "effect">[]
   const present = node.spec.taints ?? [];
   const managed = wanted.map(
     ({ key, effect }): Taint =>
-      present.find((taint) => taint.key === key && taint.effect === effect) ?? { key, effect, timeAdded: toTimestamp(now) },
+      present.find((taint) => taint.key === key && taint.effect === effect) ?? {
+        key,
+        effect,
+        timeAdded: toTimestamp(now),
+      },
   );
   const others = present.filter((taint) => !isManaged(taint));
   const taints = [...others, ...managed];
@@ -122,8 +143,15 @@ function podsToMark(node: Node, status: ReadyStatus, snapshot: Snapshot, now: nu
     const ready = condition(pod.status?.conditions, "Ready");
     const containers = pod.status?.containerStatuses ?? [];
     if (status === "Unknown" && ready?.status === "True")
-      marked.push(withPodReady(pod, { status: "False", reason: podReason, message: "The Pod's node is not heard of." }, now));
-    else if (status === "True" && ready?.reason === podReason && containers.length > 0 && containers.every((one) => one.ready))
+      marked.push(
+        withPodReady(pod, { status: "False", reason: podReason, message: "The Pod's node is not heard of." }, now),
+      );
+    else if (
+      status === "True" &&
+      ready?.reason === podReason &&
+      containers.length > 0 &&
+      containers.every((one) => one.ready)
+    )
       marked.push(withPodReady(pod, { status: "True", reason: "", message: "" }, now));
   }
   return marked;
@@ -136,7 +164,12 @@ function withPodReady(
 ): Pod {
   const { reason, message, status } = verdict;
   const others = (pod.status?.conditions ?? []).filter((one) => one.type !== "Ready");
-  const ready = { type: "Ready", status, lastTransitionTime: toTimestamp(now), ...(reason === "" ? {} : { reason, message }) };
+  const ready = {
+    type: "Ready",
+    status,
+    lastTransitionTime: toTimestamp(now),
+    ...(reason === "" ? {} : { reason, message }),
+  };
   return { ...pod, status: { ...pod.status, conditions: [...others, ready] } };
 }
 
@@ -153,7 +186,11 @@ function tellings(node: Node, status: ReadyStatus): readonly DecisionEvent[] {
 }
 
 /** The node itself; all nodes when one turned, since evictions depend on whether any is ready; a silent node whose Pod says Ready. */
-function nodesConcerned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly ObjectKey[] {
+function nodesConcerned(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
   const object = now ?? before;
   if (object === undefined) return [];
   if (groupKindOfObject(object) === "/Node") {

@@ -51,7 +51,9 @@ function ofNode(name: string, world: World, settings: ControllerSettings): Decis
 }
 
 function surplus({ snapshot }: World, settings: ControllerSettings): Decision {
-  const neverBound = snapshot.podsOnNode<Pod>("").filter((pod) => isTerminating(pod) && (pod.metadata.finalizers ?? []).length === 0);
+  const neverBound = snapshot
+    .podsOnNode<Pod>("")
+    .filter((pod) => isTerminating(pod) && (pod.metadata.finalizers ?? []).length === 0);
   const finished = snapshot.list<Pod>("/Pod").filter((pod) => isFinished(pod) && !isTerminating(pod));
   const tooMany = [...finished]
     .sort((left, right) => createdAt(left) - createdAt(right))
@@ -85,7 +87,8 @@ function podsConcerned(before: AnyObject | undefined, now: AnyObject | undefined
   if (groupKindOfObject(object) !== "/Pod") return [];
   const pod = object as unknown as Pod;
   const name = pod.spec.nodeName ?? "";
-  const turned = now !== undefined && isFinished(pod) && (before === undefined || !isFinished(before as unknown as Pod));
+  const turned =
+    now !== undefined && isFinished(pod) && (before === undefined || !isFinished(before as unknown as Pod));
   const keys: ObjectKey[] = [];
   if (turned || (name === "" && isTerminating(pod))) keys.push(everything);
   // The rest of a bounded removal, Pods that start to terminate, Pods bound by hand to a node that is not there.

@@ -41,7 +41,10 @@ export function controllerOf(object: { readonly metadata: ObjectMeta }): OwnerRe
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
 }
 
-export function isControlledBy(object: { readonly metadata: ObjectMeta }, owner: { readonly metadata: ObjectMeta }): boolean {
+export function isControlledBy(
+  object: { readonly metadata: ObjectMeta },
+  owner: { readonly metadata: ObjectMeta },
+): boolean {
   return controllerOf(object)?.uid === owner.metadata.uid;
 }
 
@@ -82,7 +85,10 @@ export function isNamespaceOpen(snapshot: Snapshot, name: string): boolean {
 }
 
 /** For what is created in a Namespace: refused when the Namespace starts to be deleted meanwhile. */
-export function namespaceGuard(snapshot: Snapshot, name: string): readonly (ObjectKey & { readonly resourceVersion: string })[] {
+export function namespaceGuard(
+  snapshot: Snapshot,
+  name: string,
+): readonly (ObjectKey & { readonly resourceVersion: string })[] {
   const namespace = snapshot.get("/Namespace", "", name);
   if (namespace === undefined) return [];
   return [{ groupKind: "/Namespace", namespace: "", name, resourceVersion: namespace.metadata.resourceVersion ?? "" }];

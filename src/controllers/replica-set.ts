@@ -39,13 +39,14 @@ function decide(set: ReplicaSet, world: World): Decision {
   const self = decidedFrom(set);
   const candidates = snapshot.list<Pod>("/Pod", set.metadata.namespace).filter(isActive);
   const claimed = claim(set, set.spec.selector, candidates);
-  if (claimed.length > 0)
-    return { changes: { ...noChanges, updates: claimed.slice(0, burstMax), unchanged: [self] } };
+  if (claimed.length > 0) return { changes: { ...noChanges, updates: claimed.slice(0, burstMax), unchanged: [self] } };
 
   const allowance = allowanceOf(set, snapshot, now);
   const manages = !isTerminating(set);
   const open = manages && isNamespaceOpen(snapshot, set.metadata.namespace ?? "");
-  const made = open ? makePods(set, Math.min(allowance.creates, burstMax), snapshot, now) : { pods: [], annotations: undefined };
+  const made = open
+    ? makePods(set, Math.min(allowance.creates, burstMax), snapshot, now)
+    : { pods: [], annotations: undefined };
   const victims = manages ? allowance.victims.slice(0, burstMax) : [];
   const status = statusAfter(set, allowance, made.pods, victims, now);
 
@@ -104,7 +105,12 @@ function statusAfter(
 }
 
 function tellings(set: ReplicaSet, made: readonly Pod[], victims: readonly Pod[]): readonly DecisionEvent[] {
-  const tell = (reason: string, message: string): DecisionEvent => ({ object: asObject(set), type: "Normal", reason, message });
+  const tell = (reason: string, message: string): DecisionEvent => ({
+    object: asObject(set),
+    type: "Normal",
+    reason,
+    message,
+  });
   const list = (pods: readonly Pod[], reason: string, verb: string): readonly DecisionEvent[] => [
     ...pods.slice(0, eventsMax).map((pod) => tell(reason, `${verb} pod: ${pod.metadata.name}`)),
     ...(pods.length > eventsMax ? [tell(reason, `${verb} ${pods.length - eventsMax} more pods`)] : []),

@@ -85,7 +85,12 @@ export function makeNewest(deployment: Deployment, revision: number, surge: numb
 }
 
 /** The newest set's annotations: the Deployment's own, its revision (the old ones are remembered), and its present bounds. */
-export function newestAnnotations(deployment: Deployment, newest: ReplicaSet, oldMax: number, surge: number): Annotations {
+export function newestAnnotations(
+  deployment: Deployment,
+  newest: ReplicaSet,
+  oldMax: number,
+  surge: number,
+): Annotations {
   const present = newest.metadata.annotations ?? {};
   const next: Record<string, string> = { ...present, ...inherited(deployment) };
   const before = revisionOf(newest);

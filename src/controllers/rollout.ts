@@ -34,11 +34,18 @@ export interface SetCounts {
   readonly existing: number;
   /** Active Pods that have been ready for minReadySeconds. */
   readonly available: number;
+  /** Active Pods above the size that are kept because too few would be available without them. */
+  readonly held: number;
 }
 
 /** The size the newest ReplicaSet may have now. Never below its present one. */
-export function grownSize(target: { replicas: number; surge: number }, newest: SetCounts, old: readonly SetCounts[]): number {
-  const room = target.replicas + target.surge - [newest, ...old].reduce((sum, set) => sum + Math.max(set.size, set.existing), 0);
+export function grownSize(
+  target: { replicas: number; surge: number },
+  newest: SetCounts,
+  old: readonly SetCounts[],
+): number {
+  const room =
+    target.replicas + target.surge - [newest, ...old].reduce((sum, set) => sum + Math.max(set.size, set.existing), 0);
   if (room <= 0) return newest.size;
   return newest.size + Math.max(0, Math.min(room, target.replicas - newest.size));
 }
@@ -53,7 +60,8 @@ export function shrunkSizes(
   old: readonly SetCounts[],
 ): readonly number[] {
   const sizes = old.map((set) => set.size);
-  const total = newest.size + sum(sizes);
+  // Held Pods count: else a set that was shrunk below what may be taken would stand in the way of its successors for ever.
+  const total = sum([newest, ...old].map((set) => set.size + set.held));
   const availableMin = target.replicas - target.unavailable;
   const newUnavailable = Math.max(0, newest.size - newest.available);
   const shrinkMax = total - availableMin - newUnavailable;
@@ -87,7 +95,10 @@ export interface ScaledSet {
  * New sizes, in the order given, when a Deployment is resized in the middle of a rollout: each set gets its share
  * of the difference, and what rounding leaves goes to the largest (ties: the newer one growing, the older one shrinking).
  */
-export function proportionalSizes(target: { replicas: number; surge: number }, sets: readonly ScaledSet[]): readonly number[] {
+export function proportionalSizes(
+  target: { replicas: number; surge: number },
+  sets: readonly ScaledSet[],
+): readonly number[] {
   const allowed = target.replicas > 0 ? target.replicas + target.surge : 0;
   const toAdd = allowed - sum(sets.map((set) => set.size));
   const order = [...sets.keys()].filter((at) => sets[at]!.size > 0);

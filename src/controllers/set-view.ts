@@ -18,11 +18,15 @@ export interface SetView extends SetCounts {
 export function viewSet(set: ReplicaSet, snapshot: Snapshot, now: number): SetView {
   const pods = snapshot.ownedBy<Pod>(set.metadata.uid ?? "", "/Pod").filter((pod) => isControlledBy(pod, set));
   const active = pods.filter(isActive);
+  const size = set.spec.replicas ?? 1;
+  // Before the set's controller has acted on its size, what is above it is not held but about to go.
+  const acted = (set.status?.observedGeneration ?? 0) >= (set.metadata.generation ?? 0);
   return {
     set,
     pods,
     active,
-    size: set.spec.replicas ?? 1,
+    size,
+    held: acted ? Math.max(0, active.length - size) : 0,
     existing: pods.filter((pod) => mayRun(pod, snapshot)).length,
     ...readiness(set, active, now),
   };

@@ -90,7 +90,11 @@ function defaultTolerations(pod: Pod, settings: ControllerSettings): readonly To
   ];
 }
 
-function nodesConcerned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly ObjectKey[] {
+function nodesConcerned(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
   if (now === undefined) return [];
   if (groupKindOfObject(now) === "/Node") {
     const taints = (object: AnyObject | undefined): unknown => (object as Node | undefined)?.spec.taints ?? [];

@@ -45,7 +45,10 @@ export function replicaSetsOf(
       case "apps/ReplicaSet":
         return [keyOfObject(object), ...siblings(object as unknown as ReplicaSet, snapshot).map(keyOf)];
       case "/Pod":
-        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => [keyOf(set), ...siblings(set, snapshot).map(keyOf)]);
+        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => [
+          keyOf(set),
+          ...siblings(set, snapshot).map(keyOf),
+        ]);
       case "/Node":
         return podsOfNodeThatTurned(before, now, snapshot).flatMap((pod) =>
           setsOfPod(pod, snapshot).flatMap((set) => siblings(set, snapshot).map(keyOf)),
@@ -98,7 +101,11 @@ function setsOfPod(pod: Pod, snapshot: Snapshot): readonly ReplicaSet[] {
 }
 
 /** Whether terminating Pods count depends on whether their node is lost: the node's Pods, when that turned. */
-function podsOfNodeThatTurned(before: AnyObject | undefined, now: AnyObject | undefined, snapshot: Snapshot): readonly Pod[] {
+function podsOfNodeThatTurned(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly Pod[] {
   if (isLostNode(before as Node | undefined) === isLostNode(now as Node | undefined)) return [];
   const name = (now ?? before)?.metadata.name ?? "";
   return snapshot.podsOnNode<Pod>(name);

@@ -13,7 +13,10 @@ export function requestsOf(pod: Pod): Resources {
   const main = (pod.spec.containers ?? []).map(requestOf);
   const init = (pod.spec.initContainers ?? []).map(requestOf);
   const most = (part: (one: Resources) => number): number =>
-    Math.max(main.reduce((sum, one) => sum + part(one), 0), ...init.map(part));
+    Math.max(
+      main.reduce((sum, one) => sum + part(one), 0),
+      ...init.map(part),
+    );
   return { cpuMilli: most((one) => one.cpuMilli), memoryBytes: most((one) => one.memoryBytes) };
 }
 

@@ -33,8 +33,7 @@ export const scheduler = {
   concerns(before: AnyObject | undefined, now: AnyObject | undefined): boolean {
     const object = now ?? before;
     if (object === undefined) return false;
-    if (groupKindOfObject(object) === "/Pod")
-      return podConcerns(before as Pod | undefined, now as Pod | undefined);
+    if (groupKindOfObject(object) === "/Pod") return podConcerns(before as Pod | undefined, now as Pod | undefined);
     if (groupKindOfObject(object) !== "/Node") return false;
     return !sameJson(offerOf(before as Node | undefined), offerOf(now as Node | undefined));
   },

@@ -32,7 +32,10 @@ function fewerIsBetter(counts: readonly number[]): readonly number[] {
 }
 
 /** The shares of cpu and memory that would be taken, 0 to 1. */
-function sharesAfter({ requests }: PodClass, { offered, weight }: Room): { readonly cpu: number; readonly memory: number } {
+function sharesAfter(
+  { requests }: PodClass,
+  { offered, weight }: Room,
+): { readonly cpu: number; readonly memory: number } {
   const more = weightOf(requests);
   const share = (taken: number, of: number): number => (of <= 0 ? 1 : Math.min(1, taken / of));
   return {

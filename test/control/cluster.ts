@@ -226,7 +226,9 @@ export class Cluster {
       this.#available.set(name, available);
       // One that was made larger has too few for a while; it must only not get fewer.
       if (this.checksAvailability && available < Math.min(before, replicas - unavailable))
-        this.breaches.push(`${name}: ${available} available, ${replicas} - ${unavailable} must be, at ${this.time.monotonic()} ms`);
+        this.breaches.push(
+          `${name}: ${available} available, ${replicas} - ${unavailable} must be, at ${this.time.monotonic()} ms`,
+        );
     }
   }
 
@@ -243,15 +245,27 @@ export class Cluster {
       const node = snapshot.get<Node>("/Node", "", was.spec.nodeName ?? "");
       if (isLostNode(node)) continue;
       const available = this.podsOf(owner).filter((pod) => isActive(pod) && isReady(pod)).length;
-      const bound = this.#lately(owner, (deployment) => (deployment.spec.replicas ?? 1) - fencesOf(deployment).unavailable, Math.min);
+      const bound = this.#lately(
+        owner,
+        (deployment) => (deployment.spec.replicas ?? 1) - fencesOf(deployment).unavailable,
+        Math.min,
+      );
       if (available < bound)
-        this.breaches.push(`${owner.metadata.name}: ${was.metadata.name} was taken, ${available} left, ${bound} must be`);
+        this.breaches.push(
+          `${owner.metadata.name}: ${was.metadata.name} was taken, ${available} left, ${bound} must be`,
+        );
     }
   }
 
   /** The lowest or highest of a bound over the last few milliseconds: what was decided just before an edit stands. */
-  #lately(deployment: Deployment, bound: (deployment: Deployment) => number, choose: (...all: number[]) => number): number {
-    const recent = (this.#specs.get(deployment.metadata.name) ?? []).filter((one) => one.until > this.time.monotonic() - graceMs);
+  #lately(
+    deployment: Deployment,
+    bound: (deployment: Deployment) => number,
+    choose: (...all: number[]) => number,
+  ): number {
+    const recent = (this.#specs.get(deployment.metadata.name) ?? []).filter(
+      (one) => one.until > this.time.monotonic() - graceMs,
+    );
     return choose(bound(deployment), ...recent.map((one) => bound(one.deployment)));
   }
 
@@ -276,8 +290,11 @@ export class Cluster {
   }
 
   #noteSizes(): void {
-    const sets = [...this.snapshot().list<ReplicaSet>("apps/ReplicaSet")].filter((set) => controllerOf(set) !== undefined);
-    const revision = (set: ReplicaSet): number => Number(set.metadata.annotations?.["deployment.kubernetes.io/revision"] ?? 0);
+    const sets = [...this.snapshot().list<ReplicaSet>("apps/ReplicaSet")].filter(
+      (set) => controllerOf(set) !== undefined,
+    );
+    const revision = (set: ReplicaSet): number =>
+      Number(set.metadata.annotations?.["deployment.kubernetes.io/revision"] ?? 0);
     const line = sets
       .sort((left, right) => revision(left) - revision(right))
       .map((set) => set.spec.replicas)

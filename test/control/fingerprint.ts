@@ -8,13 +8,7 @@ export function fingerprint(snapshot: Snapshot): readonly unknown[] {
   );
 }
 
-const volatile = new Set([
-  "resourceVersion",
-  "creationTimestamp",
-  "lastTransitionTime",
-  "lastUpdateTime",
-  "nodeName",
-]);
+const volatile = new Set(["resourceVersion", "creationTimestamp", "lastTransitionTime", "lastUpdateTime", "nodeName"]);
 
 function strip(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(strip);

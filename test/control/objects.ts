@@ -45,7 +45,11 @@ export function template(name: string, image: string, podSpec: Partial<PodSpec> 
   };
 }
 
-export function replicaSet(name: string, spec: Partial<ReplicaSet["spec"]> = {}, metadata: Partial<ObjectMeta> = {}): ReplicaSet {
+export function replicaSet(
+  name: string,
+  spec: Partial<ReplicaSet["spec"]> = {},
+  metadata: Partial<ObjectMeta> = {},
+): ReplicaSet {
   return {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
@@ -54,11 +58,21 @@ export function replicaSet(name: string, spec: Partial<ReplicaSet["spec"]> = {},
   };
 }
 
-export function pod(name: string, given: { spec?: Partial<PodSpec>; status?: PodStatus; metadata?: Partial<ObjectMeta> } = {}): Pod {
+export function pod(
+  name: string,
+  given: { spec?: Partial<PodSpec>; status?: PodStatus; metadata?: Partial<ObjectMeta> } = {},
+): Pod {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name, namespace: "default", uid: `uid-${name}`, generation: 1, resourceVersion: "1", ...given.metadata },
+    metadata: {
+      name,
+      namespace: "default",
+      uid: `uid-${name}`,
+      generation: 1,
+      resourceVersion: "1",
+      ...given.metadata,
+    },
     spec: { containers: [{ name: "main", image: "web:1" }], terminationGracePeriodSeconds: 30, ...given.spec },
     status: { phase: "Pending", ...given.status },
   };
@@ -67,7 +81,9 @@ export function pod(name: string, given: { spec?: Partial<PodSpec>; status?: Pod
 export function ownedBy(owner: { apiVersion: string; kind: string; metadata: ObjectMeta }): Partial<ObjectMeta> {
   const { apiVersion, kind, metadata } = owner;
   return {
-    ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? "", controller: true, blockOwnerDeletion: true }],
+    ownerReferences: [
+      { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? "", controller: true, blockOwnerDeletion: true },
+    ],
   };
 }
 
@@ -83,7 +99,13 @@ export function node(name: string, spec: NodeSpec = {}, allocatable: Record<stri
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name, uid: `uid-${name}`, generation: 1, resourceVersion: "1", labels: { "kubernetes.io/hostname": name } },
+    metadata: {
+      name,
+      uid: `uid-${name}`,
+      generation: 1,
+      resourceVersion: "1",
+      labels: { "kubernetes.io/hostname": name },
+    },
     spec,
     status: {
       allocatable: { cpu: "4", memory: "8Gi", pods: "110", ...allocatable },

@@ -65,12 +65,18 @@ function play(scenario: Scenario, killAfter: number | undefined): { readonly ent
   };
   cluster.elect();
   cluster.create(any(deployment(scenario.given)));
-  assert(cluster.time.pass(10_000, () => cluster.settled("web")), `starts, killed after ${killAfter}`);
+  assert(
+    cluster.time.pass(10_000, () => cluster.settled("web")),
+    `starts, killed after ${killAfter}`,
+  );
   cluster.checksAvailability = scenario.given.strategy?.type !== "Recreate";
   scenario.change(cluster);
   // Past the change and what it sets off in the middle, so that "settled" is about the end.
   cluster.time.pass(150 + electionMs);
-  assert(cluster.time.pass(20_000, () => cluster.settled("web")), `ends, killed after ${killAfter}`);
+  assert(
+    cluster.time.pass(20_000, () => cluster.settled("web")),
+    `ends, killed after ${killAfter}`,
+  );
   cluster.time.pass(500);
   assert(cluster.settled("web"), `stays, killed after ${killAfter}`);
   assert.deepEqual(cluster.breaches, [], `killed after ${killAfter}`);

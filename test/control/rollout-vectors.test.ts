@@ -28,7 +28,10 @@ describe("rolling update", () => {
       cluster.checksAvailability = true;
       cluster.setImage("web", "web:2");
       cluster.time.pass(50);
-      assert(cluster.time.pass(60_000, () => cluster.settled("web")), "the rollout ends");
+      assert(
+        cluster.time.pass(60_000, () => cluster.settled("web")),
+        "the rollout ends",
+      );
       // Before the new set is made there is one size; it stands for `n/0`.
       const seen = cluster.sizes.map((line) => (line.includes("/") ? line : `${line}/0`));
       const start = `${given.replicas}/0`;
