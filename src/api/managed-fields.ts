@@ -128,10 +128,10 @@ const serverFields: FieldSet = {
 
 /** A status is owned apart: through the subresource nothing else, without it no status. */
 function restrict(fields: FieldSet, kind: KindDefinition, subresource: string): FieldSet {
-  if (!kind.hasStatus) return difference(fields, serverFields);
-  const status = fields["f:status"];
-  if (subresource === "status") return status === undefined ? {} : { "f:status": status };
-  return difference(without(fields, "f:status") as FieldSet, serverFields);
+  const { "f:status": status, ...rest } = fields;
+  if (subresource === "status" && kind.hasStatus)
+    return difference(status === undefined ? {} : { "f:status": status }, {});
+  return difference(kind.hasStatus ? rest : fields, serverFields);
 }
 
 /** `managedFields: [{}]` asks to forget who owns what. */

@@ -270,6 +270,36 @@ describe("server-side apply", () => {
     assert.ok(!/status|uid|generation|name |namespace/.test(owners(made)[0]?.replaceAll(/\[.*?\]\S*/g, "") ?? ""));
   });
 
+  it("applies the status alone through its subresource", () => {
+    const made = apply(undefined, deploymentManifest(), "alice");
+    const manifest = withValue(withValue(deploymentManifest(), "spec.replicas", 9), "status", {
+      replicas: 1,
+      conditions: [{ type: "Available", status: "True" }],
+    });
+    const options = { force: false, now: noon, subresource: "status" as const };
+    const first = applyObject(made, decodedOf(manifest), { ...options, manager: "watcher" });
+    assert.equal(valueAt(first.object, "spec", "replicas"), 3);
+    assert.equal(valueAt(first.object, "status", "replicas"), 1);
+    assert.equal(
+      owners(first.object)[1],
+      'watcher Apply/status: .status.conditions[type="Available"] .status.conditions[type="Available"].status ' +
+        '.status.conditions[type="Available"].type .status.replicas',
+    );
+    const second = applyObject(first.object, decodedOf(withValue(manifest, "status.replicas", 2)), {
+      ...options,
+      manager: "other",
+    });
+    assert.deepEqual(second.conflicts, [
+      {
+        manager: "watcher",
+        apiVersion: "apps/v1",
+        operation: "Apply",
+        subresource: "status",
+        fields: [".status.replicas"],
+      },
+    ]);
+  });
+
   it("refuses an old resourceVersion", () => {
     const live = withValue(
       apply(undefined, map({ a: "1" }), "alice") as unknown as Manifest,

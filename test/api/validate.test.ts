@@ -449,6 +449,19 @@ describe("validation of a change", () => {
     ["the lock taken away", locked, "immutable", undefined, "immutable Immutable"],
     ["labels of what is locked", locked, "metadata.labels", { a: "b" }],
     [
+      "a Namespace's finalizers",
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: "n" } },
+      "spec.finalizers",
+      [],
+      "spec.finalizers Immutable",
+    ],
+    [
+      "a Namespace's labels",
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: "n" } },
+      "metadata.labels",
+      { a: "b" },
+    ],
+    [
       "a Secret's type",
       { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "d" } },
       "type",

@@ -1,5 +1,6 @@
+import { sameJson } from "../json.js";
 import type { KindDefinition } from "../kind.js";
-import { textAt, valueAt } from "../path.js";
+import { listAt, textAt, valueAt } from "../path.js";
 import { atomicList, object, oneOf, string } from "../schema.js";
 import { conditionsWith, typeMeta } from "./metadata-schema.js";
 import { ageColumn, column, nameColumn } from "./shared-columns.js";
@@ -42,5 +43,10 @@ export const namespaceKind: KindDefinition = {
     spec.finalizers ??= ["kubernetes"];
     if (valueAt(draft, "status", "phase") === undefined)
       draft["status"] = { ...(draft["status"] as object), phase: "Active" };
+  },
+  updateRules(before, after, faults) {
+    if (sameJson(listAt(before, "spec", "finalizers"), listAt(after, "spec", "finalizers"))) return;
+    const message = "may not be changed: they hold the Namespace until its contents are gone";
+    faults.push({ field: "spec.finalizers", reason: "Immutable", message });
   },
 };
