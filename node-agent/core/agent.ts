@@ -13,6 +13,10 @@ import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
 import type { ContainerRuntime } from "./runtime.js";
 import { StateFile } from "./state-file.js";
 
+/** In the data folder. */
+export const bookFileName = "assignments.state";
+export const recordFileName = "restarts.state";
+
 export interface AgentOptions {
   readonly env: Env;
   readonly runtime: ContainerRuntime;
@@ -57,8 +61,8 @@ export class Agent {
   constructor(options: AgentOptions) {
     const { env, runtime, network, nodeName, hostIP } = options;
     this.#options = options;
-    this.#bookFile = new StateFile(env.disk, "assignments.state");
-    this.#recordFile = new StateFile(env.disk, "restarts.state");
+    this.#bookFile = new StateFile(env.disk, bookFileName);
+    this.#recordFile = new StateFile(env.disk, recordFileName);
     this.#outbox = new ReportOutbox(env);
     this.#watch = new ContainerWatch(env, runtime, {
       onReady: () => this.#reconcile(),

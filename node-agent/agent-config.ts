@@ -1,0 +1,63 @@
+import { IkadaError } from "../src/base/errors.js";
+import { ConfigSection } from "../src/host/config-file.js";
+import type { TlsFiles } from "../src/host/tls.js";
+
+/** What one agent is told by its file. docs/operations.md has an example with every field. */
+export interface AgentConfig {
+  /** The Node's name; equals the CN of the certificate. */
+  readonly name: string;
+  readonly clusterId: string;
+  /** Agent addresses (`host:port`) of the servers; one that answers is enough, it tells the others. */
+  readonly servers: readonly string[];
+  readonly dataFolder: string;
+  /** PEM files; read again for each connection, so that renewed ones are taken without a restart. */
+  readonly tls: TlsFiles;
+  /** `fake` runs nothing and behaves as if, for trying out the control plane. @default "docker" */
+  readonly runtime: "docker" | "fake";
+  /** @default "/var/run/docker.sock" */
+  readonly dockerSocket: string;
+  /** Labels of the Node, taken when it is first made. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Overrides of what the machine has: cpu, memory, pods, as quantities. */
+  readonly capacity: Readonly<Record<string, string>>;
+  /** Address of this machine that others reach; by default the first IPv4 address that is not loopback. */
+  readonly address: string | undefined;
+  /** `host:port` of /metrics; none by default. */
+  readonly metrics: string | undefined;
+  /** Who may read the metrics, by the SHA-256 (hex) of their tokens. */
+  readonly users: readonly { readonly name: string; readonly sha256: string }[];
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** @throws IkadaError Invalid with file and field */
+export function readAgentConfig(file: string): AgentConfig {
+  const root = ConfigSection.read(file);
+  const tls = root.section("tls");
+  const listen = root.section("listen", {});
+  const config: AgentConfig = {
+    name: root.text("name"),
+    clusterId: root.text("clusterId"),
+    servers: root.texts("servers"),
+    dataFolder: root.path("dataFolder"),
+    tls: { authority: tls.path("ca"), certificate: tls.path("certificate"), key: tls.path("key") },
+    runtime: root.oneOf("runtime", ["docker", "fake"], "docker"),
+    dockerSocket: root.path("dockerSocket", "/var/run/docker.sock"),
+    labels: root.map("labels"),
+    capacity: root.map("capacity"),
+    address: root.has("address") ? root.text("address") : undefined,
+    metrics: listen.has("metrics") ? listen.address("metrics") : undefined,
+    users: root.has("users") ? root.sections("users").map(readUser) : [],
+    logLevel: root.oneOf("logLevel", ["debug", "info", "warn", "error"], "info"),
+  };
+  for (const section of [root, tls, listen]) section.end();
+  if (config.servers.length === 0) throw new IkadaError("Invalid", `${file}: servers: at least one is required`);
+  return config;
+}
+
+function readUser(section: ConfigSection): AgentConfig["users"][number] {
+  const user = { name: section.text("name"), sha256: section.text("sha256") };
+  // The servers' files carry a role too; here every user may only read.
+  if (section.has("role")) section.text("role");
+  section.end();
+  return user;
+}

@@ -1,0 +1,39 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { Gauge, type Registry } from "prom-client";
+import type { Agent } from "./core/agent.js";
+import type { Uplink } from "./uplink.js";
+
+/** What an agent counts, read when somebody asks. */
+export function registerAgentMetrics(registry: Registry, agent: Agent, uplink: Uplink, engineUp: () => boolean): void {
+  const gauge = (name: string, help: string, value: () => number): void => {
+    const metric = new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        metric.set(value());
+      },
+    });
+  };
+  gauge("ikada_agent_pods", "Pods assigned to this node.", () => agent.statistics.pods);
+  gauge("ikada_agent_containers_running", "Own containers that run, sandboxes too.", () => agent.statistics.containers);
+  gauge(
+    "ikada_agent_reports_unacknowledged",
+    "Pod statuses that no server has acknowledged yet.",
+    () => agent.statistics.unacknowledged,
+  );
+  gauge("ikada_agent_connected", "1 while a session with a server is open.", () => (uplink.server === "" ? 0 : 1));
+  gauge("ikada_agent_sessions", "Sessions opened since the start.", () => uplink.sessions);
+  gauge("ikada_agent_engine_up", "1 while the container engine answers.", () => (engineUp() ? 1 : 0));
+  gauge("ikada_agent_assignments_revision", "Store revision of the assignments.", () => agent.position.revision);
+}
+
+/** Whether a bearer token is one of these users'. */
+export function metricsReader(users: readonly { readonly sha256: string }[]): (token: string | undefined) => boolean {
+  const digests = users.map(({ sha256 }) => Buffer.from(sha256, "hex")).filter((digest) => digest.length === 32);
+  return (token) => {
+    if (token === undefined) return false;
+    const given = createHash("sha256").update(token).digest();
+    return digests.some((digest) => timingSafeEqual(digest, given));
+  };
+}

@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { IkadaError } from "../src/base/errors.js";
+import { Scope } from "../src/base/lifecycle.js";
+import { hostEnv, type HostEnv } from "../src/host/env.js";
+import { hostLog } from "../src/host/log.js";
+import { createMetrics, serveMetrics } from "../src/host/metrics.js";
+import { loadTlsFiles } from "../src/host/tls.js";
+import { readAgentConfig, type AgentConfig } from "./agent-config.js";
+import { metricsReader, registerAgentMetrics } from "./agent-metrics.js";
+import { removeAllContainers } from "./cleanup.js";
+import { Agent } from "./core/agent.js";
+import { lockDataFolder } from "./instance-lock.js";
+import { openMachine } from "./machine.js";
+import { NodeReport } from "./node-report.js";
+import { Uplink } from "./uplink.js";
+
+/** A process that has to stop, and has not after this time, is ended. */
+const closeMsMax = 10_000;
+/** What containers get to end themselves with --cleanup. */
+const cleanupGraceMs = 10_000;
+
+const usage = "usage: ikada agent --config FILE [--print-config | --cleanup]";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** Builds an agent in order, and gives the scope that closes it in reverse order. Containers outlive it. */
+async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<void> {
+  const { log } = env;
+  const { runtime, network } = openMachine(config, env, () => agent.position.nodeUid || undefined);
+  const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
+  let uplink: Uplink | undefined;
+  let engineUp = false;
+  const agent: Agent = new Agent({
+    env,
+    runtime,
+    network,
+    nodeName: config.name,
+    clusterId: config.clusterId,
+    hostIP: report.address,
+    onEngine: (error) => {
+      engineUp = error === undefined;
+      if (report.setEngine(error)) uplink?.reportNode();
+    },
+    onFatal: (error) => die(log, error),
+  });
+  await new Promise<void>((resolve, reject) => agent.start((error) => (error ? reject(error) : resolve())));
+  scope.use(agent);
+  uplink = scope.use(
+    new Uplink({
+      agent,
+      runtime,
+      servers: config.servers,
+      tls: config.tls,
+      node: config.name,
+      clusterId: config.clusterId,
+      version,
+      labels: config.labels,
+      nodeStatus: () => report.status(),
+      random: env.random,
+      log,
+    }),
+  );
+  if (config.metrics === undefined) return;
+  const registry = createMetrics({ cluster: config.clusterId, node: config.name });
+  registerAgentMetrics(registry, agent, uplink, () => engineUp);
+  const tls = loadTlsFiles(config.tls);
+  scope.use(await serveMetrics({ registry, address: config.metrics, tls, mayRead: metricsReader(config.users) }));
+}
+
+async function cleanUp(config: AgentConfig, env: HostEnv): Promise<void> {
+  const { runtime } = openMachine(config, env, () => undefined);
+  const count = await removeAllContainers(runtime, config.dataFolder, cleanupGraceMs, env.log);
+  env.log.info("removed all containers of this node", { count });
+}
+
+/** What the agent remembers can't be trusted any more: nothing is closed, the process ends; its containers run on. */
+function die(log: HostEnv["log"], error: unknown): void {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  log.error("this agent can't go on", { error: message, stack });
+  // The last line has to reach its file.
+  setImmediate(() => process.exit(1));
+}
+
+function stopOnSignals(log: HostEnv["log"], scope: Scope): void {
+  const stop = (signal: string): void => {
+    log.info("stopping; containers run on", { signal });
+    setTimeout(() => die(log, new Error(`not closed within ${closeMsMax} ms`)), closeMsMax).unref();
+    scope.close().then(
+      () => {
+        log.info("stopped");
+        // The engine's event stream and answers that are still to come need not be waited for.
+        setImmediate(() => process.exit(0));
+      },
+      (error: unknown) => die(log, error),
+    );
+  };
+  process.once("SIGTERM", () => stop("SIGTERM"));
+  process.once("SIGINT", () => stop("SIGINT"));
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { config: { type: "string" }, "print-config": { type: "boolean" }, cleanup: { type: "boolean" } },
+  });
+  if (values.config === undefined) throw new IkadaError("BadRequest", usage);
+  const config = readAgentConfig(values.config);
+  if (values["print-config"] === true) {
+    process.stdout.write(`${JSON.stringify(config, undefined, 2)}\n`);
+    return;
+  }
+  const log = hostLog({ level: config.logLevel, fields: { node: config.name } });
+  process.on("uncaughtException", (error) => die(log, error));
+  process.on("unhandledRejection", (error) => die(log, error));
+  const scope = new Scope();
+  scope.use(await lockDataFolder(config.dataFolder));
+  log.info("starting", { version, cluster: config.clusterId, data: config.dataFolder, pid: process.pid });
+  const failpoints = process.env["IKADA_FAILPOINTS"] ?? "";
+  const env = scope.use(hostEnv({ dataFolder: config.dataFolder, log, failpoints }));
+  try {
+    if (values.cleanup === true) {
+      await cleanUp(config, env);
+      await scope.close();
+      return;
+    }
+    stopOnSignals(log, scope);
+    await start(config, env, scope);
+  } catch (caught) {
+    await scope.close();
+    throw caught;
+  }
+}
+
+try {
+  await main();
+} catch (caught) {
+  const error = IkadaError.from(caught);
+  process.stderr.write(`error (${error.reason}): ${error.message}\n`);
+  if (error.details.hint !== undefined) process.stderr.write(`  ${error.details.hint}\n`);
+  if (error.reason === "Internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,61 @@
+import { ikada } from "#proto/agent.js";
+import type { ConfigMap, Secret } from "../src/api/kinds/core.js";
+import type { Pod } from "../src/api/kinds/pod.js";
+import { IkadaError } from "../src/base/errors.js";
+import type { Assignments } from "./core/assignment-book.js";
+import type { ReportBatch } from "./core/report-outbox.js";
+
+type Wire = typeof ikada.agent.v1;
+
+/** Assignments as they came, parsed; nothing keeps a view into the received bytes. @throws IkadaError BadRequest when a part is broken */
+export function decodeAssignments(message: InstanceType<Wire["Assignments"]>): Assignments {
+  const { Type } = ikada.agent.v1.Assignments;
+  if (message.type !== Type.COMPLETE && message.type !== Type.INCREMENT) {
+    throw new IkadaError("BadRequest", `assignments of unknown type ${message.type}`);
+  }
+  return {
+    type: message.type === Type.COMPLETE ? "complete" : "increment",
+    term: message.term,
+    appliesTo: message.appliesTo,
+    resultsIn: message.resultsIn,
+    pods: message.pods.map(({ uid, json }) => ({ uid: uid ?? "", pod: parse<Pod>(json, `pod ${uid}`) })),
+    removedUids: [...message.removedUids],
+    objects: message.objects.map(({ kind, namespace, name, json }) => ({
+      kind: kind ?? "",
+      namespace: namespace ?? "",
+      name: name ?? "",
+      object: parse<ConfigMap | Secret>(json, `${kind} ${namespace}/${name}`),
+    })),
+    removedObjects: message.removedObjects.map(({ kind, namespace, name }) => ({
+      kind: kind ?? "",
+      namespace: namespace ?? "",
+      name: name ?? "",
+    })),
+  };
+}
+
+export function encodeReports(batch: ReportBatch): ikada.agent.v1.IPodReports {
+  return {
+    sequence: batch.sequence,
+    reports: batch.reports.map(({ uid, namespace, name, status, gone }) => ({
+      uid,
+      namespace,
+      name,
+      gone,
+      statusJson: encodeJson(status),
+    })),
+  };
+}
+
+export function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+/** The text is not part of the error: it may hold a Secret. */
+function parse<T>(bytes: Uint8Array | null | undefined, what: string): T {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes ?? new Uint8Array())) as T;
+  } catch {
+    throw new IkadaError("BadRequest", `assignments: ${what} is not JSON`);
+  }
+}
