@@ -28,7 +28,7 @@ export function withoutFields(value: unknown, dropped: FieldSet, kept: FieldSet,
     if (part === undefined) continue;
     const stays = kept[element];
     if (stays === undefined) gone.add(element);
-    else changed.set(element, withoutFields(part.value, below, stays, part.schema));
+    else changed.set(element, withoutFields(part.value, below, withKeys(stays, schema), part.schema));
   }
   if (schema.type === "list")
     return (value as readonly unknown[]).flatMap((item) => {
@@ -41,6 +41,12 @@ export function withoutFields(value: unknown, dropped: FieldSet, kept: FieldSet,
       return gone.has(element) ? [] : [[name, changed.has(element) ? changed.get(element) : part]];
     }),
   );
+}
+
+/** An item that stays keeps its keys, whoever owned them: without them it would be another item. */
+function withKeys(kept: FieldSet, schema: Schema): FieldSet {
+  if (schema.type !== "list" || schema.listType !== "map") return kept;
+  return { ...Object.fromEntries((schema.mapKeys ?? []).map((key) => [`f:${key}`, {}])), ...kept };
 }
 
 /**

@@ -201,6 +201,13 @@ describe("server-side apply", () => {
     );
   });
 
+  it("leaves an item its keys while anyone owns a part of it", () => {
+    let live = apply(undefined, withEnv({ name: "MODE", value: "1" }), "alice");
+    live = update(live, "spec.template.spec.containers.0.env", [{ name: "MODE", value: "2" }], "bob");
+    live = apply(live, withEnv(), "alice");
+    assert.deepEqual(envOf(live), [{ name: "MODE", value: "2" }]);
+  });
+
   it("tells ports of one number apart by protocol", () => {
     const ports = (...list: readonly object[]): Manifest =>
       withValue(deploymentManifest(), "spec.template.spec.containers.0.ports", list);
