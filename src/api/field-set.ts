@@ -7,8 +7,6 @@ import type { FieldsV1 } from "./object.js";
  */
 export type FieldSet = FieldsV1;
 
-export const noFields: FieldSet = {};
-
 export function union(left: FieldSet, right: FieldSet): FieldSet {
   return combine(left, right, (inLeft, inRight) => inLeft || inRight);
 }
