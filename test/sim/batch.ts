@@ -16,17 +16,19 @@ export interface BatchOptions {
   readonly onResult?: (result: SeedResult) => void;
 }
 
-/** Seeds in one message: few enough to spread evenly, many enough that messages cost nothing. */
-const seedsPerAssignment = 20;
+/** Seeds in one message: few enough to spread evenly, many enough that messages cost nothing; fewer when the rest may be for nothing. */
+const assignmentSeeds = 20;
+const huntSeeds = 4;
 
 /** Runs seeds in processes of their own, all fresh. Rejects when a process ends before its work is done. */
 export async function runBatch(options: BatchOptions): Promise<SeedResult[]> {
   const results: SeedResult[] = [];
   let next = 0;
   let stopped = false;
+  const size = options.stopAtViolation ? huntSeeds : assignmentSeeds;
   const take = (): readonly number[] => {
     if (stopped) return [];
-    const seeds = options.seeds.slice(next, next + seedsPerAssignment);
+    const seeds = options.seeds.slice(next, next + size);
     next += seeds.length;
     return seeds;
   };
@@ -35,7 +37,7 @@ export async function runBatch(options: BatchOptions): Promise<SeedResult[]> {
     if (result.violation && options.stopAtViolation) stopped = true;
     options.onResult?.(result);
   };
-  const workers = Math.max(1, Math.min(options.workers, Math.ceil(options.seeds.length / seedsPerAssignment)));
+  const workers = Math.max(1, Math.min(options.workers, Math.ceil(options.seeds.length / size)));
   await Promise.all(Array.from({ length: workers }, () => runWorker(options.world, take, onResult)));
   return results.sort((left, right) => left.seed - right.seed);
 }

@@ -1,9 +1,9 @@
 /** `npm run sim`: runs seeds of a simulated world, or replays one, or looks for planted faults. */
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { runBatch } from "./batch.js";
 import { hunt, mutants } from "./mutants.js";
+import { rememberedSeeds } from "./remembered-seeds.js";
 import type { SeedResult } from "./seed-result.js";
 import { summarize } from "./summary.js";
 import { worlds } from "./worlds.js";
@@ -88,13 +88,6 @@ async function plant(options: Options): Promise<number> {
 
 function firstLine(text: string): string {
   return text.split("\n", 1)[0] ?? "";
-}
-
-/** Seeds that once failed, from seeds.txt: a world and a number in each line. */
-function rememberedSeeds(world: string): number[] {
-  const text = readFileSync(new URL("../../../test/sim/seeds.txt", import.meta.url), "utf8");
-  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return lines.map((line) => line.split(/\s+/)).flatMap(([name, seed]) => (name === world ? [Number(seed)] : []));
 }
 
 function progressLine(total: number): (result: SeedResult) => void {

@@ -21,12 +21,14 @@ export const mutants: readonly Mutant[] = [
     file: "raft/core/election.js",
     find: "const granted = mayVote && upToDate;",
     replace: "const granted = mayVote;",
+    quick: true,
   },
   {
     name: "two votes in one term",
     file: "raft/core/election.js",
     find: "const isFree = state.vote === 0 && state.leader === 0;",
     replace: "const isFree = state.leader === 0;",
+    quick: true,
   },
   {
     name: "a repeated vote counts twice",
@@ -48,12 +50,14 @@ export const mutants: readonly Mutant[] = [
     file: "raft/core/replication.js",
     find: "own.accepted(state.log.durableIndex)",
     replace: "own.accepted(state.log.lastIndex)",
+    quick: true,
   },
   {
     name: "repeated append answered at once",
     file: "raft/core/follower.js",
     find: "state.sendAfterPersist(response);",
     replace: "if (log.hasNewEntries) state.sendAfterPersist(response); else state.send(response);",
+    quick: true,
   },
   {
     name: "heartbeat tells the whole commit",
@@ -78,6 +82,7 @@ export const mutants: readonly Mutant[] = [
     file: "raft/log/segment-writer.js",
     find: "return disk.sync(path, done);",
     replace: "return done(null);",
+    quick: true,
   },
   {
     name: "new segment's name not durable",
@@ -126,12 +131,14 @@ export const mutants: readonly Mutant[] = [
     file: "store/state-machine.js",
     find: "if (earlier !== undefined)",
     replace: "if (false)",
+    quick: true,
   },
   {
     name: "request table not in the batch",
     file: "store/state-machine.js",
     find: "for (const { client, row } of this.#requests.takeChanges())",
     replace: "for (const { client, row } of [])",
+    quick: true,
   },
   {
     name: "watch resumes one too late",

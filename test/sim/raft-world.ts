@@ -3,6 +3,7 @@ import { Chaos } from "./chaos.js";
 import { Client } from "./client.js";
 import { checkHistory, sameRecord, type Recorded } from "./history.js";
 import { RaftInvariants } from "./invariants.js";
+import { messageCodec } from "./message-codec.js";
 import { SimulatedNetwork } from "./network.js";
 import { SimulatedReplica } from "./simulated-replica.js";
 import type { RunOptions, RunSeed, SeedResult } from "./seed-result.js";
@@ -41,7 +42,7 @@ class RaftWorld {
     this.#seed = seed;
     this.#world = world;
     this.#swarm = swarm;
-    this.#network = new SimulatedNetwork(world, swarm.network);
+    this.#network = new SimulatedNetwork(world, swarm.network, swarm.useCodec ? messageCodec : undefined);
     this.#network.observe = (from, _to, messages) => {
       for (const message of messages) {
         if (message.from !== from) throw new Violation("crash", `member ${from} sent a message of ${message.from}`);

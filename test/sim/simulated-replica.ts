@@ -158,10 +158,12 @@ export class SimulatedReplica {
   /** Shows the invariants all that passes between consensus and store. */
   #observed(store: Replica): ConsensusHandlers {
     const { invariants } = this.#options;
+    const { epoch } = this.process;
     return {
       onCommitted: (entries) => {
         invariants.onCommitted(this.id, entries);
         store.onCommitted(entries);
+        if (this.process.epoch !== epoch) return;
         invariants.onApplied(this.id, store.appliedIndex(), store.digest());
       },
       onReadIndex: (tag, index) => store.onReadIndex(tag, index),
@@ -177,6 +179,8 @@ export class SimulatedReplica {
 
   /** The process gives up. It may, when its disk has failed. */
   #end(error: Error): void {
+    // A failpoint's crash on its way out, caught by code that reports whatever it catches: there is nobody to report any more.
+    if (error instanceof SimulatedCrash) return;
     if (!this.#diskFailed)
       throw new Violation("crash", `member ${this.id} ended by itself: ${error.stack ?? error.message}`);
     const { epoch } = this.process;
