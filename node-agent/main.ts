@@ -85,17 +85,21 @@ function die(log: HostEnv["log"], error: unknown): void {
 }
 
 function stopOnSignals(log: HostEnv["log"], scope: Scope): void {
+  const close = async (): Promise<void> => {
+    try {
+      await scope.close();
+    } catch (caught) {
+      die(log, caught);
+      return;
+    }
+    log.info("stopped");
+    // The engine's event stream and answers that are still to come need not be waited for.
+    setImmediate(() => process.exit(0));
+  };
   const stop = (signal: string): void => {
     log.info("stopping; containers run on", { signal });
     setTimeout(() => die(log, new Error(`not closed within ${closeMsMax} ms`)), closeMsMax).unref();
-    scope.close().then(
-      () => {
-        log.info("stopped");
-        // The engine's event stream and answers that are still to come need not be waited for.
-        setImmediate(() => process.exit(0));
-      },
-      (error: unknown) => die(log, error),
-    );
+    void close();
   };
   process.once("SIGTERM", () => stop("SIGTERM"));
   process.once("SIGINT", () => stop("SIGINT"));

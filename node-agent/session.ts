@@ -29,7 +29,7 @@ export interface SessionOptions {
   readonly nodeStatus: () => NodeStatus;
   readonly log: Log;
   /** The server took the session; the addresses of all servers, as it knows them. */
-  onWelcome(servers: readonly string[]): void;
+  readonly onWelcome: (servers: readonly string[]) => void;
 }
 
 const format = 1;

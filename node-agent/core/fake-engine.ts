@@ -216,7 +216,7 @@ export class FakeEngine {
     };
     if (oomKilled) this.#emit(container, "oom");
     this.#emit(container, "die");
-    for (const wake of [...container.followers]) wake();
+    for (const wake of container.followers) wake();
   }
 
   #emit(container: FakeContainer, type: ContainerEvent["type"]): void {

@@ -263,10 +263,17 @@ export class DockerRuntime implements ContainerRuntime {
 const inspectionsMax = 8;
 
 function settle<T>(promise: Promise<T>, done: (error: Error | null, result: T) => void, none: T): void {
-  promise.then(
-    (result) => done(null, result),
-    (error: unknown) => done(IkadaError.from(error), none),
-  );
+  const answer = async (): Promise<void> => {
+    let result: T;
+    try {
+      result = await promise;
+    } catch (caught) {
+      done(IkadaError.from(caught), none);
+      return;
+    }
+    done(null, result);
+  };
+  void answer();
 }
 
 /** Runs a call and takes these HTTP statuses as success; gives the status then. */

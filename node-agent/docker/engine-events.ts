@@ -39,7 +39,7 @@ export function followEvents(
   };
 
   const follow = async (): Promise<void> => {
-    while (!closed) {
+    for (;;) {
       try {
         await connection();
       } catch (caught) {
@@ -59,6 +59,7 @@ export function followEvents(
           resolve();
         };
       });
+      if (closed) return;
       pauseMs = Math.min(pauseMs * 2, pauseMsMax);
     }
   };

@@ -49,29 +49,30 @@ const signalSet = [0x02, 0x40, 0, 0, 0, 0, 0, 0];
 
 function amd64Code(): number[] {
   const setOffset = 53;
-  return [
+  const instructions: readonly (readonly number[])[] = [
     // rt_sigprocmask(0, &set, 0, 8)
-    ...[0x31, 0xff], //                                    0 xor edi, edi
-    ...[0x48, 0x8d, 0x35, setOffset - 9, 0, 0, 0], //      2 lea rsi, [rip + set]
-    ...[0x31, 0xd2], //                                    9 xor edx, edx
-    ...[0x6a, 0x08, 0x41, 0x5a], //                       11 push 8; pop r10
-    ...[0x6a, 0x0e, 0x58], //                             15 push 14; pop rax
-    ...[0x0f, 0x05], //                                   18 syscall
+    [0x31, 0xff], //                                    0 xor edi, edi
+    [0x48, 0x8d, 0x35, setOffset - 9, 0, 0, 0], //      2 lea rsi, [rip + set]
+    [0x31, 0xd2], //                                    9 xor edx, edx
+    [0x6a, 0x08, 0x41, 0x5a], //                       11 push 8; pop r10
+    [0x6a, 0x0e, 0x58], //                             15 push 14; pop rax
+    [0x0f, 0x05], //                                   18 syscall
     // rt_sigtimedwait(&set, 0, 0, 8)
-    ...[0x48, 0x8d, 0x3d, setOffset - 27, 0, 0, 0], //    20 lea rdi, [rip + set]
-    ...[0x31, 0xf6], //                                   27 xor esi, esi
-    ...[0x31, 0xd2], //                                   29 xor edx, edx
-    ...[0x6a, 0x08, 0x41, 0x5a], //                       31 push 8; pop r10
-    ...[0xb8, 0x80, 0, 0, 0], //                          35 mov eax, 128
-    ...[0x0f, 0x05], //                                   40 syscall
-    ...[0x85, 0xc0], //                                   42 test eax, eax
-    ...[0x7e, 0x100 - (46 - 20)], //                      44 jle 20
+    [0x48, 0x8d, 0x3d, setOffset - 27, 0, 0, 0], //    20 lea rdi, [rip + set]
+    [0x31, 0xf6], //                                   27 xor esi, esi
+    [0x31, 0xd2], //                                   29 xor edx, edx
+    [0x6a, 0x08, 0x41, 0x5a], //                       31 push 8; pop r10
+    [0xb8, 0x80, 0, 0, 0], //                          35 mov eax, 128
+    [0x0f, 0x05], //                                   40 syscall
+    [0x85, 0xc0], //                                   42 test eax, eax
+    [0x7e, 0x100 - (46 - 20)], //                      44 jle 20
     // exit(0)
-    ...[0x31, 0xff], //                                   46 xor edi, edi
-    ...[0x6a, 0x3c, 0x58], //                             48 push 60; pop rax
-    ...[0x0f, 0x05], //                                   51 syscall
-    ...signalSet, //                                      53
+    [0x31, 0xff], //                                   46 xor edi, edi
+    [0x6a, 0x3c, 0x58], //                             48 push 60; pop rax
+    [0x0f, 0x05], //                                   51 syscall
+    signalSet, //                                      53
   ];
+  return instructions.flat();
 }
 
 function arm64Code(): number[] {
