@@ -60,6 +60,11 @@ export class Barriers<T> {
     return true;
   }
 
+  /** There is a new leader, and a question to the one before is lost. */
+  askAgain(): void {
+    if (this.#asked.size > 0) this.#ask();
+  }
+
   refuseAll(error: Error): void {
     this.#timer?.cancel();
     for (const waiter of [...this.#asked, ...this.#next]) waiter.refuse(error);

@@ -43,6 +43,14 @@ export interface ReplicaOptions {
   readonly recent?: RecentBounds;
 }
 
+/** A proposal whose caller waits. */
+interface PendingWrite {
+  readonly waiter: Waiter<readonly TxnResult[]>;
+  readonly data: Uint8Array;
+  /** Of the leader it was sent to last; 0: there was none. */
+  term: number;
+}
+
 /** Applied state is handed to the disk in pieces of about this size. */
 const batchBytes = 4 * 1024 * 1024;
 const batchesMax = 4;
@@ -70,7 +78,7 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #persister: Persister;
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
-  readonly #writes = new Map<number, Waiter<readonly TxnResult[]>>();
+  readonly #writes = new Map<number, PendingWrite>();
   readonly #byIndex = new WaitList<Revision>();
   readonly #byRevision = new WaitList<void>();
   #consensus: Consensus | undefined;
@@ -188,7 +196,7 @@ export class Replica implements Store, ConsensusHandlers {
     } catch (caught) {
       return waiter.refuse(IkadaError.from(caught));
     }
-    this.#writes.set(proposal, waiter);
+    this.#writes.set(proposal, { waiter, data, term: this.#leaderTerm() });
     waiter.onEnd = () => this.#writes.delete(proposal);
     this.#consensus.propose(proposal, data);
   }
@@ -241,12 +249,33 @@ export class Replica implements Store, ConsensusHandlers {
 
   onRefused(tag: number, reason: "NoLeader" | "Overloaded" | "TooLarge"): void {
     const error = refusal(reason);
-    if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.refuse(error);
+    if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.waiter.refuse(error);
   }
 
   onStatus(status: ConsensusStatus): void {
+    const before = this.#leaderTerm();
     this.#status = status;
+    const term = this.#leaderTerm();
+    if (term !== 0 && term !== before) this.#askAgain(term);
     this.#options.onStatus?.(status);
+  }
+
+  /** The term of the leader that is known; 0 without one. A term has one leader. */
+  #leaderTerm(): number {
+    return this.#status && this.#status.leader !== 0 ? this.#status.term : 0;
+  }
+
+  /**
+   * What was on its way to a leader that is gone may have been lost with it: everybody who waits asks the new one. An entry
+   * that then stands in the log twice takes effect once: by its client's sequence, or because its compares fail the second
+   * time. Consensus itself holds what was proposed while there was no leader.
+   */
+  #askAgain(term: number): void {
+    for (const [proposal, write] of this.#writes) {
+      if (write.term !== 0) this.#consensus?.propose(proposal, write.data);
+      write.term = term;
+    }
+    this.#barriers.askAgain();
   }
 
   onFatal(error: Error): void {
@@ -305,7 +334,7 @@ export class Replica implements Store, ConsensusHandlers {
 
   #answer(applied: Applied): void {
     const { revision } = this.#state;
-    const writer = this.#writes.get(applied.proposal);
+    const writer = this.#writes.get(applied.proposal)?.waiter;
     if (writer) settle(writer, applied.results);
     this.#byRevision.advance(revision, undefined);
     this.#byIndex.advance(applied.index, revision);
@@ -352,7 +381,7 @@ export class Replica implements Store, ConsensusHandlers {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#committed = [];
-    for (const waiter of this.#writes.values()) waiter.refuse(reason);
+    for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
     this.#barriers.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);

@@ -146,7 +146,8 @@ function agentConfig(
     tls: tlsFiles(agent.name),
     runtime,
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
-    metrics: { listen: agent.metrics, tokenSha256: sha256(token) },
+    listen: { metrics: agent.metrics },
+    users: [{ name: "admin", role: "admin", sha256: sha256(token) }],
   };
 }
 

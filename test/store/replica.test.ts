@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ConsensusStatus } from "../../raft/consensus.js";
 import { IkadaError, type Reason } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { encodeKeyspace } from "../../store/codec.js";
@@ -90,6 +91,29 @@ describe("replica", () => {
       await failed;
       rig.consensus.commit();
       assert.equal(text(rig.replica.peek("a")), "1");
+    });
+
+    it("ask a new leader again, and what then stands in the log twice counts once", async () => {
+      const status = (term: number, leader: number): ConsensusStatus => ({
+        ...{ id: 1, role: "Follower", term, leader, commit: 0, lastIndex: 0, durableIndex: 0, progress: [] },
+        configuration: { voters: [1], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      });
+      rig.replica.onStatus(status(1, 2));
+      const write = rig.replica.write(request(create("a", "1")));
+      const barrier = rig.replica.barrier();
+      assert.equal(rig.consensus.proposed.length, 1);
+      rig.replica.onStatus(status(2, 0));
+      assert.equal(rig.consensus.proposed.length, 1);
+      rig.replica.onStatus(status(2, 3));
+      assert.equal(rig.consensus.proposed.length, 2);
+      assert.equal(rig.consensus.reads.length, 2);
+      rig.replica.onStatus(status(2, 3));
+      assert.equal(rig.consensus.proposed.length, 2);
+      rig.consensus.commit();
+      assert.deepEqual(await write, [{ succeeded: true, revision: 1 }]);
+      assert.equal(rig.replica.revision(), 1);
+      rig.replica.onReadIndex(rig.consensus.reads[1]!, 1);
+      assert.equal(await barrier, 1);
     });
 
     it("get the default deadline", async () => {
