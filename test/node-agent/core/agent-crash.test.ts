@@ -41,7 +41,10 @@ function scenario(crashAfter: number): { events: number; end: unknown } {
     world.engine.signal(world.find(`uid-a/main/${attempt}`), "SIGKILL");
     run(2_500);
   }
-  world.assign(podOf("b", {}, { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 2 }), podOf("c"));
+  world.assign(
+    podOf("b", {}, { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 2 }),
+    podOf("c"),
+  );
   run(5_000);
   world.unassign("uid-b");
   run(20_000);

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { AgentProcess, until } from "./agent-process.js";
+import { podOf } from "./agent-world.js";
+import { TestIdentity, TestPlan, TestServer } from "./test-server.js";
+
+describe("agent process with the fake runtime", function () {
+  this.timeout(60_000);
+  let identity: TestIdentity;
+  let plan: TestPlan;
+  let servers: TestServer[];
+  let agent: AgentProcess;
+
+  beforeEach(async () => {
+    identity = await TestIdentity.create("node-1");
+    plan = new TestPlan("cluster-1");
+    servers = [await TestServer.start(identity, plan), await TestServer.start(identity, plan)];
+    plan.servers = servers.map(({ address }) => address);
+    const name = "node-1";
+    const labels = { zone: "a" };
+    const capacity = { cpu: "4", memory: "8Gi" };
+    agent = new AgentProcess(identity, {
+      ...{
+        name,
+        labels,
+        capacity,
+        clusterId: "cluster-1",
+        servers: plan.servers,
+        runtime: "fake",
+        address: "192.0.2.7",
+      },
+    });
+    agent.start();
+  });
+
+  afterEach(async () => {
+    await agent.signal("SIGKILL");
+    for (const server of servers) server.kill();
+    rmSync(identity.folder, { recursive: true, force: true });
+  });
+
+  const connected = async (): Promise<TestServer> => {
+    await until("session", () => servers.some((server) => server.connected));
+    return servers.find((server) => server.connected) as TestServer;
+  };
+
+  it("says hello and what its node is, runs Pods, beats", async () => {
+    const server = await connected();
+    const [hello] = server.hellos;
+    assert.deepEqual([hello?.format, hello?.node, hello?.labels, hello?.revision], [1, "node-1", { zone: "a" }, 0]);
+    await until("node report with engine", () => JSON.stringify(server.nodeStatus ?? {}).includes("AgentReady"));
+    assert.deepEqual(server.nodeStatus?.["capacity"], { cpu: "4", memory: "8Gi", pods: "110" });
+    server.tell({ pods: [podOf("a")] });
+    await until("running", () => server.statuses.get("uid-a")?.phase === "Running");
+    assert.equal(server.statuses.get("uid-a")?.hostIP, "192.0.2.7");
+    const before = server.heartbeats;
+    await until("heartbeats", () => server.heartbeats > before + 3);
+    server.tell({ removedUids: ["uid-a"] });
+    await until("forgotten", () => agent.log.includes("stopping container"));
+  });
+
+  it("goes to another server when its own dies, and tells it where it stood", async () => {
+    const first = await connected();
+    first.tell({ pods: [podOf("a")] });
+    await until("running", () => first.statuses.get("uid-a")?.phase === "Running");
+    first.kill();
+    const second = servers.find((server) => server !== first) as TestServer;
+    await until("session with the other", () => second.connected);
+    assert.deepEqual([second.hellos[0]?.term, second.hellos[0]?.revision], [3, 11]);
+    assert.equal(second.hellos[0]?.bootId, first.hellos[0]?.bootId);
+    await until("status again", () => second.statuses.get("uid-a")?.phase === "Running");
+  });
+
+  it("leaves a server that fell behind", async () => {
+    const first = await connected();
+    first.tell({ pods: [podOf("a")] });
+    await until("running", () => first.statuses.get("uid-a")?.phase === "Running");
+    plan.revision -= 1;
+    plan.pods.clear();
+    first.kill();
+    await until("refusal", () => agent.log.includes("assignments refused"));
+    const second = servers.find((server) => server !== first) as TestServer;
+    plan.revision += 5;
+    plan.pods.set("uid-a", podOf("a"));
+    await until("taken again", () => second.statuses.get("uid-a")?.phase === "Running");
+    assert.equal(second.gone.size, 0);
+  });
+
+  it("answers a stream for logs, or why not", async () => {
+    const server = await connected();
+    await assert.rejects(server.logs({ podUid: "nobody", container: "main" }), /has not started yet/);
+    server.tell({ pods: [podOf("a")] });
+    await until("running", () => server.statuses.get("uid-a")?.phase === "Running");
+    assert.equal(await server.logs({ podUid: "uid-a", container: "main", tailLines: -1 }), "");
+  });
+
+  it("runs once per data folder, and ends on SIGTERM", async () => {
+    await connected();
+    const second = new AgentProcess(identity, { name: "node-1", clusterId: "cluster-1", servers: plan.servers });
+    second.start();
+    assert.equal(await second.ended(), 1);
+    assert.match(second.log, /another agent runs with the data folder/);
+    assert.equal(await agent.signal("SIGTERM"), 0);
+    await until("goodbye", () => !servers.some((server) => server.connected));
+  });
+});
