@@ -28,6 +28,10 @@ export interface DriverOptions extends Omit<OpenReplicaOptions, "node"> {
   readonly electionTicks?: number;
   /** @default limits.electionJitterTicks */
   readonly electionJitterTicks?: number;
+  /** @default limits.appendEntriesMax */
+  readonly appendEntriesMax?: number;
+  /** @default limits.inflightMessagesMax */
+  readonly inflightMessagesMax?: number;
 }
 
 /** Messages of one turn; more than any correct set of peers sends in it. */
@@ -125,8 +129,8 @@ export class Driver implements Consensus {
       electionTicks,
       electionJitterTicks: options.electionJitterTicks ?? limits.electionJitterTicks,
       appendBytesMax: limits.appendBytesMax,
-      appendEntriesMax: limits.appendEntriesMax,
-      inflightMessagesMax: limits.inflightMessagesMax,
+      appendEntriesMax: options.appendEntriesMax ?? limits.appendEntriesMax,
+      inflightMessagesMax: options.inflightMessagesMax ?? limits.inflightMessagesMax,
       inflightBytesMax: limits.inflightBytesMax,
       uncommittedBytesMax: limits.uncommittedBytesMax,
     };
