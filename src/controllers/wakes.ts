@@ -45,10 +45,7 @@ export function replicaSetsOf(
       case "apps/ReplicaSet":
         return [keyOfObject(object), ...siblings(object as unknown as ReplicaSet, snapshot).map(keyOf)];
       case "/Pod":
-        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => [
-          keyOf(set),
-          ...siblings(set, snapshot).map(keyOf),
-        ]);
+        return setsOfPod(object as unknown as Pod, snapshot).flatMap((set) => siblings(set, snapshot).map(keyOf));
       case "/Node":
         return podsOfNodeThatTurned(before, now, snapshot).flatMap((pod) =>
           setsOfPod(pod, snapshot).flatMap((set) => siblings(set, snapshot).map(keyOf)),

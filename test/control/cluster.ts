@@ -212,7 +212,7 @@ export class Cluster {
       const sets = snapshot.ownedBy<ReplicaSet>(deployment.metadata.uid ?? "", "apps/ReplicaSet");
       const running = [...this.agents.values()]
         .filter((agent) => !isLostNode(snapshot.get<Node>("/Node", "", agent.node)))
-        .flatMap((agent) => [...agent.engine.values()])
+        .flatMap((agent) => Array.from(agent.engine.values()))
         .filter((one) => !one.ghost)
         .filter((one) => sets.some((set) => one.name.startsWith(`${set.metadata.name}-`))).length;
       if (running > most && running > (this.#allowed.get(name) ?? 0))

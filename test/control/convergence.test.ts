@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Pod } from "../../src/api/kinds/pod.js";
 import { isActive } from "../../src/controllers/pod-state.js";
 import { deletion } from "../../src/controllers/deletion.js";

@@ -1,11 +1,8 @@
-import type { AnyObject } from "../../src/api/object.js";
 import type { Snapshot } from "../../src/objects/snapshot.js";
 
 /** What stays when a scenario is played again with other timing: objects without revisions, times and nodes. */
 export function fingerprint(snapshot: Snapshot): readonly unknown[] {
-  return ["/Namespace", "apps/Deployment", "apps/ReplicaSet", "/Pod"].flatMap((kind) =>
-    snapshot.list<AnyObject>(kind).map(strip),
-  );
+  return ["/Namespace", "apps/Deployment", "apps/ReplicaSet", "/Pod"].flatMap((kind) => snapshot.list(kind).map(strip));
 }
 
 const volatile = new Set(["resourceVersion", "creationTimestamp", "lastTransitionTime", "lastUpdateTime", "nodeName"]);
