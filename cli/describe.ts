@@ -33,9 +33,7 @@ function body(object: AnyObject, around: Surroundings): Line[] {
     case "Node":
       return nodeLines(object as unknown as Node, around.pods);
     case "ConfigMap":
-      return [
-        ["Data", Object.entries((object as unknown as ConfigMap).data ?? {}).map(([key, value]): Line => [key, value])],
-      ];
+      return configMapLines(object as unknown as ConfigMap);
     case "Secret":
       return secretLines(object as unknown as Secret);
     default:
@@ -60,7 +58,15 @@ function controllerOf(metadata: ObjectMeta): string | undefined {
 }
 
 function podLines(pod: Pod): Line[] {
-  const statuses = new Map(pod.status?.containerStatuses?.map((status) => [status.name, status]));
+  const containers = (specs: readonly Container[], statuses: readonly ContainerStatus[] = []): Line[] =>
+    specs.map((container) => [
+      container.name,
+      containerLines(
+        container,
+        statuses.find(({ name }) => name === container.name),
+      ),
+    ]);
+  const init = pod.spec.initContainers ?? [];
   const reason: Line[] = pod.status?.reason === undefined ? [] : [["Reason", pod.status.reason]];
   const message: Line[] = pod.status?.message === undefined ? [] : [["Message", pod.status.message]];
   return [
@@ -69,13 +75,8 @@ function podLines(pod: Pod): Line[] {
     ...reason,
     ...message,
     ["IP", pod.status?.podIP ?? "<none>"],
-    [
-      "Containers",
-      pod.spec.containers.map((container): Line => [
-        container.name,
-        containerLines(container, statuses.get(container.name)),
-      ]),
-    ],
+    ...(init.length > 0 ? [["Init Containers", containers(init, pod.status?.initContainerStatuses)] as const] : []),
+    ["Containers", containers(pod.spec.containers, pod.status?.containerStatuses)],
     conditionLines(pod.status?.conditions),
     ["Node-Selectors", pairs(pod.spec.nodeSelector)],
     [
@@ -102,6 +103,7 @@ function containerLines(container: Container, status: ContainerStatus | undefine
   if (container.ports?.length)
     lines.push(["Ports", container.ports.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`).join(", ")]);
   if (container.command) lines.push(["Command", container.command.join(" ")]);
+  if (container.args) lines.push(["Args", container.args.join(" ")]);
   if (container.resources?.requests) lines.push(["Requests", pairs(container.resources.requests)]);
   if (container.resources?.limits) lines.push(["Limits", pairs(container.resources.limits)]);
   for (const [name, probe] of [
@@ -110,6 +112,10 @@ function containerLines(container: Container, status: ContainerStatus | undefine
     ["Startup", container.startupProbe],
   ] as const) {
     if (probe) lines.push([name, probeText(probe)]);
+  }
+  for (const { configMapRef, secretRef, prefix } of container.envFrom ?? []) {
+    const from = configMapRef ? `config map ${configMapRef.name}` : `secret ${secretRef?.name}`;
+    lines.push(["Environment From", `${from}${prefix ? ` with prefix ${prefix}` : ""}`]);
   }
   if (container.env?.length) {
     lines.push([
@@ -195,23 +201,28 @@ function nodeLines(node: Node, pods: readonly Pod[]): Line[] {
     ["System Info", Object.entries(node.status?.nodeInfo ?? {}).map(([key, value]): Line => [key, value])],
     [
       "Non-terminated Pods",
-      pods.map((pod): Line => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod.status?.phase ?? "Pending"]),
+      pods
+        .filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed")
+        .map(({ metadata, status }): Line => [`${metadata.namespace}/${metadata.name}`, status?.phase ?? "Pending"]),
     ],
   ];
+}
+
+function configMapLines({ data = {}, binaryData = {} }: ConfigMap): Line[] {
+  const binary = Object.entries(binaryData).map(([key, value]): Line => [key, sizeText(value)]);
+  return [["Data", [...Object.entries(data), ...binary]]];
 }
 
 /** Sizes only: a description is pasted into tickets. */
 function secretLines(secret: Secret): Line[] {
   return [
     ["Type", secret.type ?? "Opaque"],
-    [
-      "Data",
-      Object.entries(secret.data ?? {}).map(([key, value]): Line => [
-        key,
-        `${Math.floor((value.replace(/=+$/, "").length * 3) / 4)} bytes`,
-      ]),
-    ],
+    ["Data", Object.entries(secret.data ?? {}).map(([key, value]): Line => [key, sizeText(value)])],
   ];
+}
+
+function sizeText(base64: string): string {
+  return `${Math.floor((base64.replace(/=+$/, "").length * 3) / 4)} bytes`;
 }
 
 function restLines(object: AnyObject): Line[] {
@@ -254,9 +265,9 @@ function render(lines: readonly Line[], indent: number): string {
     .map(([name, value]) => {
       if (typeof value !== "string")
         return value.length === 0 ? `${space}${name}: <none>\n` : `${space}${name}:\n${render(value, indent + 2)}`;
-      const [first, ...more] = value.split("\n");
-      const continued = more.map((line) => `${" ".repeat(indent + width)}${line}\n`).join("");
-      return `${space}${`${name}:`.padEnd(width)}${first}\n${continued}`;
+      const [first, ...more] = value.replace(/\n$/, "").split("\n");
+      const continued = more.map((line) => `${`${" ".repeat(indent + width)}${line}`.trimEnd()}\n`).join("");
+      return `${`${space}${`${name}:`.padEnd(width)}${first}`.trimEnd()}\n${continued}`;
     })
     .join("");
 }

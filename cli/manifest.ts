@@ -1,6 +1,17 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from "yaml";
+import {
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type Alias,
+  type Document,
+  type Node,
+} from "yaml";
 import { IkadaError } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
 
@@ -86,20 +97,37 @@ function objectsOf(file: string, document: Document, lines: LineCounter): Manife
   try {
     value = document.toJS({ maxAliasCount: limits.yamlAliasesMax }) as Record<string, unknown>;
   } catch (caught) {
+    const lost = unresolvedAlias(document);
     throw new IkadaError(
       "Invalid",
-      `${place(root.range?.[0] ?? 0)}: more than ${limits.yamlAliasesMax} aliases are expanded here`,
+      lost
+        ? `${place(lost.range?.[0] ?? 0)}: there is no anchor &${lost.source} before this alias`
+        : `${place(root.range?.[0] ?? 0)}: more than ${limits.yamlAliasesMax} aliases are expanded here`,
       {},
       caught,
     );
   }
   if (value["kind"] === "List" && Array.isArray(value["items"])) {
-    return value["items"].map((item, index) => ({
-      value: item as Record<string, unknown>,
-      locate: (field) => place(offsetOf(root, ["items", String(index), ...pathOf(field)])),
-    }));
+    return value["items"].map((item: unknown, index) => {
+      const locate = (field: string): string => place(offsetOf(root, ["items", String(index), ...pathOf(field)]));
+      if (typeof item !== "object" || item === null || Array.isArray(item))
+        throw new IkadaError("Invalid", `${locate("")}: an object with apiVersion, kind and metadata is expected here`);
+      return { value: item as Record<string, unknown>, locate };
+    });
   }
   return [{ value, locate: (field) => place(offsetOf(root, pathOf(field))) }];
+}
+
+function unresolvedAlias(document: Document): Alias | undefined {
+  let found: Alias | undefined;
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document)) return undefined;
+      found = alias;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** Walks without recursion, since the input may be deeper than the stack. */

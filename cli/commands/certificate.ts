@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
+import type { Identity } from "../../src/host/tls.js";
 import { parseDays } from "../flags.js";
 import { readText } from "../read-text.js";
 
@@ -16,9 +17,7 @@ export function addCertificate(program: Command): void {
     .requiredOption("--out <folder>", "where to write")
     .action(async ({ out }: { out: string }) => {
       const { createAuthority } = await import("../../src/host/pki.js");
-      const { certificate: pem, key } = await createAuthority("ikada");
-      writeNew(out, "ca.pem", pem, 0o644);
-      writeNew(out, "ca.key", key, 0o600);
+      writePair(out, "ca", await createAuthority("ikada"), false);
     });
 
   certificate
@@ -30,6 +29,7 @@ export function addCertificate(program: Command): void {
     .option("--address <address...>", "IP addresses and host names of a server", [])
     .option("--days <days>", "how long it is valid", parseDays, 30)
     .requiredOption("--out <folder>", "where to write NAME.pem and NAME.key")
+    .option("--replace", "overwrite both, to renew")
     .action(
       async (options: {
         authority: string;
@@ -38,6 +38,7 @@ export function addCertificate(program: Command): void {
         address: string[];
         days: number;
         out: string;
+        replace?: boolean;
       }) => {
         const authority = {
           certificate: readText(join(options.authority, "ca.pem")),
@@ -50,8 +51,7 @@ export function addCertificate(program: Command): void {
           addresses: options.address,
           days: options.days,
         });
-        writeNew(options.out, `${options.name}.pem`, issued.certificate, 0o644);
-        writeNew(options.out, `${options.name}.key`, issued.key, 0o600);
+        writePair(options.out, options.name, issued, options.replace ?? false);
       },
     );
 
@@ -64,10 +64,19 @@ export function addCertificate(program: Command): void {
     });
 }
 
-function writeNew(folder: string, name: string, text: string, mode: number): void {
+/** Writes NAME.pem and NAME.key, both or none. */
+function writePair(folder: string, name: string, { certificate, key }: Identity, replace: boolean): void {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, name);
-  if (existsSync(file)) throw new IkadaError("AlreadyExists", `${file} is there already and is not overwritten`);
-  writeFileSync(file, text, { mode, flag: "wx" });
-  process.stdout.write(`${file} written\n`);
+  const files = [
+    { file: join(folder, `${name}.pem`), text: certificate, mode: 0o644 },
+    { file: join(folder, `${name}.key`), text: key, mode: 0o600 },
+  ];
+  const there = files.find(({ file }) => !replace && existsSync(file));
+  if (there) throw new IkadaError("AlreadyExists", `${there.file} is there already and is not overwritten`);
+  for (const { file, text, mode } of files) {
+    // Renamed into place, so that a process that starts just now reads no half of a file.
+    writeFileSync(`${file}.new`, text, { mode });
+    renameSync(`${file}.new`, file);
+    process.stdout.write(`${file} written\n`);
+  }
 }
