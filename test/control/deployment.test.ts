@@ -126,7 +126,7 @@ describe("deployment controller", () => {
   it("misses its deadline when nothing grows, and says so once", () => {
     const web = deployment({ image: "web:1", progressDeadlineSeconds: 30 });
     const { set, pods } = setOf(web, 1, "web:1", 3);
-    const stuck = pods.map((one) => ({ ...one, status: readyStatus(now - 60_000, false) }));
+    const stuck = pods.map((one) => withStatus(one, readyStatus(now - 60_000, false)));
     const settle = (at: Deployment, time: number): ReturnType<typeof decide> =>
       decide(deploymentController, at, worldOf([at, set, ...stuck], { now: time }));
     const first = settle({ ...web, status: progressing(now, 3) }, now);
@@ -147,7 +147,7 @@ describe("deployment controller", () => {
     const ended = statusOf(decide(deploymentController, web, worldOf([web, set, ...pods])));
     assert.equal(condition(ended.conditions, "Progressing")?.reason, "NewReplicaSetAvailable");
     const later: Deployment = { ...web, status: ended };
-    const unready = pods.map((one) => ({ ...one, status: readyStatus(now, false) }));
+    const unready = pods.map((one) => withStatus(one, readyStatus(now, false)));
     const decision = decide(deploymentController, later, worldOf([later, set, ...unready], { now: now + 999_000 }));
     assert.equal(condition(statusOf(decision).conditions, "Progressing")?.reason, "NewReplicaSetAvailable");
     assert.equal(condition(statusOf(decision).conditions, "Available")?.status, "False");
@@ -156,7 +156,7 @@ describe("deployment controller", () => {
   it("waits for minReadySeconds, by the clock", () => {
     const web = deployment({ image: "web:2", minReadySeconds: 10 });
     const [old, fresh] = [setOf(web, 1, "web:1", 3), setOf(web, 2, "web:2", 1)];
-    const justReady = fresh.pods.map((one) => ({ ...one, status: readyStatus(now - 4000) }));
+    const justReady = fresh.pods.map((one) => withStatus(one, readyStatus(now - 4000)));
     const world = (time: number): ReturnType<typeof worldOf> =>
       worldOf([web, old.set, fresh.set, ...old.pods, ...justReady], { now: time });
     const early = decide(deploymentController, web, world(now));
@@ -188,6 +188,10 @@ describe("deployment controller", () => {
     assert.deepEqual(acts(decide(deploymentController, web, worldOf([web, closing]))), ["update Deployment web"]);
   });
 });
+
+function withStatus(one: Pod, status: Pod["status"]): Pod {
+  return status === undefined ? one : { ...one, status };
+}
 
 function progressing(since: number, replicas: number): DeploymentStatus {
   const time = toTimestamp(since);

@@ -16,6 +16,7 @@ const owned = (set: ReplicaSet, name: string, given: Parameters<typeof pod>[1] =
   });
 const ready = (set: ReplicaSet, name: string, given: Parameters<typeof pod>[1] = {}): Pod =>
   owned(set, name, { status: readyStatus(now - 60_000), ...given });
+const stored = (one: Pod): Pod => ({ ...one, metadata: { ...one.metadata, resourceVersion: "1" } });
 const terminating = { deletionTimestamp: toTimestamp(now + 30_000), deletionGracePeriodSeconds: 30 };
 
 describe("replica set controller", () => {
@@ -41,11 +42,7 @@ describe("replica set controller", () => {
     assert.equal(new Set(all).size, 6);
     // The count was lost, the Pods were not.
     const pods = (first.changes?.creates ?? []).slice(0, 2) as readonly unknown[] as readonly Pod[];
-    const third = decide(
-      replicaSetController,
-      web,
-      worldOf([web, ...pods.map((one) => ({ ...one, metadata: { ...one.metadata, resourceVersion: "1" } }))]),
-    );
+    const third = decide(replicaSetController, web, worldOf([web, ...pods.map(stored)]));
     assert.deepEqual(
       third.changes?.creates.map((made) => made.metadata.name),
       names.slice(2),

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import type { Node } from "../../src/api/kinds/core.js";
+import type { Pod, PodSpec } from "../../src/api/kinds/pod.js";
+import { plan, type Plan } from "../../src/scheduler/plan.js";
+import { scheduler } from "../../src/scheduler/scheduler.js";
+import { worldOf } from "./fixture.js";
+import { any, node, ownedBy, pod, replicaSet } from "./objects.js";
+
+const asking = (name: string, requests: Record<string, string>, spec: Partial<PodSpec> = {}): Pod =>
+  pod(name, { spec: { containers: [{ name: "main", image: "web:1", resources: { requests } }], ...spec } });
+const planOf = (...objects: readonly (Pod | Node)[]): Plan => plan(worldOf(objects).snapshot);
+const bound = ({ bindings }: Plan): Record<string, string> =>
+  Object.fromEntries(bindings.map((binding) => [binding.pod.metadata.name, binding.node.metadata.name]));
+const why = ({ rejections }: Plan): string | undefined => rejections[0]?.message;
+
+describe("scheduling plan", () => {
+  it("says for each node why it does not take a Pod, as Kubernetes does", () => {
+    const nodes = [
+      node("a", { unschedulable: true }),
+      node("b", { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] }),
+      node("c", {}, { memory: "1Gi" }),
+      node("d", {}, { memory: "1Gi", cpu: "500m" }),
+      { ...node("e"), status: { ...node("e").status, conditions: [{ type: "Ready", status: "False" as const }] } },
+    ];
+    assert.equal(
+      why(planOf(asking("p", { memory: "2Gi", cpu: "1" }), ...nodes)),
+      "0/5 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {dedicated: db}, " +
+        "1 node(s) were not ready, 1 node(s) were unschedulable, 2 Insufficient memory.",
+    );
+    assert.equal(why(planOf(asking("p", {}))), "no nodes available to schedule pods");
+    assert.equal(
+      why(planOf(asking("p", {}, { nodeSelector: { disk: "ssd" } }), node("a"))),
+      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+    );
+  });
+
+  it("fills nodes to the last byte, not further", () => {
+    const made = planOf(
+      asking("p1", { memory: "4Gi" }),
+      asking("p2", { memory: "4Gi" }),
+      asking("p3", { memory: "1" }),
+      node("a"),
+    );
+    assert.deepEqual(bound(made), { p1: "a", p2: "a" });
+    assert.equal(why(made), "0/1 nodes are available: 1 Insufficient memory.");
+  });
+
+  it("counts Pods that stop, not those that have ended", () => {
+    const there = (name: string, given: Parameters<typeof pod>[1]): Pod => {
+      const { spec } = asking(name, { cpu: "3" }, { nodeName: "a" });
+      return pod(name, { ...given, spec });
+    };
+    const stopping = there("s", { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } });
+    assert.equal(
+      why(planOf(asking("p", { cpu: "2" }), stopping, node("a"))),
+      "0/1 nodes are available: 1 Insufficient cpu.",
+    );
+    assert.deepEqual(bound(planOf(asking("p", { cpu: "2" }), there("e", { status: { phase: "Failed" } }), node("a"))), {
+      p: "a",
+    });
+  });
+
+  it("takes the greediest init container when it asks for more than all others", () => {
+    const initContainers = [{ name: "init", image: "web:1", resources: { requests: { cpu: "5" } } }];
+    assert.equal(
+      why(planOf(asking("p", { cpu: "1" }, { initContainers }), node("a"))),
+      "0/1 nodes are available: 1 Insufficient cpu.",
+    );
+  });
+
+  it("counts Pods per node", () => {
+    assert.equal(
+      why(planOf(asking("p1", {}), asking("p2", {}), node("a", {}, { pods: "1" }))),
+      "0/1 nodes are available: 1 Too many pods.",
+    );
+  });
+
+  it("spreads the Pods of one owner", () => {
+    const set = replicaSet("web");
+    const pods = Array.from({ length: 6 }, (_, at) => pod(`p${at}`, { metadata: ownedBy(set) }));
+    const nodes = Object.values(bound(planOf(...pods, node("a"), node("b"), node("c"))));
+    assert.deepEqual(nodes.toSorted(), ["a", "a", "b", "b", "c", "c"]);
+  });
+
+  it("prefers the node with more left, and one without a taint that asks to be spared", () => {
+    const full = pod("full", {
+      spec: {
+        nodeName: "a",
+        containers: [{ name: "x", image: "x", resources: { requests: { cpu: "3", memory: "6Gi" } } }],
+      },
+    });
+    assert.deepEqual(bound(planOf(asking("p", { cpu: "500m", memory: "1Gi" }), full, node("a"), node("b"))), {
+      p: "b",
+    });
+    const spared = node("b", { taints: [{ key: "spare", effect: "PreferNoSchedule" }] });
+    assert.deepEqual(bound(planOf(asking("p", { cpu: "500m", memory: "1Gi" }), full, node("a"), spared)), { p: "a" });
+  });
+
+  it("tolerates what a Pod says it tolerates", () => {
+    const tainted = node("a", { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] });
+    const tolerations = [{ key: "dedicated", operator: "Equal" as const, value: "db", effect: "NoSchedule" as const }];
+    assert.deepEqual(bound(planOf(asking("p", {}, { tolerations }), tainted)), { p: "a" });
+    assert.deepEqual(bound(planOf(asking("p", {}, { tolerations: [{ operator: "Exists" }] }), tainted)), { p: "a" });
+  });
+
+  it("places the more important and the older first, and leaves gated ones alone", () => {
+    const at = (name: string, creationTimestamp: string, spec: Partial<PodSpec> = {}): Pod => {
+      const one = asking(name, { cpu: "3" }, spec);
+      return { ...one, metadata: { ...one.metadata, creationTimestamp } };
+    };
+    const young = at("a-young", "2026-01-01T00:00:02Z");
+    const old = at("b-old", "2026-01-01T00:00:01Z");
+    const vip = at("c-vip", "2026-01-01T00:00:03Z", { priority: 10 });
+    const gated = at("d-gated", "2026-01-01T00:00:00Z", { priority: 99, schedulingGates: [{ name: "wait" }] });
+    assert.deepEqual(bound(planOf(young, old, vip, gated, node("a"))), { "c-vip": "a" });
+    assert.deepEqual(bound(planOf(young, old, node("a"))), { "b-old": "a" });
+  });
+
+  it("is the same for the same state, and bounded", () => {
+    const pods = Array.from({ length: 20 }, (_, at) => asking(`p${at}`, {}));
+    const nodes = [node("a"), node("b"), node("c")];
+    assert.deepEqual(bound(planOf(...pods, ...nodes)), bound(planOf(...pods, ...nodes)));
+    const part = plan(worldOf([...pods, ...nodes]).snapshot, 7);
+    assert.deepEqual([part.bindings.length, part.more], [7, true]);
+  });
+});
+
+describe("scheduler", () => {
+  it("binds on the condition that neither Pod nor node has changed", () => {
+    const { decisions } = scheduler.pass(worldOf([asking("p", {}), node("a")]));
+    const [decision] = decisions;
+    assert.deepEqual(
+      decision?.changes.unchanged.map((key) => key.name),
+      ["a"],
+    );
+    const made = decision.changes.updates[0] as unknown as Pod;
+    assert.equal(made.spec.nodeName, "a");
+    assert.deepEqual(
+      made.status?.conditions?.map(({ type, status }) => [type, status]),
+      [["PodScheduled", "True"]],
+    );
+    assert.equal(decision.events[0]?.message, "Successfully assigned default/p to a");
+  });
+
+  it("explains a refusal once, until it changes", () => {
+    const waiting = asking("p", { cpu: "9" });
+    const { decisions } = scheduler.pass(worldOf([waiting, node("a")]));
+    assert.equal(decisions[0]?.events[0]?.reason, "FailedScheduling");
+    const told = decisions[0]?.changes.updates[0] as unknown as Pod;
+    assert.equal(scheduler.pass(worldOf([told, node("a")])).decisions.length, 0);
+    assert.equal(scheduler.pass(worldOf([told, node("a"), node("b")])).decisions.length, 1);
+  });
+
+  it("wakes for what may place a Pod, not for what it wrote itself", () => {
+    const waiting = any(asking("p", {}));
+    const there = any(asking("p", {}, { nodeName: "a" }));
+    const ended = { ...there, status: { phase: "Succeeded" } };
+    const silent = {
+      ...any(node("a")),
+      status: { ...node("a").status, conditions: [{ type: "Ready", status: "Unknown" }] },
+    };
+    assert.equal(scheduler.concerns(undefined, waiting), true);
+    assert.equal(scheduler.concerns(waiting, { ...waiting, status: { phase: "Pending", reason: "told" } }), false);
+    assert.equal(scheduler.concerns(waiting, there), false);
+    assert.equal(scheduler.concerns(there, undefined), true);
+    assert.equal(scheduler.concerns(there, ended), true);
+    assert.equal(scheduler.concerns(any(node("a")), any(node("a"))), false);
+    assert.equal(scheduler.concerns(any(node("a")), silent), true);
+    assert.equal(scheduler.concerns(undefined, any(node("a"))), true);
+  });
+});
