@@ -17,6 +17,8 @@ export const raftChannelOptions = {
 
 const backoffMsMin = 20;
 const backoffMsMax = 1_000;
+/** Longer than any peer that is well takes; without it, a call into a partition would wait for TCP's own minutes after it has healed. */
+const dialMsMax = 2_000;
 /** After a broken stream a new one has this long until the peer counts as lost. */
 const redialMsMax = 100;
 
@@ -49,6 +51,7 @@ export class Peer {
   #told: boolean | undefined;
   #backoffMs = backoffMsMin;
   #retry: Timer | undefined;
+  #dialTimer: Timer | undefined;
   #lossTimer: Timer | undefined;
 
   constructor(options: PeerOptions) {
@@ -76,7 +79,7 @@ export class Peer {
   }
 
   #dial(): void {
-    const { address, tls, clusterId } = this.#options;
+    const { address, tls, clusterId, env } = this.#options;
     this.#client = createClient(address, { authority: tls.authority, identity: tls }, raftChannelOptions);
     const stream: Stream = callBidi(this.#client, streamMethod);
     this.#stream = stream;
@@ -89,12 +92,14 @@ export class Peer {
     stream.on("error", (error: Error) => this.#broken(stream, error.message));
     stream.on("end", () => this.#broken(stream, "the peer ended the stream"));
     stream.write({ format: wireFormat, clusterId });
+    this.#dialTimer = env.timers.after(dialMsMax, () => this.#broken(stream, "no answer in time"));
   }
 
   #opened(stream: Stream): void {
     if (stream !== this.#stream || this.#isClosed) return;
     this.#isOpen = true;
     this.#isFull = false;
+    this.#dialTimer?.cancel();
     this.#backoffMs = backoffMsMin;
     this.#lossTimer?.cancel();
     this.#lossTimer = undefined;
@@ -143,6 +148,7 @@ export class Peer {
     this.#stream = undefined;
     this.#client = undefined;
     this.#isOpen = false;
+    this.#dialTimer?.cancel();
     stream?.cancel();
     client?.close();
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
 import { callBidi } from "../../../src/host/grpc.js";
 import { silentLog } from "../../../src/host/log.js";
 import { createAuthority } from "../../../src/host/pki.js";
@@ -18,12 +19,15 @@ describe("the transport among members", function () {
   let cluster: RealCluster;
   const open: Transport[] = [];
 
-  beforeEach(async () => {
+  before(async () => {
     cluster = await RealCluster.create(3);
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     for (const transport of open.splice(0)) transport.close();
+  });
+
+  after(async () => {
     await cluster.close();
   });
 
@@ -102,6 +106,24 @@ describe("the transport among members", function () {
     first.send(2, [message({ from: 1, to: 2, term: 99 })]);
     await eventually("all that was kept", () => received >= 32);
     assert(received < 40, `${received} of 201 messages of a megabyte`);
+  });
+
+  it("gives up on a peer that accepts and never answers, and finds the one that comes after it", async () => {
+    const first = await start(1);
+    const { port, host } = new URL(`tcp://${cluster.options(2).listen}`);
+    const mute = createServer(() => undefined);
+    await new Promise<void>((resolve) => {
+      mute.listen(Number(port), host.split(":")[0], resolve);
+    });
+    const sockets: Socket[] = [];
+    mute.on("connection", (socket) => sockets.push(socket));
+    await eventually("a call to the mute peer", () => sockets.length > 0);
+    await new Promise((resolve) => mute.close(resolve).emit("close"));
+    const told: number[] = [];
+    first.onPeer((peer) => told.push(peer));
+    await start(2);
+    await eventually("the peer that answers", () => told.length > 0);
+    for (const socket of sockets) socket.destroy();
   });
 
   const strangers: Record<string, () => Promise<TlsFiles>> = {

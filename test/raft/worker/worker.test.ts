@@ -75,6 +75,19 @@ describe("consensus threads over real sockets and files", function () {
     });
   });
 
+  it("tell the main thread when they fail", async () => {
+    const member = new RealMember({ ...cluster.options(1), failpoints: "log-before-write=error@1" });
+    await assert.rejects(member.handle.started, /log-before-write/);
+    const later = new RealMember({ ...cluster.options(2), failpoints: "log-before-write=error@2" });
+    const [third] = await cluster.start(3);
+    await later.handle.started;
+    await eventually("a failure", () => later.fatal.length > 0);
+    assert.match(later.fatal[0]?.message ?? "", /log-before-write/);
+    assert.deepEqual(third?.fatal, []);
+    await later.handle.stop();
+    assert.equal(later.fatal.length, 1);
+  });
+
   it("tell that the port is taken", async () => {
     await cluster.start(1);
     const second = { ...cluster.options(1), dataFolder: path.join(cluster.folder, "other") };
