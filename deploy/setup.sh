@@ -29,7 +29,7 @@ setup_node() {
 
 # node_modules follows the lock file, told by a stamp of its hash.
 setup_modules() {
-  local wanted; wanted=$(node -e 'const c=require("crypto").createHash("sha256");for(const f of ["package.json","package-lock.json"])c.update(require("fs").readFileSync(f));console.log(c.digest("hex"))')
+  local wanted; wanted=$(node -e 'const c=require("crypto").createHash("sha256");c.update(require("fs").readFileSync("package-lock.json"));console.log(c.digest("hex"))')
   [ "$(cat node_modules/.ikada-lock 2>/dev/null)" = "$wanted" ] && return
   say "installing npm packages"
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || fail "npm ci failed: the lines above say why"

@@ -27,9 +27,9 @@ export interface WriteRequest {
   readonly options: ikada.api.v1.IWriteOptions | null | undefined;
   /**
    * Decides from the present state; must give the same names for the same random numbers, because a repeat of the request
-   * has to find what its first try made. Thrown errors refuse the write.
+   * has to find what its first try made. Thrown errors refuse the write; "again" asks for other random numbers.
    */
-  decide(read: (key: ObjectKey) => AnyObject | undefined, random: Random): Plan;
+  decide(read: (key: ObjectKey) => AnyObject | undefined, random: Random): Plan | "again";
   /** Where the object of a repeated request is, whose first try was committed. */
   keyOf(random: Random): ObjectKey;
 }
@@ -74,6 +74,10 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
       continue;
     }
     const decided = attemptToDecide(request, read, requestRandom(client));
+    if (decided === "again") {
+      attempt += 1;
+      continue;
+    }
     const final = decided instanceof Error || !decided.changes || request.options?.dryRun;
     if (final && !fresh) {
       await store.barrier(call.wait);
@@ -110,7 +114,7 @@ function attemptToDecide(
   request: WriteRequest,
   read: (key: ObjectKey) => AnyObject | undefined,
   random: Random,
-): Plan | IkadaError {
+): Plan | IkadaError | "again" {
   try {
     return request.decide(read, random);
   } catch (caught) {

@@ -42,7 +42,7 @@ function planCreation(
   manager: string,
   read: (key: ObjectKey) => AnyObject | undefined,
   random: Random,
-): Plan {
+): Plan | "again" {
   const { kind } = admitted;
   const given = named(admitted.object, random);
   const now = Date.now();
@@ -52,6 +52,8 @@ function planCreation(
   const object = trackUpdate(undefined, created, { manager }, now);
   const unchanged = requireNamespace(kind, key, read);
   if (read(key)) {
+    // A generated name that is taken: 27^5 names are few enough for that to happen among some thousand objects.
+    if (!admitted.object.metadata.name) return "again";
     const name = objectName(kind, key.name);
     throw new IkadaError("AlreadyExists", `${name} already exists`, { object: name });
   }
