@@ -39,16 +39,11 @@ const podsPerDecisionMax = 400;
 
 function decide(node: Node, world: World, settings: ControllerSettings): Decision {
   const { snapshot, now } = world;
-  const { silent, wakeInMs } = hearing(node, world, settings);
+  const { heard, wakeInMs } = hearing(node, world, settings);
   const before = readyStatus(node);
-  const status = silent ? "Unknown" : before === "Unknown" && isOurs(node) ? "True" : before;
+  const status = heard === "no" ? "Unknown" : heard === "yes" && isOurs(node) ? "True" : before;
 
-  const anyReady = snapshot
-    .list<Node>("/Node")
-    .some(
-      (other) =>
-        readyStatus(other) !== "False" && readyStatus(other) !== undefined && !hearing(other, world, settings).silent,
-    );
+  const anyReady = snapshot.list<Node>("/Node").some((other) => isUsable(other, world, settings));
   const updated = withTaints(withReady(node, status, now), taintsFor(status, anyReady), now);
   const pods = podsToMark(node, status, snapshot, now);
   const changed = !sameJson(updated, node);
@@ -66,17 +61,28 @@ function decide(node: Node, world: World, settings: ControllerSettings): Decisio
   };
 }
 
-/** Whether the node's agent is silent for too long, and when that may change. */
-function hearing(
-  node: Node,
-  world: World,
-  settings: ControllerSettings,
-): { readonly silent: boolean; readonly wakeInMs: number } {
-  // Never heard of since the election: its silence is as old as this leader.
-  const silentMs = world.nodeSilentMs(node.metadata.name) ?? world.leaderForMs;
-  const leftMs = Math.max(settings.nodeNotReadyAfterMs - silentMs, settings.newLeaderGraceMs - world.leaderForMs);
-  if (leftMs > 0) return { silent: false, wakeInMs: Math.ceil(leftMs) };
-  return { silent: true, wakeInMs: settings.silentNodePollMs };
+interface Hearing {
+  /** "not yet": this leader has not listened for long enough to say; what the Node object says stands. */
+  readonly heard: "yes" | "no" | "not yet";
+  /** When that may change. */
+  readonly wakeInMs: number;
+}
+
+function hearing(node: Node, world: World, settings: ControllerSettings): Hearing {
+  const silentMs = world.nodeSilentMs(node.metadata.name);
+  const heardLeftMs = settings.nodeNotReadyAfterMs - (silentMs ?? Number.POSITIVE_INFINITY);
+  if (heardLeftMs > 0) return { heard: "yes", wakeInMs: Math.ceil(heardLeftMs) };
+  const graceLeftMs = settings.newLeaderGraceMs - world.leaderForMs;
+  if (graceLeftMs > 0)
+    return { heard: "not yet", wakeInMs: Math.ceil(Math.min(graceLeftMs, settings.silentNodePollMs)) };
+  return { heard: "no", wakeInMs: settings.silentNodePollMs };
+}
+
+/** Ready, or about to be said so. */
+function isUsable(node: Node, world: World, settings: ControllerSettings): boolean {
+  const status = readyStatus(node);
+  const { heard } = hearing(node, world, settings);
+  return heard === "yes" ? status === "True" || isOurs(node) : heard === "not yet" && status === "True";
 }
 
 type ReadyStatus = "True" | "False" | "Unknown" | undefined;

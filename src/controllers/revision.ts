@@ -7,7 +7,7 @@ import { createdAt } from "./pod-state.js";
 
 /** How a Deployment's ReplicaSets stand for the revisions of its template. */
 
-export const templateHashLabel = "pod-template-hash";
+const templateHashLabel = "pod-template-hash";
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
 export const revisionHistoryAnnotation = "deployment.kubernetes.io/revision-history";
 export const desiredAnnotation = "deployment.kubernetes.io/desired-replicas";

@@ -57,6 +57,8 @@ export class Cluster {
   readonly ownDeletions = new Set<string>();
   /** Availability is checked only while the test has promised that nothing fails. */
   checksAvailability = false;
+  /** A new leader was told nothing of nodes that fell silent before its election. */
+  forgetful = false;
   readonly #settings: ControllerSettings;
   readonly #specs = new Map<string, { readonly until: number; readonly deployment: Deployment }[]>();
   /** By Deployment: how many Pods may run, and how many were available, when it was last looked. */
@@ -115,6 +117,7 @@ export class Cluster {
   /** A leader with fresh memory. */
   elect(): void {
     this.depose();
+    const electedAt = this.time.monotonic();
     const leader = { alive: true } as { runner: Runner; alive: boolean };
     const write = (request: WriteRequest, done: Done<readonly TxnResult[]>): void => {
       // A leader that dies loses what is not in the log yet; what is in the log is applied.
@@ -129,6 +132,7 @@ export class Cluster {
       passes: [scheduler],
       nodeSilentMs: (name) => {
         const since = this.#silentSince.get(name);
+        if (this.forgetful && since !== undefined && since < electedAt) return undefined;
         return since === undefined ? 0 : this.time.monotonic() - since;
       },
     });

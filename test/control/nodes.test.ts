@@ -101,6 +101,18 @@ describe("a node that falls silent", () => {
     assert.equal(readyOf(cluster, "alpha"), "Unknown");
   });
 
+  for (const forgetful of [false, true])
+    it(`stays so under a new leader that ${forgetful ? "was told nothing" : "was told how long"}`, () => {
+      const cluster = running();
+      cluster.loseNode("alpha");
+      cluster.time.pass(20_000);
+      const before = cluster.get<Node>("/Node", "alpha", "");
+      cluster.forgetful = forgetful;
+      cluster.elect();
+      cluster.time.pass(20_000);
+      assert.deepEqual(cluster.get<Node>("/Node", "alpha", ""), before);
+    });
+
   it("keeps a Pod that tolerates it, for as long as it says", () => {
     const tolerant = (tolerationSeconds?: number): Parameters<typeof pod>[1] => ({
       spec: {

@@ -51,7 +51,7 @@ describe("a leader killed after every single log entry", () => {
         const cut = play(scenario, entry);
         assert.deepEqual(cut.end, whole.end, `killed after entry ${entry} of ${whole.entries}`);
       }
-    });
+    }).timeout(60_000);
   }
 });
 
