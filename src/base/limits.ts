@@ -48,6 +48,8 @@ export const limits = {
   requestMsDefault: 15_000,
   /** Agents connected to one replica. */
   agentSessionsMax: 2_000,
+  /** Connections to one listener, in all states; more are closed at once. */
+  connectionsPerListenerMax: 4_096,
   /** Log and exec streams open on one replica. */
   podStreamsMax: 256,
   /** Election timeout base and its random extra; heartbeat is one tick. */

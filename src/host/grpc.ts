@@ -1,3 +1,5 @@
+import { createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { IkadaError } from "../base/errors.js";
@@ -294,28 +296,56 @@ export async function writeMessage<Message>(
   });
 }
 
-/** Binds and gives the port. @throws IkadaError Unavailable when the address can't be bound */
-export function bind(server: grpc.Server, address: string, credentials: grpc.ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error) {
-        const hint = "another process may have this port; see the configured addresses";
-        reject(new IkadaError("Unavailable", `cannot listen on ${address}: ${error.message}`, { hint }, error));
-      } else resolve(port);
-    });
+/**
+ * Binds and gives the port. Connections are accepted here and handed to the library, so that they are bounded
+ * (`limits.connectionsPerListenerMax`) and can be cut by `shutDown`.
+ * @throws IkadaError Unavailable when the address can't be bound
+ */
+export async function bind(server: grpc.Server, address: string, credentials: grpc.ServerCredentials): Promise<number> {
+  const injector = server.createConnectionInjector(credentials);
+  const sockets = new Set<Socket>();
+  const acceptor = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => undefined);
+    injector.injectConnection(socket);
   });
+  acceptor.maxConnections = limits.connectionsPerListenerMax;
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  await new Promise<void>((resolve, reject) => {
+    acceptor.once("error", (error) => {
+      const hint = "another process may have this port; see the configured addresses";
+      reject(new IkadaError("Unavailable", `cannot listen on ${address}: ${error.message}`, { hint }, error));
+    });
+    acceptor.listen(Number(address.slice(colon + 1)), host, resolve);
+  });
+  const bound = acceptors.get(server) ?? [];
+  bound.push({ acceptor, sockets });
+  acceptors.set(server, bound);
+  return (acceptor.address() as AddressInfo).port;
 }
 
-/** Lets calls in work finish for `graceMs`, then cuts them. */
-export function shutDown(server: grpc.Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const force = setTimeout(() => server.forceShutdown(), graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(force);
-      resolve();
-    });
-  });
+/** Accepts no more, lets calls in work finish for `graceMs`, then cuts all connections: peers know it at once. */
+export async function shutDown(server: grpc.Server, graceMs: number): Promise<void> {
+  const bound = acceptors.get(server) ?? [];
+  for (const { acceptor } of bound) acceptor.close();
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    new Promise<void>((resolve) => {
+      server.tryShutdown(() => resolve());
+    }),
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    }),
+  ]);
+  clearTimeout(timer);
+  server.forceShutdown();
+  // The library ends its sessions politely and would wait for peers that have streams open.
+  for (const { sockets } of bound) for (const socket of sockets) socket.destroy();
 }
+
+const acceptors = new WeakMap<grpc.Server, { readonly acceptor: Server; readonly sockets: ReadonlySet<Socket> }[]>();
 
 function cancelled(): IkadaError {
   return new IkadaError("Cancelled", "the call was cancelled");

@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import type { AnyObject } from "../../../src/api/object.js";
+import { storeKey } from "../../../src/objects/keys.js";
+import { eventually, TestCluster } from "../harness.js";
+import { configMap, pod, read } from "../objects.js";
+import { FakeAgent } from "./fake-agent.js";
+
+const status = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+
+describe("sessions of agents", () => {
+  let cluster: TestCluster;
+  const agents: FakeAgent[] = [];
+  before(async () => {
+    cluster = await TestCluster.start(2);
+  });
+  afterEach(() => {
+    for (const agent of agents.splice(0)) agent.close();
+  });
+  after(() => cluster.close());
+
+  async function agent(node: string, server = 1, hello = {}, certificate = node): Promise<FakeAgent> {
+    const identity = await cluster.identity("node", certificate);
+    const made = new FakeAgent(cluster.client("agents", server, identity), node, hello);
+    agents.push(made);
+    return made;
+  }
+
+  const stored = (groupKind: string, name: string, namespace = "default") => {
+    const record = cluster.store.peek(storeKey({ groupKind, namespace, name }));
+    return record && read({ json: record.value });
+  };
+  const remove = (groupKind: string, name: string) =>
+    cluster.store.write({
+      txns: [
+        {
+          compares: [],
+          success: [{ type: "delete", key: storeKey({ groupKind, namespace: "default", name }) }],
+          failure: [],
+        },
+      ],
+      origin: "test",
+    });
+
+  it("makes a Node with an address range of its own, and welcomes", async () => {
+    const [one, two] = [
+      await agent("one", 1, { labels: { zone: "a", "node-restriction.kubernetes.io/x": "y" } }),
+      await agent("two", 2),
+    ];
+    await eventually(() => one.welcome && two.welcome);
+    assert.equal(one.welcome?.clusterId, "test-cluster");
+    assert.deepEqual(
+      one.welcome?.servers,
+      cluster.addresses.map((address) => address.agents),
+    );
+    const node = stored("/Node", "one", "");
+    assert.equal(one.welcome?.nodeUid, node?.metadata.uid);
+    assert.deepEqual(node?.metadata.labels, { zone: "a", "kubernetes.io/hostname": "one" });
+    assert.match(node?.spec.podCIDR ?? "", /^10\.244\.\d+\.0\/24$/);
+    assert.notEqual(node?.spec.podCIDR, stored("/Node", "two", "")?.spec.podCIDR);
+    assert.equal(one.welcome?.podCidr, node?.spec.podCIDR);
+    one.close();
+    const again = await agent("one", 2, { labels: { zone: "b" } });
+    await eventually(() => again.welcome);
+    assert.equal(again.welcome?.nodeUid, node?.metadata.uid);
+    assert.equal(stored("/Node", "one", "")?.metadata.labels?.["zone"], "a");
+  });
+
+  it("refuses a session in another node's name, of another version, or without hello", async () => {
+    const liar = await agent("one", 1, {}, "two");
+    await eventually(() => liar.ended);
+    assert.equal(liar.error?.reason, "Forbidden");
+    const future = await agent("one", 1, { format: 2 });
+    await eventually(() => future.ended);
+    assert.equal(future.error?.reason, "Unsupported");
+  });
+
+  it("refuses an agent that was told more than this replica knows", async () => {
+    const ahead = await agent("one", 1, { term: cluster.term + 1 });
+    await eventually(() => ahead.ended);
+    assert.equal(ahead.error?.reason, "Unavailable");
+  });
+
+  it("sends complete assignments, then increments that chain, with what the Pods refer to and nothing else", async () => {
+    const env = [{ name: "A", valueFrom: { configMapKeyRef: { name: "wanted", key: "a" } } }];
+    const uses = { containers: [{ name: "main", image: "hello:1", env, envFrom: [{ secretRef: { name: "later" } }] }] };
+    await cluster.seed(configMap("wanted", { a: "1" }, { uid: "cm-1" }));
+    await cluster.seed(configMap("other", { a: "1" }, { uid: "cm-2" }));
+    await cluster.seed(pod("mine", "assigned", { spec: uses }));
+    await cluster.seed(pod("theirs", "elsewhere"));
+    const here = await agent("assigned");
+    await eventually(() => here.assignments.length > 0);
+    assert.deepEqual([...here.pods.keys()], ["uid-mine"]);
+    assert.deepEqual([...here.objects.keys()], ["ConfigMap/default/wanted"]);
+    assert.equal(here.assignments[0]?.term, cluster.term);
+
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "later", namespace: "default", uid: "s" } };
+    await cluster.seed(secret);
+    await eventually(() => here.objects.has("Secret/default/later"));
+    await cluster.seed(configMap("wanted", { a: "2" }, { uid: "cm-1" }));
+    await eventually(() => (here.objects.get("ConfigMap/default/wanted") as { data?: { a?: string } }).data?.a === "2");
+    await cluster.seed(pod("second", "assigned"));
+    await eventually(() => here.pods.has("uid-second"));
+    const messages = here.assignments.length;
+    // What does not concern the node, and a status alone, is no news.
+    await cluster.seed(configMap("other", { a: "2" }, { uid: "cm-2" }));
+    await cluster.seed({ ...pod("second", "assigned"), status: { phase: "Running" } });
+    await cluster.seed(pod("third", "elsewhere"));
+    await remove("/Pod", "mine");
+    await eventually(() => !here.pods.has("uid-mine"));
+    assert.equal(here.assignments.length, messages + 1);
+    assert.deepEqual([...here.objects.keys()], []);
+    assert.equal(here.error, undefined);
+  });
+
+  it("writes reports of many sessions as one entry and acknowledges when they are committed", async () => {
+    const [one, two] = [await agent("fold-1"), await agent("fold-2")];
+    await eventually(() => one.welcome && two.welcome);
+    for (const name of ["a", "b", "c"]) await cluster.seed(pod(`fold-${name}`, name === "c" ? "fold-2" : "fold-1"));
+    const writes: number[] = [];
+    const watch = cluster.store.watch("/objects/core/pods/", cluster.store.revision(), {
+      onBatch: (batch) => writes.push(batch.revision),
+      onError: () => undefined,
+    });
+    const running = (name: string) => ({
+      namespace: "default",
+      name: `fold-${name}`,
+      uid: `uid-fold-${name}`,
+      statusJson: status({ phase: "Running", podIP: "10.0.0.1" }),
+    });
+    one.report(7, [running("a"), running("b")]);
+    two.report(9, [running("c")]);
+    await eventually(() => one.accepted.includes(7) && two.accepted.includes(9));
+    watch.close();
+    assert.equal(writes.length, 3);
+    for (const name of ["a", "b", "c"]) assert.equal(stored("/Pod", `fold-${name}`)?.status?.phase, "Running");
+  });
+
+  it("takes no report about another node's Pod, an older Pod of that name, or what is no status", async () => {
+    const hostile = await agent("hostile");
+    await eventually(() => hostile.welcome);
+    await cluster.seed(pod("victim", "victims-node"));
+    await cluster.seed(pod("own", "hostile"));
+    const before = cluster.store.revision();
+    const report = (name: string, uid: string, value: object) => ({
+      namespace: "default",
+      name,
+      uid,
+      statusJson: status(value),
+    });
+    hostile.report(1, [report("victim", "uid-victim", { phase: "Failed" })]);
+    hostile.report(2, [report("own", "uid-of-the-one-before", { phase: "Failed" })]);
+    hostile.report(3, [report("own", "uid-own", { phase: "Dancing" })]);
+    hostile.report(4, [report("own", "uid-own", { phase: 7 })]);
+    hostile.report(5, [report("missing", "uid-missing", { phase: "Running" })]);
+    await eventually(() => hostile.accepted.length === 5);
+    assert.equal(cluster.store.revision(), before);
+    hostile.report(6, [report("../../secrets/x", "u", {})]);
+    await eventually(() => hostile.ended);
+    assert.equal(hostile.error?.reason, "BadRequest");
+  });
+
+  it("never moves an ended Pod back, and keeps conditions that others wrote", async () => {
+    const node = await agent("ending");
+    await eventually(() => node.welcome);
+    const scheduled = { type: "PodScheduled", status: "True" };
+    await cluster.seed({ ...pod("done", "ending"), status: { phase: "Pending", conditions: [scheduled] } });
+    const report = (sequence: number, phase: string) =>
+      node.report(sequence, [
+        {
+          namespace: "default",
+          name: "done",
+          uid: "uid-done",
+          statusJson: status({ phase, conditions: [{ type: "Ready", status: "False" }] }),
+        },
+      ]);
+    report(1, "Succeeded");
+    await eventually(() => node.accepted.includes(1));
+    report(2, "Running");
+    await eventually(() => node.accepted.includes(2));
+    assert.equal(stored("/Pod", "done")?.status?.phase, "Succeeded");
+    assert.deepEqual(stored("/Pod", "done")?.status?.conditions, [scheduled, { type: "Ready", status: "False" }]);
+  });
+
+  it("removes a terminating Pod when its node says that nothing of it is left", async () => {
+    const node = await agent("cleaner");
+    await eventually(() => node.welcome);
+    const metadata = { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 30 };
+    await cluster.seed(pod("leaving", "cleaner", { metadata }));
+    await cluster.seed(pod("held", "cleaner", { metadata: { ...metadata, finalizers: ["example.com/hold"] } }));
+    await cluster.seed(pod("staying", "cleaner"));
+    const gone = (name: string) => ({
+      namespace: "default",
+      name,
+      uid: `uid-${name}`,
+      statusJson: status({ phase: "Succeeded" }),
+      gone: true,
+    });
+    node.report(1, ["leaving", "held", "staying"].map(gone));
+    await eventually(() => node.accepted.includes(1));
+    assert.equal(stored("/Pod", "leaving"), undefined);
+    assert.equal(stored("/Pod", "held")?.metadata.deletionGracePeriodSeconds, 0);
+    assert.equal(stored("/Pod", "staying")?.status?.phase, "Succeeded");
+    await eventually(() => !node.pods.has("uid-leaving"));
+  });
+
+  it("keeps a report until the conflict with another writer is over", async () => {
+    const node = await agent("busy-node");
+    await eventually(() => node.welcome);
+    await cluster.seed(pod("contended", "busy-node"));
+    let writing = true;
+    const annotate = async () => {
+      for (let at = 0; writing; at++) {
+        await new Promise(setImmediate);
+        const live = stored("/Pod", "contended") as AnyObject;
+        await cluster.seed({ ...live, metadata: { ...live.metadata, annotations: { at: String(at) } } });
+      }
+    };
+    const other = annotate();
+    node.report(1, [
+      { namespace: "default", name: "contended", uid: "uid-contended", statusJson: status({ phase: "Running" }) },
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    writing = false;
+    await other;
+    await eventually(() => node.accepted.includes(1));
+    assert.equal(stored("/Pod", "contended")?.status?.phase, "Running");
+  });
+
+  it("restores the node's own word when a controller that did not hear of it wrote Unknown", async () => {
+    const node = await agent("heard");
+    await eventually(() => node.welcome);
+    node.send({ node: { statusJson: status({ conditions: [{ type: "Ready", status: "True" }] }) } });
+    const ready = () =>
+      (stored("/Node", "heard", "")?.status?.conditions?.[0] as { status?: string } | undefined)?.status;
+    await eventually(() => ready() === "True");
+    const live = stored("/Node", "heard", "") as AnyObject;
+    await cluster.seed({ ...live, status: { conditions: [{ type: "Ready", status: "Unknown" }] } });
+    await eventually(() => ready() === "True");
+  });
+
+  it("replaces an older session of the same node, and ends one that is silent", async () => {
+    const old = await agent("twice");
+    await eventually(() => old.welcome);
+    const fresh = await agent("twice", 1, { bootId: "boot-2" });
+    await eventually(() => old.ended && fresh.welcome);
+    assert.match(old.error?.message ?? "", /replaced/);
+    assert.equal(cluster.servers[0]?.liveness.connectedReplica("twice"), 1);
+    fresh.freeze();
+    await eventually(() => fresh.ended);
+    assert.match(fresh.error?.message ?? "", /silent/);
+    assert.equal(cluster.servers[0]?.liveness.connectedReplica("twice"), undefined);
+  });
+});
+
