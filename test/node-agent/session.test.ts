@@ -20,14 +20,13 @@ describe("agent process with the fake runtime", function () {
     const labels = { zone: "a" };
     const capacity = { cpu: "4", memory: "8Gi" };
     agent = new AgentProcess(identity, {
-              name,
-        labels,
-        capacity,
-        clusterId: "cluster-1",
-        servers: plan.servers,
-        runtime: "fake",
-        address: "192.0.2.7",
-     ,
+      name,
+      labels,
+      capacity,
+      clusterId: "cluster-1",
+      servers: plan.servers,
+      runtime: "fake",
+      address: "192.0.2.7",
     });
     agent.start();
   });

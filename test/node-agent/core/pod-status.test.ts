@@ -17,14 +17,16 @@ function exit(exitCode: number): NonNullable<ContainerRecord["exit"]> {
 function info(name: string, attempt: number): ContainerInfo {
   return {
     ...{ id: `id-${name}-${attempt}`, podUid: "uid-p", podNamespace: "default", podName: "p", containerName: name },
-          role: name === "" ? "sandbox" : "container",
-      attempt,
-      specHash: "",
-      phase: "running",
-      image: "i",
-      imageId: "sha",
-   ,
-    startedAt: now - 5_000, finishedAt: undefined, exitCode: undefined, oomKilled: false,
+    role: name === "" ? "sandbox" : "container",
+    attempt,
+    specHash: "",
+    phase: "running",
+    image: "i",
+    imageId: "sha",
+    startedAt: now - 5_000,
+    finishedAt: undefined,
+    exitCode: undefined,
+    oomKilled: false,
     ip: name === "" ? "10.0.0.5" : undefined,
   } as ContainerInfo;
 }
