@@ -16,7 +16,11 @@ function exit(exitCode: number): NonNullable<ContainerRecord["exit"]> {
 
 function info(name: string, attempt: number): ContainerInfo {
   return {
-    ...{ id: `id-${name}-${attempt}`, podUid: "uid-p", podNamespace: "default", podName: "p", containerName: name },
+    id: `id-${name}-${attempt}`,
+    podUid: "uid-p",
+    podNamespace: "default",
+    podName: "p",
+    containerName: name,
     role: name === "" ? "sandbox" : "container",
     attempt,
     specHash: "",
@@ -28,7 +32,7 @@ function info(name: string, attempt: number): ContainerInfo {
     exitCode: undefined,
     oomKilled: false,
     ip: name === "" ? "10.0.0.5" : undefined,
-  } as ContainerInfo;
+  };
 }
 
 interface Case {
