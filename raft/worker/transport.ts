@@ -2,7 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import type { Env, Network } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { statusFromError } from "../../src/host/grpc-errors.js";
-import { bind, channelOptions } from "../../src/host/grpc.js";
+import { bind, channelOptions, shutDown } from "../../src/host/grpc.js";
 import { roleOf, ServerTls } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message, NodeId } from "../core/types.js";
@@ -45,8 +45,7 @@ export class Transport implements Network<Message> {
 
   /** @throws IkadaError Unavailable when the address can't be bound */
   static async start(options: TransportOptions): Promise<Transport> {
-    // Without channelz the library forgets its sessions, and forceShutdown leaves the streams of peers open.
-    const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions, "grpc.enable_channelz": 1 });
+    const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions });
     // The handlers need the transport, which needs the port.
     let transport: Transport | undefined;
     const handle: grpc.handleBidiStreamingCall<WireBatch, Record<string, never>> = (call) => {
@@ -86,7 +85,7 @@ export class Transport implements Network<Message> {
 
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
-    this.#server.forceShutdown();
+    void shutDown(this.#server, 0);
   }
 
   #accept(call: Inbound): void {

@@ -30,6 +30,8 @@ export class Listener {
     this.#server = new grpc.Server({
       ...channelOptions,
       "grpc.max_concurrent_streams": streamsPerConnectionMax,
+      // Without it the library does not know its sessions, and closing would not wait for the calls in work.
+      "grpc.enable_channelz": 1,
       interceptors: [this.#guard.interceptor],
     });
   }
