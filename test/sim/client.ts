@@ -1,5 +1,5 @@
 import type { Operation, Txn, TxnResult } from "../../store/store.js";
-import type { ReadRecord, Recorded, WriteRecord } from "./history.js";
+import type { ListRecord, ReadRecord, Recorded, WriteRecord } from "./history.js";
 import type { SeededRandom } from "./random.js";
 import type { SimulatedReplica } from "./simulated-replica.js";
 import type { Swarm } from "./swarm.js";
@@ -12,6 +12,7 @@ export interface ClientOptions {
   readonly random: SeededRandom;
   readonly swarm: Swarm;
   readonly history: Recorded[];
+  readonly lists: ListRecord[];
 }
 
 /** After so many attempts without an answer a client turns to something else; the outcome stays unknown. */
@@ -49,8 +50,10 @@ export class Client {
   #request(): void {
     if (this.stopped) return;
     this.busy = true;
-    if (this.#options.random.chance(this.#options.swarm.readShare)) this.#read();
-    else this.#write();
+    const { random, swarm } = this.#options;
+    if (!random.chance(swarm.readShare)) this.#write();
+    else if (random.chance(0.2)) this.#list();
+    else this.#read();
   }
 
   #finish(answered: boolean): void {
@@ -88,6 +91,30 @@ export class Client {
             );
           }
           this.#lastSeen.set(key, read.record?.modRevision ?? 0);
+          this.#finish(true);
+        },
+        { deadlineMs: this.#deadlineMs() },
+      );
+    });
+  }
+
+  /** One page of the present or of a past revision, which may be on disk only. */
+  #list(): void {
+    const { lists, name, random } = this.#options;
+    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+      const { store } = replica;
+      if (!store) return;
+      const query = {
+        prefix: random.pick(["", "key-"]),
+        limit: random.between(1, 4),
+        ...(random.chance(0.5) ? { after: this.#key() } : {}),
+        ...(random.chance(0.8) ? { revision: random.between(1, store.revision() + 1) } : {}),
+      };
+      store.rangeThen(
+        query,
+        (error, result) => {
+          if (error || !answered()) return;
+          lists.push({ client: name, query, result });
           this.#finish(true);
         },
         { deadlineMs: this.#deadlineMs() },

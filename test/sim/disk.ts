@@ -36,8 +36,8 @@ interface InFlight {
  */
 export class SimulatedDisk {
   readonly faults: DiskFaults;
-  /** Told of each failed sync, before its caller. */
-  onSyncError: () => void = () => undefined;
+  /** Told of each failed request, before its caller. */
+  onError: () => void = () => undefined;
   /** Told of each write when it begins. */
   onWrite: () => void = () => undefined;
   readonly #world: World;
@@ -142,6 +142,7 @@ export class SimulatedDisk {
         offset + bytes.length > file.cached.length &&
         this.#usedBytes() + bytes.length > this.faults.capacityBytes
       ) {
+        this.onError();
         return done(new Error(`ENOSPC: no space left for ${path}`));
       }
       file.change({ order: this.#order++, offset, bytes: bytes?.slice() });
@@ -157,7 +158,7 @@ export class SimulatedDisk {
       if (this.#world.random.chance(this.faults.syncErrorRate)) {
         // Some of it may have reached the disk all the same.
         if (this.#world.random.chance(0.5)) file.sync(order);
-        this.onSyncError();
+        this.onError();
         return done(new Error(`EIO: sync of ${path} failed`));
       }
       file.sync(order);

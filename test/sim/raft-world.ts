@@ -1,7 +1,7 @@
 import type { Message } from "../../raft/core/types.js";
 import { Chaos } from "./chaos.js";
 import { Client } from "./client.js";
-import { checkHistory, sameRecord, type Recorded } from "./history.js";
+import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
 import { RaftInvariants } from "./invariants.js";
 import { messageCodec } from "./message-codec.js";
 import { SimulatedNetwork } from "./network.js";
@@ -33,6 +33,9 @@ class RaftWorld {
   readonly #clients: Client[] = [];
   readonly #watchers: WatchClient[] = [];
   readonly #history: Recorded[] = [];
+  readonly #lists: ListRecord[] = [];
+  /** Keys whose history the search for an order gave up on. */
+  #unknown = 0;
   readonly #chaos: Chaos<Message>;
 
   constructor(seed: number, options: RunOptions) {
@@ -75,7 +78,14 @@ class RaftWorld {
     }
     this.#chaos = new Chaos({ world, random: random.fork(), swarm, network: this.#network, replicas: this.#replicas });
     for (let at = 1; at <= swarm.clients; at++) {
-      const client = new Client({ name: `client-${at}`, world, random: random.fork(), swarm, history: this.#history });
+      const client = new Client({
+        name: `client-${at}`,
+        world,
+        random: random.fork(),
+        swarm,
+        history: this.#history,
+        lists: this.#lists,
+      });
       client.replicas = this.#replicas;
       this.#clients.push(client);
     }
@@ -184,7 +194,8 @@ class RaftWorld {
     }
     const digests = new Set(this.#replicas.map((replica) => replica.store?.digest()));
     if (digests.size !== 1) throw new Violation("R5 state machine safety", `states differ: ${[...digests].join()}`);
-    checkHistory(this.#history, model);
+    this.#unknown = checkHistory(this.#history, model);
+    checkLists(this.#lists, model);
     for (const watcher of this.#watchers) watcher.check(model);
   }
 
@@ -192,7 +203,12 @@ class RaftWorld {
   #calm(): void {
     Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300 });
     for (const { disk } of this.#replicas) {
-      Object.assign(disk.faults, { stallRate: 0, syncErrorRate: 0, syncUsMax: Math.min(disk.faults.syncUsMax, 2_000) });
+      Object.assign(disk.faults, {
+        stallRate: 0,
+        syncErrorRate: 0,
+        syncUsMax: Math.min(disk.faults.syncUsMax, 2_000),
+        capacityBytes: Infinity,
+      });
     }
   }
 
@@ -210,6 +226,8 @@ class RaftWorld {
     return {
       "entries committed": this.#invariants.committed().length,
       leaders: this.#invariants.terms(),
+      "lists answered": this.#lists.length,
+      "histories not decided": this.#unknown,
       "reads answered": finished.filter((recorded) => recorded.type === "read").length,
       "writes answered": finished.filter((recorded) => recorded.type === "write").length,
       "requests unanswered": this.#history.length - finished.length,

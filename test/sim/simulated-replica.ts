@@ -51,7 +51,7 @@ export class SimulatedReplica {
     this.clock = drawClock(world.random, swarm);
     this.durableLog = new DurableLog(id, this.disk);
     this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
-    this.disk.onSyncError = () => {
+    this.disk.onError = () => {
       this.#diskFailed = true;
     };
   }

@@ -42,6 +42,12 @@ export class StateModel {
     return [...this.#records.values()].sort((left, right) => (left.key < right.key ? -1 : 1));
   }
 
+  /** All records of a revision, in key order. */
+  recordsAt(revision: number): KeyRecord[] {
+    const keys = [...this.#versions.keys()].sort();
+    return keys.flatMap((key) => this.recordAt(key, revision) ?? []);
+  }
+
   recordAt(key: string, revision: number): KeyRecord | undefined {
     return this.#versions.get(key)?.findLast((version) => version.revision <= revision)?.record;
   }

@@ -107,7 +107,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
       stallRate: on(0.2) ? 0.01 : 0,
       stallUsMax: random.between(2, 40) * tickMs * 1000,
       syncErrorRate: on(0.1) ? 0.002 : 0,
-      capacityBytes: Infinity,
+      capacityBytes: on(0.05) ? random.between(4_000, 80_000) : Infinity,
     },
     keyValue: {
       latencyUsMin: 5,

@@ -20,6 +20,7 @@ export const rules = {
   "R8 acknowledged writes": "an acknowledged write is there, once, with the answer that was given",
   "R9 linearizable": "each answer is explained by one instant between its question and itself",
   "R12 durable before answered": "what a member acknowledges or votes for is on its disk",
+  range: "a list at a revision holds what was there then",
   watch: "watches see each revision once, in order, without gaps",
   liveness: "a connected quorum elects a leader and answers its clients; all replicas become equal",
   crash: "no process ends by its own fault",
