@@ -73,7 +73,7 @@ function decodeDetails(bytes: Uint8Array, cause: grpc.ServiceError): IkadaError 
 /** For statuses that no handler of ours made: the library's own, or another implementation's. */
 function reasonOf(status: grpc.status, message: string): Reason {
   const code = grpc.status[status] as Code;
-  if (code === "RESOURCE_EXHAUSTED" && /larger than max/i.test(message)) return "TooLarge";
+  if (code === "RESOURCE_EXHAUSTED" && /larger than/i.test(message)) return "TooLarge";
   const byCode: Partial<Record<Code, Reason>> = {
     CANCELLED: "Cancelled",
     DEADLINE_EXCEEDED: "Deadline",
