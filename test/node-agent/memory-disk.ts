@@ -9,7 +9,19 @@ export class MemoryDisk {
   /** Contents that were synced under their present name. */
   #synced = new Map<string, Uint8Array>();
 
+  /** While true, syncs fail. */
+  failing = false;
+  /** While true, requests wait. */
+  stalled = false;
+  #waiting: (() => void)[] = [];
+
+  resume(): void {
+    this.stalled = false;
+    for (const run of this.#waiting.splice(0)) run();
+  }
+
   crash(): void {
+    this.#waiting = [];
     this.#files = new Map(this.#durable);
     this.#synced = new Map(this.#durable);
   }
@@ -25,7 +37,11 @@ export class MemoryDisk {
   }
 
   open(timers: Timers): Disk {
-    const later = (run: () => void): void => void timers.after(0.2, run);
+    const later = (run: () => void): void =>
+      void timers.after(0.2, () => {
+        if (this.stalled) this.#waiting.push(run);
+        else run();
+      });
     const finish = (work: () => void, done: Finished): void =>
       later(() => {
         work();
@@ -47,7 +63,12 @@ export class MemoryDisk {
           this.#files.set(path, after);
           this.#synced.delete(path);
         }, done),
-      sync: (path, done) => finish(() => void this.#synced.set(path, this.#files.get(path) as Uint8Array), done),
+      sync: (path, done) =>
+        later(() => {
+          if (this.failing) return done(new Error("EIO"));
+          this.#synced.set(path, this.#files.get(path) as Uint8Array);
+          return done(null);
+        }),
       syncFolder: (_folder, done) =>
         finish(() => {
           // A name without synced content survives with nothing in it.

@@ -78,6 +78,48 @@ describe("agent: assignments", () => {
   });
 });
 
+describe("agent: durability", () => {
+  it("acts on assignments only once they are on disk", () => {
+    const world = running(["a"]);
+    world.disk.stalled = true;
+    world.assign(podOf("b"));
+    world.unassign("uid-a");
+    world.world.pass(60_000);
+    assert.deepEqual(world.containers(), ["uid-a/main/0", "uid-a/sandbox/0"]);
+    world.disk.resume();
+    world.world.until("b instead of a", () => world.containers().join() === "uid-b/main/0,uid-b/sandbox/0");
+  });
+
+  it("takes attempts from the containers' labels when its own memory is lost", () => {
+    const world = running();
+    for (const attempt of [0, 1, 2]) {
+      world.engine.signal(world.find(`uid-a/main/${attempt}`), "SIGKILL");
+      world.world.until("restart", () => world.containers("running").includes(`uid-a/main/${attempt + 1}`));
+    }
+    world.world.pass(1_000);
+    const before = world.containers();
+    world.crash();
+    for (const name of world.disk.names) world.disk.damage(name);
+    world.statuses.clear();
+    world.boot();
+    world.connect();
+    world.world.until("reported", () => world.ready("a"));
+    assert.deepEqual(world.containers(), before);
+    assert.equal(world.status("a").containerStatuses?.[0]?.restartCount, 3);
+    assert.equal(world.status("a").containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+  });
+
+  it("ends when the disk fails", () => {
+    const world = running();
+    const { disk } = world;
+    disk.failing = true;
+    world.assign(podOf("b"));
+    world.world.until("fatal", () => world.fatal !== undefined);
+    world.world.pass(10_000);
+    assert.deepEqual(world.containers("running"), ["uid-a/main/0", "uid-a/sandbox/0"]);
+  });
+});
+
 describe("agent: without a control plane", () => {
   it("restarts at once, then after 1 s, 2 s, …, and counts", () => {
     const world = running();
@@ -138,7 +180,9 @@ describe("agent: without a control plane", () => {
   });
 
   it("stays ready over a restart of the agent", () => {
-    const world = new AgentWorld({ "web:1": obligingImage });
+    // The first answer comes after the first report.
+    const image: FakeImage = { ...obligingImage, serve: () => ({ status: 200, takesMs: 900 }) };
+    const world = new AgentWorld({ "web:1": image });
     world.boot();
     world.connect();
     const readinessProbe = { httpGet: { port: 8080 }, periodSeconds: 10 };
@@ -342,6 +386,19 @@ describe("agent: environment and finished Pods", () => {
     assert.deepEqual(world.containers(), []);
     assert.equal(world.status("a").phase, "Failed");
     assert.equal(world.status("a").containerStatuses?.[0]?.state?.terminated?.exitCode, 3);
+  });
+
+  it("a container that finished stays so while others of its Pod run", () => {
+    const world = new AgentWorld();
+    world.boot();
+    world.connect();
+    const short = { name: "short", image: testImage, command: ["sh", "-c", "exit 0"] };
+    const long = { name: "long", image: testImage, command: ["sleep", "99999"] };
+    world.assign(podOf("a", { restartPolicy: "OnFailure", containers: [short, long] }));
+    world.world.pass(30_000);
+    assert.deepEqual(world.containers(), ["uid-a/long/0", "uid-a/sandbox/0", "uid-a/short/0"]);
+    assert.equal(world.status("a").phase, "Running");
+    assert.equal(world.status("a").containerStatuses?.[0]?.state?.terminated?.reason, "Completed");
   });
 
   it("init containers run one after the other, before the others", () => {
