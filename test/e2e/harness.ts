@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -128,21 +128,20 @@ export class Harness {
     });
   }
 
+  /** How often a process has logged this message, over all its lives. */
+  logLines(name: string, message: string): number {
+    return this.#log(name).filter((line) => line.includes(`"message":${JSON.stringify(message)}`)).length;
+  }
+
   /** The ends of all logs, for a failed test. */
   logs(): string {
     const names = [...this.cluster.servers, ...this.cluster.agents].map(({ name }) => name);
-    return names
-      .map((name) => {
-        try {
-          return `--- ${name}\n${readFileSync(join(this.cluster.folder, "logs", `${name}.log`), "utf8")
-            .split("\n")
-            .slice(-15)
-            .join("\n")}\n`;
-        } catch {
-          return `--- ${name}: no log\n`;
-        }
-      })
-      .join("");
+    return names.map((name) => `--- ${name}\n${this.#log(name).slice(-15).join("\n")}\n`).join("");
+  }
+
+  #log(name: string): string[] {
+    const file = join(this.cluster.folder, "logs", `${name}.log`);
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
   }
 
   async close(): Promise<void> {
