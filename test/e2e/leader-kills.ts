@@ -29,19 +29,23 @@ const namespace = "default";
 export async function killLeaders(harness: Harness, kills: number, tell: (line: string) => void): Promise<KillReport> {
   const acknowledged: { readonly id: string; readonly atMs: number }[] = [];
   const stop = new AbortController();
+  // A writer that fails ends the run as a failure, once the processes are looked after.
+  const failures: unknown[] = [];
   const writing = Array.from({ length: writers }, (_, writer) =>
-    write(harness, writer, stop.signal, (id) => acknowledged.push({ id, atMs: performance.now() })),
+    write(harness, writer, stop.signal, (id) => acknowledged.push({ id, atMs: performance.now() })).catch(
+      (failure: unknown) => failures.push(failure),
+    ),
   );
   const windows: { readonly fromMs: number; toMs: number }[] = [];
   try {
     await harness.eventually("first writes", () => Promise.resolve(acknowledged.length > 20));
-    for (let kill = 1; kill <= kills; kill += 1) {
+    for (let kill = 1; kill <= kills && failures.length === 0; kill += 1) {
       const leader = await leaderOf(harness);
       const fromMs = performance.now();
       const before = acknowledged.length;
       await harness.kill(leader);
       await harness.eventually("writes after the kill", () =>
-        Promise.resolve(acknowledged.length > before + 2 * writers),
+        Promise.resolve(failures.length > 0 || acknowledged.length > before + 2 * writers),
       );
       await wholeAgain(harness);
       windows.push({ fromMs, toMs: performance.now() });
@@ -52,6 +56,7 @@ export async function killLeaders(harness: Harness, kills: number, tell: (line: 
     stop.abort();
     await Promise.all(writing);
   }
+  if (failures.length > 0) throw failures[0];
   const ids = acknowledged.map(({ id }) => id);
   const { lost, doubled } = await readBack(harness, ids);
   return {
