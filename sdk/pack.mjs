@@ -27,7 +27,7 @@ function reach(entry) {
       if (target.endsWith(".js") && existsSync(join(root, types))) queue.push(types);
     }
   }
-  return [...files].sort();
+  return [...files];
 }
 
 function importsOf(file) {

@@ -23,9 +23,6 @@ export interface Method<RequestInput, Request, ResponseInput, Response> {
   readonly deserializeResponse: (bytes: Buffer) => Response;
 }
 
-/** A method of any types, for tables over all methods. */
-export type AnyMethod = Pick<Method<never, unknown, never, unknown>, "path" | "requestStream" | "responseStream">;
-
 /** What pbjs makes of a message. */
 export interface MessageClass<Input, Output> {
   encode(message: Input): { finish(): Uint8Array };

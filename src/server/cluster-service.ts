@@ -2,7 +2,7 @@ import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../base/errors.js";
 import { apiMethods } from "../host/api-methods.js";
 import type { Call, Listener } from "./listener.js";
-import type { MemberAddresses, ReplicaControl } from "./replica-status.js";
+import type { MemberAddresses, ReplicaControl, ReplicaStatus } from "./replica-status.js";
 import type { ReplicaLinks } from "./replicas/replica-links.js";
 
 export interface ClusterServiceOptions {
@@ -27,48 +27,51 @@ export function addClusterService(listener: Listener, options: ClusterServiceOpt
 async function clusterStatus(options: ClusterServiceOptions): Promise<ikada.api.v1.IClusterStatusResponse> {
   const own = options.replica.status();
   const asked = await Promise.all(options.members.map((member) => memberStatus(options, member)));
-  // The leader of the newest term that anybody knows.
-  const best = [own, ...asked.map(({ status }) => status)].reduce((best, status) =>
-    status && status.leader !== 0 && (best?.leader === 0 || status.term > (best?.term ?? 0)) ? status : best,
-  );
-  const progress = asked.find(({ progress }) => progress)?.progress;
+  const statuses = asked.flatMap(({ status }) => status ?? []);
+  // What the newest term says that anybody knows a leader of.
+  const { leader, term } = statuses
+    .filter((status) => status.leader !== 0)
+    .reduce((best, status) => (status.term > best.term ? status : best), { leader: 0, term: 0 });
+  const progress = statuses.find(({ id }) => id === leader)?.progress ?? [];
   return {
     clusterId: options.clusterId,
-    leader: best?.leader ?? 0,
-    term: best?.term ?? 0,
+    leader,
+    term: leader === 0 ? own.term : term,
     answeredBy: own.id,
-    members: asked.map(({ wire }) => ({
-      ...wire,
-      match: progress?.find(({ id }) => id === wire.id)?.match ?? 0,
-    })),
+    members: asked.map(({ member, status }) => {
+      const match = progress.find(({ id }) => id === member.id)?.match ?? 0;
+      return toWire(member, status, match);
+    }),
   };
 }
 
-type KnownStatus = Pick<ReturnType<ReplicaControl["status"]>, "term" | "leader">;
+function toWire(member: MemberAddresses, status: KnownStatus | undefined, match: number): ikada.api.v1.IMember {
+  const common = { id: member.id, name: member.name, apiAddress: member.api, match };
+  if (!status) return { ...common, reachable: false, role: "" };
+  const { role, term, commit, applied, lastIndex, revision, version } = status;
+  return { ...common, reachable: true, role, term, commit, applied, lastIndex, revision, version };
+}
+
 interface AskedMember {
-  readonly wire: ikada.api.v1.IMember;
+  readonly member: MemberAddresses;
+  /** Undefined: it did not answer. */
   readonly status: KnownStatus | undefined;
-  /** Only of this replica, and only when it leads. */
-  readonly progress: ReturnType<ReplicaControl["status"]>["progress"] | undefined;
+}
+
+interface KnownStatus extends Omit<ReplicaStatus, "role" | "progress"> {
+  readonly role: string;
+  readonly version: string;
+  readonly progress: readonly { readonly id?: number | null; readonly match?: number | null }[];
 }
 
 async function memberStatus(options: ClusterServiceOptions, member: MemberAddresses): Promise<AskedMember> {
-  const { id, name, api: apiAddress } = member;
   const own = options.replica.status();
-  if (id === own.id) {
-    const { role, term, commit, applied, lastIndex, revision } = own;
-    const { version } = options;
-    const wire = { id, name, apiAddress, reachable: true, role, term, commit, applied, lastIndex, revision, version };
-    return { wire, status: own, progress: role === "Leader" ? own.progress : undefined };
-  }
+  if (member.id === own.id) return { member, status: { ...own, version: options.version } };
   try {
-    const answer = await options.links.status(id, askMs);
-    const { role, term, commit, applied, lastIndex, revision, version } = answer;
-    const wire = { id, name, apiAddress, reachable: true, role, term, commit, applied, lastIndex, revision, version };
-    return { wire, status: answer, progress: undefined };
+    return { member, status: await options.links.status(member.id, askMs) };
   } catch (caught) {
     if (!(caught instanceof IkadaError)) throw caught;
-    return { wire: { id, name, apiAddress, reachable: false, role: "" }, status: undefined, progress: undefined };
+    return { member, status: undefined };
   }
 }
 

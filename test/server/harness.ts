@@ -78,7 +78,7 @@ export class TestCluster {
     });
     const cluster = new TestCluster(await createAuthority("test"), await openLocalStore(env), addresses);
     await cluster.seed({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default", uid: "ns-default" } });
-    const members = addresses.map((address, at) => ({ id: at + 1, name: `server-${at + 1}`, ...address }));
+    const members = addresses.map((address, at) => Object.assign({ id: at + 1, name: `server-${at + 1}` }, address));
     for (const member of members) {
       const identity = await cluster.identity("server", member.name);
       cluster.servers.push(

@@ -177,7 +177,10 @@ describe("permissions", () => {
     await assert.rejects(
       callUnary(cluster.client("api"), apiMethods.create, { object }, { metadata }),
       (error: Error) => {
-        assert.equal(JSON.stringify([error.message, { ...error }]).includes("very-secret-guess"), false);
+        assert.equal(
+          JSON.stringify([error.message, (error as IkadaError).details]).includes("very-secret-guess"),
+          false,
+        );
         return true;
       },
     );

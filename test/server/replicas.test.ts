@@ -116,6 +116,11 @@ describe("replicas among themselves", () => {
     assert.equal(status.clusterId, "test-cluster");
     assert.equal(status.leader, 1);
     assert.equal(status.answeredBy, 2);
+    // The leader alone knows it, and was asked.
+    assert.deepEqual(
+      status.members.map(({ match }) => match),
+      [1, 2, 3].map(() => cluster.store.revision()),
+    );
     assert.deepEqual(
       status.members.map(({ name, reachable, role }) => [name, reachable, role]),
       [

@@ -107,11 +107,14 @@ export class AgentSession {
     }
     this.#unacknowledged += 1;
     const committed = (reports ?? []).map((report) => this.#takePod(report));
-    void Promise.all(committed).then(() => {
-      this.#unacknowledged -= 1;
-      this.#acknowledged?.();
-      if (!this.#call.signal.aborted) this.#stream.write({ accepted: { sequence: sequence ?? 0 } });
-    });
+    void this.#acknowledge(sequence ?? 0, committed);
+  }
+
+  async #acknowledge(sequence: number, committed: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(committed);
+    this.#unacknowledged -= 1;
+    this.#acknowledged?.();
+    if (!this.#call.signal.aborted) this.#stream.write({ accepted: { sequence } });
   }
 
   #takePod(report: ikada.agent.v1.IPodReport): Promise<void> {

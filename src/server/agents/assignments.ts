@@ -20,7 +20,7 @@ export function assignedTo(node: string, snapshot: Snapshot): Assigned {
   const pods = new Map<string, AnyObject>();
   const objects = new Map<string, AnyObject>();
   const references = new Set<string>();
-  for (const pod of snapshot.podsOnNode<AnyObject>(node)) {
+  for (const pod of snapshot.podsOnNode(node)) {
     pods.set(pod.metadata.uid ?? "", pod);
     for (const reference of referencesOf(pod)) {
       references.add(reference);

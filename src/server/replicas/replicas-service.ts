@@ -30,9 +30,9 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
     }
   });
   listener.unary(replicaMethods.status, () => {
-    const { id, role, term, leader, commit, applied, lastIndex, revision } = options.replica.status();
+    const { progress, ...status } = options.replica.status();
     const { version } = options;
-    return Promise.resolve({ id, role, term, leader, commit, applied, lastIndex, revision, version });
+    return Promise.resolve({ ...status, progress: [...progress], version });
   });
 }
 

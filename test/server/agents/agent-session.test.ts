@@ -207,9 +207,9 @@ describe("sessions of agents", () => {
     const node = await agent("busy-node");
     await eventually(() => node.welcome);
     await cluster.seed(pod("contended", "busy-node"));
-    let writing = true;
+    const stop = new AbortController();
     const annotate = async () => {
-      for (let at = 0; writing; at++) {
+      for (let at = 0; !stop.signal.aborted; at++) {
         await new Promise(setImmediate);
         const live = stored("/Pod", "contended") as AnyObject;
         await cluster.seed({ ...live, metadata: { ...live.metadata, annotations: { at: String(at) } } });
@@ -220,7 +220,7 @@ describe("sessions of agents", () => {
       { namespace: "default", name: "contended", uid: "uid-contended", statusJson: status({ phase: "Running" }) },
     ]);
     await new Promise((resolve) => setTimeout(resolve, 120));
-    writing = false;
+    stop.abort();
     await other;
     await eventually(() => node.accepted.includes(1));
     assert.equal(stored("/Pod", "contended")?.status?.phase, "Running");
@@ -251,4 +251,3 @@ describe("sessions of agents", () => {
     assert.equal(cluster.servers[0]?.liveness.connectedReplica("twice"), undefined);
   });
 });
-
