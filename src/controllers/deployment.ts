@@ -4,6 +4,7 @@ import { deletion } from "./deletion.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import { claim } from "./claims.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import {
@@ -48,7 +49,10 @@ function decide(deployment: Deployment, world: World): Decision {
   const { snapshot, now } = world;
   const all = snapshot.list<ReplicaSet>("apps/ReplicaSet", deployment.metadata.namespace);
   const claimed = claim(deployment, deployment.spec.selector, all);
-  if (claimed.length > 0) return { changes: { ...noChanges, updates: claimed, unchanged: [decidedFrom(deployment)] } };
+  if (claimed.length > 0)
+    return {
+      changes: { ...noChanges, updates: claimed.slice(0, objectsPerDecisionMax), unchanged: [decidedFrom(deployment)] },
+    };
 
   const sets = all.filter((set) => isControlledBy(set, deployment)).sort(byAge);
   const views = sets.map((set) => viewSet(set, snapshot, now));
@@ -252,6 +256,7 @@ class Work {
           (set.status?.replicas ?? 0) === 0 &&
           (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0),
       )
+      .slice(0, objectsPerDecisionMax / 2)
       .map((view) => view.set);
   }
 

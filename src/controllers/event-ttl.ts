@@ -2,6 +2,7 @@ import type { Event } from "../api/kinds/core.js";
 import { fromTimestamp } from "../api/time.js";
 import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { removal } from "./deletion.js";
 import { asObject, createdAt } from "./pod-state.js";
@@ -19,7 +20,7 @@ export function eventTtlController(settings: ControllerSettings): Controller {
       for (const event of snapshot.list<Event>("/Event")) {
         const last = fromTimestamp(event.lastTimestamp ?? "") ?? createdAt(event);
         if (last + settings.eventTtlMs > now) continue;
-        more = old.length === eventsPerDecisionMax;
+        more = old.length === objectsPerDecisionMax;
         if (more) break;
         old.push(event);
       }
@@ -31,6 +32,5 @@ export function eventTtlController(settings: ControllerSettings): Controller {
 
 /** Stands for all Events together. */
 const everything: ObjectKey = { groupKind: "/Event", namespace: "", name: "" };
-const eventsPerDecisionMax = 500;
 const nextBatchMs = 100;
 const pollMs = 60_000;

@@ -7,6 +7,7 @@ import { updateOrFinish } from "../objects/delete-object.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import { deletion } from "./deletion.js";
 import { isTerminating } from "./pod-state.js";
@@ -29,7 +30,6 @@ export const garbageCollector: Controller = {
 
 const foreground = "foregroundDeletion";
 const orphan = "orphan";
-const objectsPerDecisionMax = 400;
 
 /** The part of an owner that is being deleted and holds on for its dependents' sake; undefined when it does not. */
 function releaseDependents(object: AnyObject, { snapshot, now }: World): Decision | undefined {

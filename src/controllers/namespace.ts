@@ -7,6 +7,7 @@ import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { toTimestamp } from "../api/time.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { deletion } from "./deletion.js";
 import { derivedUid } from "../objects/derived-id.js";
@@ -26,7 +27,6 @@ export const namespaceController: Controller = {
 
 const defaultName = "default";
 const ownFinalizer = "kubernetes";
-const objectsPerDecisionMax = 400;
 
 /** What makes other objects goes before what it makes; what only tells of others goes last. */
 const order: readonly string[] = ["apps/Deployment", "apps/ReplicaSet", "/Pod"];

@@ -7,6 +7,7 @@ import { toTimestamp } from "../api/time.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { isEmpty, noChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import { withCondition } from "./conditions.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import { asObject, condition, isTerminating, notReadyTaint, unreachableTaint } from "./pod-state.js";
@@ -35,7 +36,6 @@ export function nodeLifecycleController(settings: ControllerSettings): Controlle
 /** Reason of a condition that this controller, and not the agent, set. */
 export const silentReason = "NodeStatusUnknown";
 const podReason = "NodeNotReady";
-const podsPerDecisionMax = 400;
 
 function decide(node: Node, world: World, settings: ControllerSettings): Decision {
   const { snapshot, now } = world;
@@ -145,7 +145,7 @@ function withTaints(node: Node, wanted: readonly Pick<Taint, "key" | "effect">[]
 function podsToMark(node: Node, status: ReadyStatus, snapshot: Snapshot, now: number): readonly Pod[] {
   const marked: Pod[] = [];
   for (const pod of snapshot.podsOnNode<Pod>(node.metadata.name)) {
-    if (marked.length >= podsPerDecisionMax) break;
+    if (marked.length >= objectsPerDecisionMax) break;
     const ready = condition(pod.status?.conditions, "Ready");
     const containers = pod.status?.containerStatuses ?? [];
     if (status === "Unknown" && ready?.status === "True")

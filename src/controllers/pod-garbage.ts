@@ -5,6 +5,7 @@ import { groupKindOfObject } from "../api/registry.js";
 import { fromTimestamp } from "../api/time.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { removal } from "./deletion.js";
 import { asObject, condition, controllerOf, createdAt, isFinished, isTerminating } from "./pod-state.js";
@@ -29,7 +30,6 @@ export function podGarbageController(settings: ControllerSettings): Controller {
 
 /** Stands for all Pods together. */
 const everything: ObjectKey = { groupKind: "/Pod", namespace: "", name: "" };
-const podsPerDecisionMax = 400;
 
 function ofNode(name: string, world: World, settings: ControllerSettings): Decision {
   const { snapshot, now } = world;
@@ -62,7 +62,7 @@ function surplus({ snapshot }: World, settings: ControllerSettings): Decision {
 }
 
 function removing(pods: readonly Pod[]): Decision {
-  const changes = mergeChanges(pods.slice(0, podsPerDecisionMax).map((pod) => removal(asObject(pod))));
+  const changes = mergeChanges(pods.slice(0, objectsPerDecisionMax).map((pod) => removal(asObject(pod))));
   return isEmpty(changes) ? {} : { changes };
 }
 

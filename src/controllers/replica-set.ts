@@ -5,6 +5,7 @@ import { deletion } from "./deletion.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import { claim } from "./claims.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
@@ -15,7 +16,7 @@ import { earliest, readiness } from "./set-view.js";
 import { replicaSetsOf } from "./wakes.js";
 
 /**
- * ReplicaSet → Pods: Kubernetes' pkg/controller/replicaset. All missing Pods are one transaction, together with the
+ * ReplicaSet → Pods: Kubernetes' pkg/controller/replicaset. All missing Pods are one transaction (up to a bound; Kubernetes' is 500), together with the
  * set's status and its count of Pods made. Its expectations and slow start have no counterpart: the snapshot shows every
  * committed entry, and a create that the store would refuse is refused as a whole.
  */
@@ -29,8 +30,6 @@ export const replicaSetController: Controller = {
   },
 };
 
-/** Kubernetes' BurstReplicas: creates or deletes in one decision. */
-const burstMax = 500;
 /** Pods named one by one in the events of one decision. */
 const eventsMax = 10;
 
@@ -39,15 +38,16 @@ function decide(set: ReplicaSet, world: World): Decision {
   const self = decidedFrom(set);
   const candidates = snapshot.list<Pod>("/Pod", set.metadata.namespace).filter(isActive);
   const claimed = claim(set, set.spec.selector, candidates);
-  if (claimed.length > 0) return { changes: { ...noChanges, updates: claimed.slice(0, burstMax), unchanged: [self] } };
+  if (claimed.length > 0)
+    return { changes: { ...noChanges, updates: claimed.slice(0, objectsPerDecisionMax), unchanged: [self] } };
 
   const allowance = allowanceOf(set, snapshot, now);
   const manages = !isTerminating(set);
   const open = manages && isNamespaceOpen(snapshot, set.metadata.namespace ?? "");
   const made = open
-    ? makePods(set, Math.min(allowance.creates, burstMax), snapshot, now)
+    ? makePods(set, Math.min(allowance.creates, objectsPerDecisionMax), snapshot, now)
     : { pods: [], annotations: undefined };
-  const victims = manages ? allowance.victims.slice(0, burstMax) : [];
+  const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
   const status = statusAfter(set, allowance, made.pods, victims, now);
 
   const updated: ReplicaSet = {

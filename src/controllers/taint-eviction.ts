@@ -8,6 +8,7 @@ import { fromTimestamp } from "../api/time.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
+import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { deletion } from "./deletion.js";
 import { asObject, isActive, notReadyTaint, unreachableTaint } from "./pod-state.js";
@@ -31,7 +32,8 @@ export function taintEvictionController(settings: ControllerSettings): Controlle
   };
 }
 
-const podsPerDecisionMax = 400;
+/** Each with its event. */
+const podsPerDecisionMax = objectsPerDecisionMax / 2;
 
 function evict(node: Node, taints: readonly Taint[], world: World, settings: ControllerSettings): Decision {
   const { snapshot, now } = world;

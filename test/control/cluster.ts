@@ -4,6 +4,7 @@ import type { Node } from "../../src/api/kinds/core.js";
 import type { Pod } from "../../src/api/kinds/pod.js";
 import type { AnyObject } from "../../src/api/object.js";
 import type { Done, Env } from "../../src/base/env.js";
+import { limits } from "../../src/base/limits.js";
 import { allControllers } from "../../src/controllers/catalog.js";
 import { fencesOf } from "../../src/controllers/deployment-plan.js";
 import { controllerOf, isActive, isFinished, isLostNode, isReady } from "../../src/controllers/pod-state.js";
@@ -67,6 +68,9 @@ export class Cluster {
   readonly #silentSince = new Map<string, number>();
   readonly #cache: ObjectCache;
   readonly #replica: Replica;
+  readonly #outgoing: { readonly changes: Changes; readonly done: (tookPlace: boolean) => void }[] = [];
+  /** Agents are about to look at the store. */
+  #told = false;
   #leader: { readonly runner: Runner; alive: boolean } | undefined;
 
   constructor(options: ClusterOptions = {}) {
@@ -288,7 +292,10 @@ export class Cluster {
     this.#checkTaken(changes);
     this.checkBounds();
     // Agents hear of changes a moment later, as over a stream.
+    if (this.#told) return;
+    this.#told = true;
     this.time.after(0.3, () => {
+      this.#told = false;
       for (const agent of this.agents.values()) agent.look();
     });
   }
@@ -306,13 +313,19 @@ export class Cluster {
     if (this.sizes.at(-1) !== line) this.sizes.push(line);
   }
 
+  /** Writes of users and agents of the same moment are one entry, each a transaction for itself. */
   #commit(changes: Changes, done: (tookPlace: boolean) => void): void {
-    this.time.after(proposeMs, () =>
-      this.#write({ txns: [changesToTxn(changes)], origin: "test" }, (error, results) => {
-        assert.equal(error, null);
-        done(results[0]?.succeeded === true);
-      }),
-    );
+    this.#outgoing.push({ changes, done });
+    if (this.#outgoing.length === 1) this.time.after(proposeMs, () => this.#send());
+  }
+
+  #send(): void {
+    const batch = this.#outgoing.splice(0, limits.txnBatchMax);
+    if (this.#outgoing.length > 0) this.time.after(proposeMs, () => this.#send());
+    this.#write({ txns: batch.map((one) => changesToTxn(one.changes)), origin: "test" }, (error, results) => {
+      assert.equal(error, null);
+      for (const [at, one] of batch.entries()) one.done(results[at]?.succeeded === true);
+    });
   }
 
   #write(request: WriteRequest, done: Done<readonly TxnResult[]>): void {

@@ -10,6 +10,8 @@ export interface AgentBehaviour {
   stopAfterMs(pod: Pod): number;
 }
 
+const reportWindowMs = 10;
+
 /**
  * Keeps the containers of one node: starts what is bound to the node, reports it ready, stops what is being deleted,
  * removes what has no object any more. While it is dead its containers run on and nobody reports.
@@ -52,13 +54,14 @@ export class FakeAgent {
   look(): void {
     if (this.#dead) return;
     const snapshot = this.#cluster.snapshot();
+    const running = this.engine.size;
     const assigned = new Map(snapshot.podsOnNode<Pod>(this.node).map((pod) => [pod.metadata.uid ?? "", pod]));
     for (const uid of this.engine.keys()) if (!assigned.has(uid)) this.engine.delete(uid);
     for (const [uid, pod] of assigned) {
       if (pod.metadata.deletionTimestamp !== undefined) this.#stop(uid, pod);
       else if (!this.engine.has(uid) && !this.#ended.has(uid) && pod.status?.phase === "Pending") this.#start(uid, pod);
     }
-    this.#cluster.checkBounds();
+    if (this.engine.size > running) this.#cluster.checkBounds();
   }
 
   #start(uid: string, pod: Pod): void {
@@ -103,7 +106,10 @@ export class FakeAgent {
 
   #later(delayMs: number, run: () => void): void {
     const life = this.#life;
-    this.#cluster.time.after(delayMs, () => {
+    // Reports of one window go together, as the servers fold them into one entry.
+    const { time } = this.#cluster;
+    const end = Math.ceil((time.monotonic() + delayMs) / reportWindowMs) * reportWindowMs;
+    time.after(end - time.monotonic(), () => {
       if (this.#life === life && !this.#dead) run();
     });
   }
