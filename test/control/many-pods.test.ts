@@ -8,7 +8,7 @@ describe("more Pods than one log entry holds", () => {
     const nodes = ["alpha", "beta"].map((name) => node(name, {}, { pods: "1000" }));
     const cluster = new Cluster({ nodes });
     cluster.elect();
-    cluster.create(any(deployment({ replicas: 450 })));
+    cluster.create(any(deployment({ replicas: 520 })));
     assert(
       cluster.time.pass(20_000, () => cluster.settled("web")),
       "made",
@@ -18,7 +18,7 @@ describe("more Pods than one log entry holds", () => {
     cluster.loseNode("alpha");
     const onBeta = (): number => cluster.pods().filter((one) => one.spec.nodeName === "beta" && isActive(one)).length;
     assert(
-      cluster.time.pass(20_000, () => onBeta() === 450),
+      cluster.time.pass(20_000, () => onBeta() === 520),
       "moved",
     );
     cluster.edit("web", () => ({ replicas: 0 }));
