@@ -1,0 +1,104 @@
+import { Command } from "commander";
+import type { BenchClient, Contestant } from "./contestant.js";
+import { etcdVersion, startEtcd } from "./etcd-contestant.js";
+import { startIkada } from "./ikada-contestant.js";
+import { machineLoad, median } from "./measure.js";
+import { microBenches } from "./micro.js";
+import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
+
+// `npm run bench`: a local three-server cluster and, where it is installed, a three-member etcd beside it, in turns.
+
+const options = new Command("bench")
+  .option("--rounds <count>", "rounds; the median of them is printed", "3")
+  .option("--seconds <count>", "length of each measurement in a round", "1")
+  .option("--kills <count>", "leaders to kill", "5")
+  .option("--no-etcd", "Ikada alone")
+  .option("--store", "the store's own figures, without Raft and network, instead")
+  .parse()
+  .opts<{ rounds: string; seconds: string; kills: string; etcd: boolean; store?: boolean }>();
+
+/** Figures of all rounds by workload and contestant. */
+const figures = new Map<string, Map<string, number[]>>();
+
+if (options.store === true) await import("./store.js");
+else await main(Number(options.rounds), Number(options.seconds) * 1000, Number(options.kills));
+
+async function main(rounds: number, durationMs: number, kills: number): Promise<void> {
+  const version = options.etcd ? etcdVersion() : undefined;
+  const loadBefore = machineLoad();
+  say("parts of one replica");
+  const micro = microBenches(durationMs);
+  for (let round = 0; round < rounds; round += 1) for (const { name, run } of micro) record(name, "Ikada", await run());
+
+  const contestants = [await startIkada()];
+  try {
+    if (version !== undefined) contestants.push(await startEtcd());
+    for (const contestant of contestants) await contestant.settle();
+    const workloads = steadyWorkloads(durationMs);
+    for (let round = 1; round <= rounds; round += 1) {
+      say(`round ${round} of ${rounds}`);
+      // The one that begins changes, so that what the first leaves behind on the disk hits both.
+      const order = round % 2 === 0 ? contestants.toReversed() : contestants;
+      for (const workload of workloads) for (const contestant of order) await measure(workload, contestant);
+    }
+    for (let kill = 1; kill <= kills; kill += 1) {
+      say(`kill ${kill} of ${kills}`);
+      for (const contestant of contestants)
+        record(leaderKill.name, contestant.name, await leaderKill.run([], contestant));
+    }
+    print(
+      [...workloads, ...(kills > 0 ? [leaderKill] : [])],
+      contestants.map(({ name }) => name),
+    );
+    print(
+      micro.map(({ name }) => ({ name, unit: "/s" })),
+      ["Ikada"],
+    );
+  } finally {
+    for (const contestant of contestants) await contestant.close();
+  }
+  const rows = [
+    `Medians of ${rounds} rounds of ${durationMs / 1000} s and of ${kills} kills, values of 256 bytes, ${connections} connections, TLS.`,
+    `Before: ${loadBefore}; after: ${machineLoad()}. Servers, clients and whatever else runs share the machine and its disk:`,
+    "figures of one run may be compared with each other, not with those of another run or machine.",
+    version === undefined
+      ? `No comparison with etcd: ${options.etcd ? "Debian's etcd-server is not installed" : "--no-etcd"}.`
+      : `etcd ${version} with its default timers (heartbeat 100 ms, election 1 s) and a plain value for each key; Ikada elects after 300 to 600 ms and stores a validated ConfigMap.`,
+  ];
+  process.stdout.write(`\n${rows.join("\n")}\n`);
+}
+
+async function measure(workload: Workload, contestant: Contestant): Promise<void> {
+  const clients: BenchClient[] = [];
+  try {
+    for (let at = 0; at < connections; at += 1) clients.push(await contestant.connect());
+    record(workload.name, contestant.name, await workload.run(clients, contestant));
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
+  }
+}
+
+function record(workload: string, contestant: string, figure: number): void {
+  const row = figures.get(workload) ?? new Map<string, number[]>();
+  figures.set(workload, row);
+  row.set(contestant, [...(row.get(contestant) ?? []), figure]);
+}
+
+function print(
+  rows: readonly { readonly name: string; readonly unit: string }[],
+  contestants: readonly string[],
+): void {
+  const ratio = contestants.length === 2;
+  const cells = (first: string, others: readonly string[]): string =>
+    `${first.padEnd(40)}${others.map((cell) => cell.padStart(16)).join("")}\n`;
+  process.stdout.write(`\n${cells("", [...contestants, ...(ratio ? ["ratio"] : [])])}`);
+  for (const { name, unit } of rows) {
+    const found = contestants.map((contestant) => median(figures.get(name)?.get(contestant) ?? []));
+    const shown = found.map((figure) => `${figure.toFixed(unit === "ms" ? 2 : 0)} ${unit}`);
+    process.stdout.write(cells(name, [...shown, ...(ratio ? [(found[0]! / found[1]!).toFixed(2)] : [])]));
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
