@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { Client, IkadaError } from "../../sdk/index.js";
 import type { AnyObject, Deployment } from "../../sdk/index.js";
 import { changesToTxn, noChanges } from "../../src/objects/transaction.js";
-import type { Store, TxnResult, WriteRequest } from "../../store/store.js";
-import { eventually, TestCluster, tokens } from "../server/harness.js";
+import { eventually, TestCluster, tokens, wrapped } from "../server/harness.js";
 import { configMap } from "../server/objects.js";
 
 const namespace = "default";
@@ -244,33 +243,4 @@ function acts(client: Client): Record<string, () => Promise<unknown>> {
 async function together(cluster: TestCluster, names: readonly string[]): Promise<void> {
   const creates = names.map((name) => configMap(name, {}, { uid: `uid-${name}` }));
   await cluster.store.write({ txns: [changesToTxn({ ...noChanges, creates })], origin: "test" });
-}
-
-interface Wrap {
-  readonly barrier?: () => void;
-  readonly write?: (
-    request: WriteRequest,
-    write: (request: WriteRequest) => Promise<readonly TxnResult[]>,
-  ) => Promise<readonly TxnResult[]>;
-  readonly watch?: () => never;
-}
-
-function wrapped(store: Store, wrap: Wrap): Store {
-  return {
-    revision: () => store.revision(),
-    peek: (key) => store.peek(key),
-    peekPrefix: (prefix) => store.peekPrefix(prefix),
-    barrier: (options) => {
-      wrap.barrier?.();
-      return store.barrier(options);
-    },
-    reached: (revision, options) => store.reached(revision, options),
-    range: (query, options) => store.range(query, options),
-    write: (request, options) => {
-      const write = (again: WriteRequest) => store.write(again, options);
-      return wrap.write ? wrap.write(request, write) : write(request);
-    },
-    answered: (client) => store.answered(client),
-    watch: (prefix, from, observer) => (wrap.watch ? wrap.watch() : store.watch(prefix, from, observer)),
-  };
 }

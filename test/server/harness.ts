@@ -18,7 +18,7 @@ import type { ReplicaStatus } from "../../src/server/replica-status.js";
 import { startListeners } from "../../src/server/server.js";
 import type { RunningServer, ServerOptions } from "../../src/server/server.js";
 import { openLocalStore } from "../../store/local-store.js";
-import type { Store } from "../../store/store.js";
+import type { Store, TxnResult, WriteRequest } from "../../store/store.js";
 
 export const tokens = { admin: "admin-token", view: "view-token" } as const;
 
@@ -104,7 +104,7 @@ export class TestCluster {
           timers: hostTimers,
           random: hostRandom,
           log: silentLog,
-          heartbeatMs: 100,
+          heartbeatMs: 200,
           bookmarkMs: 50,
           ...options,
         }),
@@ -184,4 +184,35 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** What to do instead of, or around, calls of a store. */
+export interface Wrap {
+  readonly barrier?: () => void;
+  readonly write?: (
+    request: WriteRequest,
+    write: (request: WriteRequest) => Promise<readonly TxnResult[]>,
+  ) => Promise<readonly TxnResult[]>;
+  readonly watch?: () => never;
+}
+
+/** The store with some of its calls done otherwise. */
+export function wrapped(store: Store, wrap: Wrap): Store {
+  return {
+    revision: () => store.revision(),
+    peek: (key) => store.peek(key),
+    peekPrefix: (prefix) => store.peekPrefix(prefix),
+    barrier: (options) => {
+      wrap.barrier?.();
+      return store.barrier(options);
+    },
+    reached: (revision, options) => store.reached(revision, options),
+    range: (query, options) => store.range(query, options),
+    write: (request, options) => {
+      const write = (again: WriteRequest) => store.write(again, options);
+      return wrap.write ? wrap.write(request, write) : write(request);
+    },
+    answered: (client) => store.answered(client),
+    watch: (prefix, from, observer) => (wrap.watch ? wrap.watch() : store.watch(prefix, from, observer)),
+  };
 }
