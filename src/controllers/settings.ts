@@ -22,11 +22,11 @@ export interface ControllerSettings {
 }
 
 export const defaultControllerSettings: ControllerSettings = {
-  nodeNotReadyAfterMs: 3000,
+  nodeNotReadyAfterMs: 5000,
   newLeaderGraceMs: 3000,
   silentNodePollMs: 500,
-  defaultNotReadyTolerationSeconds: 7,
-  defaultUnreachableTolerationSeconds: 7,
+  defaultNotReadyTolerationSeconds: 5,
+  defaultUnreachableTolerationSeconds: 5,
   podForceRemoveMs: 60_000,
   terminatedPodsMax: 12_500,
   eventTtlMs: 3_600_000,
