@@ -6,6 +6,9 @@ import * as grpc from "@grpc/grpc-js";
 import { IkadaError } from "../base/errors.js";
 import { channelOptions } from "./grpc.js";
 
+/** One TLS handshake, at either end. */
+const handshakeMsMax = 5_000;
+
 /** PEM texts. `certificate` may be a chain. */
 export interface Identity {
   readonly certificate: string;
@@ -62,7 +65,7 @@ export class ServerTls extends grpc.ServerCredentials {
         requestCert: clientCertificate === "required",
         rejectUnauthorized: clientCertificate === "required",
         minVersion: "TLSv1.3",
-        handshakeTimeout: 5_000,
+        handshakeTimeout: handshakeMsMax,
       },
       contextOptions(material),
     );
@@ -106,6 +109,7 @@ export function createClient(address: string, tls: ClientTls, options: grpc.Chan
     // The library passes what it was told to send as SNI; the name to verify is always the host.
     checkServerIdentity: (_name, certificate) => checkServer(host, certificate),
   });
+  limitHandshakes(credentials);
   return new grpc.Client(address, credentials, {
     ...channelOptions,
     // RFC 6066 forbids addresses as SNI, and Node warns about them.
@@ -113,6 +117,27 @@ export function createClient(address: string, tls: ClientTls, options: grpc.Chan
     ...(tls.serverName !== undefined && { "grpc.ssl_target_name_override": tls.serverName }),
     ...options,
   });
+}
+
+/**
+ * A server that accepts connections and never answers, a stopped process for one, would hold a socket per attempt
+ * for ever: the library neither ends a TLS handshake nor gives up its socket when the channel is closed.
+ */
+function limitHandshakes(credentials: grpc.ChannelCredentials): void {
+  const create = credentials._createSecureConnector.bind(credentials);
+  credentials._createSecureConnector = (...values) => {
+    const connector = create(...values);
+    const connect = connector.connect.bind(connector);
+    connector.connect = async (socket) => {
+      const timer = setTimeout(() => socket.destroy(new Error("the TLS handshake took too long")), handshakeMsMax);
+      try {
+        return await connect(socket);
+      } finally {
+        clearTimeout(timer);
+      }
+    };
+    return connector;
+  };
 }
 
 /** Who a verified peer is; undefined when its subject is not one of ours. */
