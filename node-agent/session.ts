@@ -49,6 +49,7 @@ export class Session {
   readonly #podStreams = new Set<{ close(): void }>();
   #welcomed = false;
   #closing = false;
+  #over = false;
   #heartbeats = 0;
   #heardAt = performance.now();
   #timers: NodeJS.Timeout[] = [];
@@ -95,6 +96,8 @@ export class Session {
   }
 
   #take(message: ikada.agent.v1.ServerMessage): void {
+    // What was on its way when the session ended must not touch the agent, which may be in another session by now.
+    if (this.#over) return;
     this.#heardAt = performance.now();
     const { welcome, assignments, accepted, open } = message;
     if (welcome) this.#takeWelcome(welcome);
@@ -153,7 +156,8 @@ export class Session {
   }
 
   #finish(error: IkadaError | undefined): void {
-    if (this.#closing) error = undefined;
+    if (this.#over) return;
+    this.#over = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers = [];
     if (this.#welcomed) this.#options.agent.disconnect();
@@ -161,6 +165,6 @@ export class Session {
     for (const stream of this.#podStreams) stream.close();
     // After the end of the stream a cancel does nothing; what it reports as an error was told already.
     this.#stream.cancel();
-    this.#end(error);
+    this.#end(this.#closing ? undefined : error);
   }
 }

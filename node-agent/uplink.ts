@@ -114,7 +114,8 @@ export class Uplink {
         },
       });
       this.#session = session;
-      return { welcomed, error: await session.ended.then((error) => error) };
+      const error = await session.ended;
+      return { welcomed, error };
     } catch (caught) {
       return { welcomed, error: IkadaError.from(caught) };
     } finally {

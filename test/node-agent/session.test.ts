@@ -31,7 +31,8 @@ describe("agent process with the fake runtime", function () {
     agent.start();
   });
 
-  afterEach(async () => {
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed") console.log(agent.log);
     await agent.signal("SIGKILL");
     for (const server of servers) server.kill();
     rmSync(identity.folder, { recursive: true, force: true });
@@ -66,6 +67,7 @@ describe("agent process with the fake runtime", function () {
     await until("session with the other", () => second.connected);
     assert.deepEqual([second.hellos[0]?.term, second.hellos[0]?.revision], [3, 11]);
     assert.equal(second.hellos[0]?.bootId, first.hellos[0]?.bootId);
+    assert.match(agent.log, /session lost/);
     await until("status again", () => second.statuses.get("uid-a")?.phase === "Running");
   });
 

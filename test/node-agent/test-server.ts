@@ -45,6 +45,7 @@ export class TestServer {
   readonly hellos: ikada.agent.v1.Hello[] = [];
   readonly #waitingStreams = new Map<string, (frames: ikada.agent.v1.StreamFrame[], error: string) => void>();
   #session: SessionCall | undefined;
+  #dead = false;
   heartbeats = 0;
   nodeStatus: Record<string, unknown> | undefined;
   readonly statuses = new Map<string, PodStatus>();
@@ -70,8 +71,9 @@ export class TestServer {
     return this.#session !== undefined;
   }
 
-  /** As kill -9 of the server. */
+  /** As kill -9 of the server; the library may still take a connection that is being made. */
   kill(): void {
+    this.#dead = true;
     this.#server.forceShutdown();
   }
 
@@ -100,6 +102,7 @@ export class TestServer {
 
   async #serve(call: SessionCall, signal: AbortSignal): Promise<void> {
     const { Type } = ikada.agent.v1.Assignments;
+    if (this.#dead) throw new IkadaError("Unavailable", "this server is dead");
     try {
       for await (const message of readMessages(call, signal)) {
         if (message.hello) {

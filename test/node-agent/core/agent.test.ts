@@ -181,7 +181,8 @@ describe("agent: without a control plane", () => {
 
   it("stays ready over a restart of the agent", () => {
     // The first answer comes after the first report.
-    const image: FakeImage = { ...obligingImage, serve: () => ({ status: 200, takesMs: 900 }) };
+    let status = 200;
+    const image: FakeImage = { ...obligingImage, serve: () => ({ status, takesMs: 900 }) };
     const world = new AgentWorld({ "web:1": image });
     world.boot();
     world.connect();
@@ -198,6 +199,8 @@ describe("agent: without a control plane", () => {
     assert.ok(world.ready("w"));
     const after = world.status("w").conditions?.find(({ type }) => type === "Ready")?.lastTransitionTime;
     assert.equal(after, transition);
+    status = 500;
+    world.world.until("unready", () => !world.ready("w"), 45_000);
   });
 });
 
