@@ -31,9 +31,10 @@ function scripted(streams: readonly { readonly events: readonly object[]; readon
       };
       return { address: "test", messages: play() };
     },
-    next: (error: IkadaError) => {
-      failures.push(error.reason);
-      return error.reason === "Compacted" ? Promise.reject(error) : Promise.resolve();
+    next: async (failure: IkadaError) => {
+      failures.push(failure.reason);
+      if (failure.reason === "Compacted") throw failure;
+      return await Promise.resolve();
     },
   } as unknown as Calls;
   const run = async (options: WatchStart = {}) => {
