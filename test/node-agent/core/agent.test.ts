@@ -192,6 +192,8 @@ describe("agent: without a control plane", () => {
     const transition = world.status("w").conditions?.find(({ type }) => type === "Ready")?.lastTransitionTime;
     world.world.pass(5_000);
     world.crash();
+    // From now on it is not ready, which takes three failures to be believed.
+    status = 500;
     world.statuses.clear();
     world.boot();
     world.connect();
@@ -199,7 +201,6 @@ describe("agent: without a control plane", () => {
     assert.ok(world.ready("w"));
     const after = world.status("w").conditions?.find(({ type }) => type === "Ready")?.lastTransitionTime;
     assert.equal(after, transition);
-    status = 500;
     world.world.until("unready", () => !world.ready("w"), 45_000);
   });
 });
