@@ -11,6 +11,8 @@ interface Handle {
   descriptor: number;
   users: number;
   waiting: ((error: Error | null) => void)[];
+  /** Opened so that a missing file is made. */
+  readonly create: boolean;
   /** No longer in the table: closed by its last user. */
   forgotten: boolean;
 }
@@ -31,7 +33,7 @@ export class FileHandles {
       this.#handles.delete(path);
       this.#handles.set(path, handle);
     } else {
-      handle = { descriptor: -1, users: 0, waiting: [], forgotten: false };
+      handle = { descriptor: -1, users: 0, waiting: [], create, forgotten: false };
       this.#handles.set(path, handle);
       this.#openFile(path, handle, create);
     }
@@ -44,8 +46,8 @@ export class FileHandles {
     };
     if (used.descriptor !== -1) return use(null, used.descriptor, release);
     used.waiting.push((error) => {
-      // Who asked for a file that was missing then may have come before one that creates it.
-      if (error && create && (error as NodeJS.ErrnoException).code === "ENOENT") {
+      // The file was opened for one who does not make it, and this one does: a missing file is no answer for it.
+      if (error && create && !used.create && (error as NodeJS.ErrnoException).code === "ENOENT") {
         release();
         return this.use(path, create, use);
       }

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { diskContract } from "../sim/disk-contract.js";
 import { hostEnv } from "../../src/host/env.js";
 import { parseFailpoints } from "../../src/host/failpoint.js";
 import { formatLine, hostLog, silentLog } from "../../src/host/log.js";
@@ -58,6 +59,13 @@ describe("host", () => {
       assert.throws(() => disk.write(outside, 0, new Uint8Array(1), () => undefined), /stays inside the data folder/);
     }
   });
+
+  diskContract(() => ({
+    disk: hostEnv({ dataFolder: folder, log: silentLog }).disk,
+    settle: async (done) => {
+      while (!done()) await new Promise((resolve) => setImmediate(resolve));
+    },
+  }));
 
   it("serves many files with few open ones, and writes that come before the file", async () => {
     await using env = closing(hostEnv({ dataFolder: folder, log: silentLog }));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { assert as check, nat, property, uint8Array } from "fast-check";
 import type { Disk, Finished } from "../../src/base/env.js";
+import { diskContract } from "./disk-contract.js";
 import { SimulatedDisk, type DiskFaults } from "./disk.js";
 import type { CrashLoss } from "./disk-file.js";
 import { Process, World } from "./world.js";
@@ -59,11 +60,23 @@ function restart(process: Process, disk: SimulatedDisk, loss: CrashLoss): Disk {
 }
 
 describe("simulated disk", () => {
+  diskContract(() => {
+    const { world, process, disk } = machine(1);
+    return {
+      disk: disk.open(process),
+      settle: (done) => {
+        world.runUntil(world.timeUs + 60_000_000, done);
+        return Promise.resolve();
+      },
+    };
+  });
+
   it("keeps what a sync of the file and its folder covered, whatever a power cut does", () => {
     check(
       property(nat(), uint8Array({ minLength: 1, maxLength: 2000 }), (seed, bytes) => {
         const { world, process, disk } = machine(seed);
         const before = disk.open(process);
+        complete(world, (done) => before.makeFolder("log", done));
         complete(world, (done) => before.write("log/a", 7, bytes, done));
         complete(world, (done) => before.sync("log/a", done));
         complete(world, (done) => before.syncFolder("log", done));

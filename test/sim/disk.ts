@@ -45,6 +45,8 @@ export class SimulatedDisk {
   #durableNames = new Map<string, SimulatedFile>();
   /** Per folder, in order: what a power cut may take back from the end. */
   #folderChanges = new Map<string, FolderChange[]>();
+  /** Made ones are durable at once, as the real disk makes them. */
+  readonly #folders = new Set([""]);
   readonly #inFlight = new Set<InFlight>();
   #order = 0;
 
@@ -64,7 +66,7 @@ export class SimulatedDisk {
     };
     return {
       list: (folder, done) => guard(() => request(this.#latency(), () => done(null, this.#list(folder)))),
-      makeFolder: (_folder, done) => guard(() => request(this.#latency(), () => done(null))),
+      makeFolder: (folder, done) => guard(() => request(this.#latency(), () => this.#makeFolder(folder, done))),
       size: (path, done) =>
         guard(() => request(this.#latency(), () => done(null, this.#names.get(path)?.cached.length ?? -1))),
       read: (path, offset, length, done) =>
@@ -123,6 +125,12 @@ export class SimulatedDisk {
     return names.sort();
   }
 
+  #makeFolder(folder: string, done: Finished): void {
+    for (let end = folder.length; end > 0; end = folder.lastIndexOf("/", end - 1))
+      this.#folders.add(folder.slice(0, end));
+    done(null);
+  }
+
   #read(path: string, offset: number, length: number, done: Done<Uint8Array>): void {
     const file = this.#names.get(path);
     if (!file) return done(missing(path), new Uint8Array(0));
@@ -135,7 +143,7 @@ export class SimulatedDisk {
     request(this.#latency(), () => {
       this.#inFlight.delete(change);
       const { path, offset, bytes } = change;
-      if (bytes === undefined && !this.#names.has(path)) return done(missing(path));
+      if (bytes === undefined ? !this.#names.has(path) : !this.#folders.has(folderOf(path))) return done(missing(path));
       const file = this.#file(path);
       if (
         bytes &&
@@ -167,17 +175,17 @@ export class SimulatedDisk {
   }
 
   #syncFolder(folder: string, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
-    const count = this.#folderChanges.get(folder)?.length ?? 0;
     const changes = this.#folderChanges.get(folder)?.slice() ?? [];
     request(this.#syncLatency(), () => {
+      if (!this.#folders.has(folder)) return done(missing(folder));
       const pending = this.#folderChanges.get(folder) ?? [];
       // Another sync may have covered a part of them meanwhile.
-      for (const change of changes.slice(0, count)) {
+      for (const change of changes) {
         if (pending[0] !== change) continue;
         pending.shift();
         applyToNames(this.#durableNames, change);
       }
-      done(null);
+      return done(null);
     });
   }
 

@@ -111,8 +111,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "read confirmed by an older heartbeat",
     file: "raft/core/read-index.js",
-    find: "position: this.#issued + 1",
-    replace: "position: this.#issued",
+    find: "read.position > position",
+    replace: "read.position > position + 1",
   },
   {
     name: "new leader reads too early",
