@@ -85,8 +85,8 @@ export function diskContract(open: () => OpenDisk): void {
 }
 
 interface Asking {
-  call(start: (disk: Disk, done: (error: Error | null) => void) => void): Promise<void>;
-  ask<T>(start: (disk: Disk, done: (error: Error | null, result: T) => void) => void): Promise<T>;
+  readonly call: (start: (disk: Disk, done: (error: Error | null) => void) => void) => Promise<void>;
+  readonly ask: <T>(start: (disk: Disk, done: (error: Error | null, result: T) => void) => void) => Promise<T>;
 }
 
 /** Callbacks as promises, with the check that none runs inside its call. */
