@@ -144,14 +144,12 @@ export class ConsensusHandle implements Consensus {
         return this.#settleStart?.resolve();
       case "failed":
         this.#isStopping = true;
-        void this.#worker.terminate();
         return this.#settleStart?.reject(unpackError(delivery.error));
       case "fatal":
         return this.#fail(unpackError(delivery.error));
       case "stopped":
-        // Open handles of libraries must not hold the thread: all of ours are closed.
+        // The thread ends by itself: to terminate one with HTTP/2 streams open may abort the process.
         this.#isOver = true;
-        void this.#worker.terminate();
         return undefined;
     }
   }

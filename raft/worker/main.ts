@@ -92,7 +92,7 @@ async function start(): Promise<void> {
   Driver.open(driverOptions, env, transport, handlers, (error, driver) => {
     if (error) {
       transport.close();
-      post({ type: "failed", error: packError(error) });
+      void end({ type: "failed", error: packError(error) }, env);
       return;
     }
     port.on("message", (message: ToWorker) => handle(message, driver, transport, env));
@@ -109,17 +109,25 @@ function handle(message: ToWorker, driver: Driver, transport: Transport, env: Ho
   for (const tag of reads ?? []) driver.readIndex(tag);
   if (applied) driver.applied(applied.index, applied.durable);
   if (transferTo !== undefined) driver.transferLeadership(transferTo);
-  if (stop) driver.stop((error) => void end(error, transport, env));
+  if (stop)
+    driver.stop((error) => {
+      transport.close();
+      void end(error ? { type: "fatal", error: packError(error) } : { type: "stopped" }, env);
+    });
 }
 
-async function end(error: Error | null, transport: Transport, env: HostEnv): Promise<void> {
-  transport.close();
+/** With files, streams and port closed nothing holds the thread. */
+async function end(last: Delivery, env: HostEnv): Promise<void> {
   await env.close();
-  post(error ? { type: "fatal", error: packError(error) } : { type: "stopped" });
+  post(last);
   flush();
   port.close();
 }
 
 // What goes wrong is reported through the port.
 setLogVerbosity(logVerbosity.NONE);
-start().catch((error: unknown) => post({ type: "failed", error: packError(error) }));
+start().catch((error: unknown) => {
+  post({ type: "failed", error: packError(error) });
+  flush();
+  port.close();
+});

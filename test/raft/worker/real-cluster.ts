@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
-import { silentLog } from "../../../src/host/log.js";
 import { createAuthority, issueCertificate, type Authority, type CertificateRequest } from "../../../src/host/pki.js";
 import type { TlsFiles } from "../../../src/host/tls.js";
 import type { ConsensusStatus } from "../../../raft/consensus.js";
 import type { Entry, NodeId } from "../../../raft/core/types.js";
-import { ConsensusHandle } from "../../../raft/worker/handle.js";
 import type { ConsensusWorkerOptions } from "../../../raft/worker/port-messages.js";
 
-/** Members as threads of this process, with real files, certificates and sockets. */
+/** Members as processes of their own, with real files, certificates and sockets. */
 export class RealCluster {
   readonly folder = mkdtempSync(path.join(tmpdir(), "ikada-raft-"));
   readonly members: RealMember[] = [];
@@ -58,7 +58,7 @@ export class RealCluster {
   async start(...ids: NodeId[]): Promise<RealMember[]> {
     const started = ids.map((id) => new RealMember(this.options(id)));
     this.members.push(...started);
-    await Promise.all(started.map((member) => member.handle.started));
+    await Promise.all(started.map((member) => member.started));
     return started;
   }
 
@@ -68,46 +68,83 @@ export class RealCluster {
   }
 }
 
+export interface ToMember {
+  readonly propose?: Uint8Array;
+  readonly tag?: number;
+  readonly read?: number;
+  readonly stop?: boolean;
+}
+
+export interface FromMember {
+  readonly type: "started" | "failed" | "committed" | "read" | "refused" | "status" | "fatal";
+  readonly entries?: readonly Entry[];
+  readonly tag?: number;
+  readonly index?: number;
+  readonly reason?: string;
+  readonly status?: ConsensusStatus;
+  readonly error?: string;
+}
+
 export class RealMember {
   readonly id: NodeId;
-  readonly handle: ConsensusHandle;
   readonly committed: Entry[] = [];
   readonly reads = new Map<number, number>();
   readonly refused: { readonly tag: number; readonly reason: string }[] = [];
-  readonly fatal: Error[] = [];
+  readonly fatal: string[] = [];
   status: ConsensusStatus | undefined;
-  readonly #worker: Worker;
+  readonly started: Promise<void>;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<number | null>;
 
   constructor(options: ConsensusWorkerOptions) {
     this.id = options.id;
-    this.#worker = new Worker(new URL("../../../raft/worker/main.js", import.meta.url), { workerData: options });
-    this.handle = new ConsensusHandle(
-      this.#worker,
-      {
-        onCommitted: (entries) => {
-          for (const entry of entries) this.committed.push({ ...entry, data: entry.data.slice() });
-          this.handle.applied(entries.at(-1)?.index ?? 0, 0);
-        },
-        onReadIndex: (tag, index) => void this.reads.set(tag, index),
-        onRefused: (tag, reason) => void this.refused.push({ tag, reason }),
-        onStatus: (status) => (this.status = status),
-        onFatal: (error) => void this.fatal.push(error),
-      },
-      silentLog,
-    );
+    const file = fileURLToPath(new URL("./member-process.js", import.meta.url));
+    this.#process = fork(file, { serialization: "advanced" });
+    this.#exited = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.started = new Promise((resolve, reject) => {
+      this.#process.on("message", (message: FromMember) => {
+        if (message.type === "started") resolve();
+        else if (message.type === "failed") reject(new Error(message.error));
+        else this.#take(message);
+      });
+      this.#process.once("exit", () => reject(new Error(`member ${options.id} ended`)));
+    });
+    this.#process.send(options);
   }
 
   get texts(): string[] {
     return this.committed.map(({ data }) => Buffer.from(data).toString()).filter((text) => text !== "");
   }
 
-  propose(text: string): void {
-    this.handle.propose(0, Buffer.from(text));
+  propose(data: string | Uint8Array, tag = 0): void {
+    this.#send({ propose: typeof data === "string" ? Buffer.from(data) : data, tag });
   }
 
-  /** Ends the thread at once: its sockets close, nothing is written any more. */
+  read(tag: number): void {
+    this.#send({ read: tag });
+  }
+
+  /** Ends the member in order; the exit code of its process. */
+  async stop(): Promise<number | null> {
+    this.#send({ stop: true });
+    return await this.#exited;
+  }
+
   async kill(): Promise<void> {
-    await this.#worker.terminate();
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  #send(message: ToMember): void {
+    this.#process.send(message);
+  }
+
+  #take({ type, entries, tag = 0, index = 0, reason = "", status, error }: FromMember): void {
+    if (type === "committed") this.committed.push(...(entries ?? []));
+    if (type === "read") this.reads.set(tag, index);
+    if (type === "refused") this.refused.push({ tag, reason });
+    if (type === "status") this.status = status;
+    if (type === "fatal" && error !== undefined) this.fatal.push(error);
   }
 }
 
@@ -125,16 +162,17 @@ export function leaderOf(members: readonly RealMember[]): RealMember | undefined
   );
 }
 
+/** Below the range that connections take their own ports from: there a port found free may be taken a moment later. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (isFree) await new Promise((resolve) => server.close(resolve));
+    if (isFree && !ports.includes(port)) ports.push(port);
+  }
   return ports;
 }
