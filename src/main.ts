@@ -42,16 +42,21 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
   );
   const cache = scope.use(new ObjectCache(store, log));
   const server = await startListeners({
-    ...{
-      id: config.id,
-      clusterId: config.clusterId,
-      version,
-      members: config.members,
-      listen: config.listen,
-      tls,
-      users: config.users,
-    },
-    ...{ store, cache, replica: control, registry, clock: env.clock, timers: env.timers, random: env.random, log },
+    id: config.id,
+    clusterId: config.clusterId,
+    version,
+    members: config.members,
+    listen: config.listen,
+    tls,
+    users: config.users,
+    store,
+    cache,
+    replica: control,
+    registry,
+    clock: env.clock,
+    timers: env.timers,
+    random: env.random,
+    log,
   });
   scope.use({ close: () => server.close() });
 
@@ -79,7 +84,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     const mayRead = tokenCheck(config.users);
     scope.use(await serveMetrics({ registry, address: config.listen.metrics, tls, mayRead }));
   }
-  void serveWhenCaughtUp(store, server.setServing, scope);
+  void serveWhenCaughtUp(store, (serving) => server.setServing(serving), scope);
 }
 
 /** Load balancers should send nobody to a replica that has just started and is behind. */

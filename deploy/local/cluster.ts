@@ -69,7 +69,12 @@ export async function prepareCluster(options: LocalOptions): Promise<LocalCluste
     writeJson(join(folder, `${server.name}.json`), serverConfig(cluster, server, token, options));
   }
   for (const agent of cluster.agents) {
-    await writeCertificate(folder, authority, { role: "node", name: agent.name, addresses: [], days: certificateDays });
+    await writeCertificate(folder, authority, {
+      role: "node",
+      name: agent.name,
+      addresses: ["127.0.0.1", "localhost"],
+      days: certificateDays,
+    });
     writeJson(join(folder, `${agent.name}.json`), agentConfig(cluster, agent, token, options));
   }
   writeJson(cluster.contextFile, {

@@ -31,7 +31,7 @@ export interface CertificateRequest {
   readonly role: PeerRole;
   /** Common name: the server's or node's name, or the user's. */
   readonly name: string;
-  /** Host names and IP addresses under which a server may be reached. Empty for nodes and users. */
+  /** Host names and IP addresses under which it may be reached: required for servers; of nodes, for their metrics. */
   readonly addresses: readonly string[];
   /** Validity; a fraction is allowed. */
   readonly days: number;
@@ -56,8 +56,8 @@ export async function createAuthority(name: string, days = 3650): Promise<Author
 }
 
 /**
- * A new key and a certificate of `authority` for it, subject `O=ikada:<role>, CN=<name>`. Servers may serve and
- * dial, nodes and users only dial.
+ * A new key and a certificate of `authority` for it, subject `O=ikada:<role>, CN=<name>`. All may dial; who has addresses
+ * may serve there too: servers, and nodes their metrics. Clients look at the role, so a node can't pass for a server.
  * @throws IkadaError Invalid when the request makes no sense
  */
 export async function issueCertificate(authority: Authority, request: CertificateRequest): Promise<Identity> {
@@ -65,10 +65,7 @@ export async function issueCertificate(authority: Authority, request: Certificat
   const issuer = new X509Certificate(authority.certificate);
   const signingKey = await importKey(authority.key);
   const keys = await generateKeys();
-  const usages =
-    request.role === "server"
-      ? [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]
-      : [ExtendedKeyUsage.clientAuth];
+  const usages = [ExtendedKeyUsage.clientAuth, ...(request.addresses.length > 0 ? [ExtendedKeyUsage.serverAuth] : [])];
   const names = request.addresses.map((address) =>
     isIP(address) === 0 ? { type: "dns" as const, value: address } : { type: "ip" as const, value: address },
   );

@@ -95,7 +95,9 @@ describe("walls", () => {
   it("every folder with sources is a project of the root build", () => {
     const root = JSON.parse(readFileSync("tsconfig.json", "utf8")) as Project;
     const projects = (root.references ?? []).map(({ path }) => relative(".", path));
-    const orphans = sources.filter((file) => !file.startsWith("types/") && !projects.some((folder) => file.startsWith(`${folder}/`)));
+    const orphans = sources.filter(
+      (file) => !file.startsWith("types/") && !projects.some((folder) => file.startsWith(`${folder}/`)),
+    );
     assert.deepEqual(orphans, []);
   });
 });

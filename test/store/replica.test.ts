@@ -95,7 +95,14 @@ describe("replica", () => {
 
     it("ask a new leader again, and what then stands in the log twice counts once", async () => {
       const status = (term: number, leader: number): ConsensusStatus => ({
-        ...{ id: 1, role: "Follower", term, leader, commit: 0, lastIndex: 0, durableIndex: 0, progress: [] },
+        id: 1,
+        role: "Follower",
+        term,
+        leader,
+        commit: 0,
+        lastIndex: 0,
+        durableIndex: 0,
+        progress: [],
         configuration: { voters: [1], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
       });
       rig.replica.onStatus(status(1, 2));

@@ -125,7 +125,14 @@ describe("gRPC over our own certificates", () => {
 
   it("refuses a server that is not a server of the authority", async () => {
     const impostor = new grpc.Server();
-    const material = { ...nodeIdentity, authority: authority.certificate };
+    // A node may serve its metrics under its address, so only the role tells it from a server.
+    const serving = await issueCertificate(authority, {
+      role: "node",
+      name: "worker",
+      addresses: ["127.0.0.1"],
+      days: 1,
+    });
+    const material = { ...serving, authority: authority.certificate };
     const itsPort = await bind(impostor, "127.0.0.1:0", new ServerTls(material, "none"));
     const deceived = createClient(`127.0.0.1:${itsPort}`, { authority: authority.certificate });
     await assert.rejects(callUnary(deceived, get, {}), { reason: "Unavailable" });
