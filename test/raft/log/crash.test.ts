@@ -31,7 +31,7 @@ describe("the Raft log after a crash", () => {
           assert.deepEqual(next.entries, [...kept.entries, `${kept.entries.length + 1} 1000 Normal next`]);
         }
       }),
-      { numRuns: 60, seed: 7 },
+      { numRuns: 30, seed: 7 },
     );
   });
 
