@@ -21,6 +21,8 @@ const shareMs = 1_000;
 /** Changes of one moment (a replica died and its agents come) go together. */
 const gatherMs = 10;
 const reopenMs = 300;
+/** Longer than a channel pauses between two dials. */
+const connectMsMax = 3_000;
 
 /** This replica's calls to the others in the main process: liveness always, pod streams and status when asked. */
 export class ReplicaLinks {
@@ -45,9 +47,10 @@ export class ReplicaLinks {
   }
 
   /** Frames of a stream from a node whose session `replica` has. */
-  podStream(replica: number, node: string, open: StreamRequest, signal: AbortSignal): FrameSource {
-    const call = callServerStream(this.#client(replica), replicaMethods.podStream, { node, open }, { signal });
-    return readStream(call);
+  async *podStream(replica: number, node: string, open: StreamRequest, signal: AbortSignal): FrameSource {
+    const client = this.#client(replica);
+    await connected(client);
+    yield* readStream(callServerStream(client, replicaMethods.podStream, { node, open }, { signal }));
   }
 
   close(): void {
@@ -70,6 +73,27 @@ export class ReplicaLinks {
     if (client) return client;
     throw new IkadaError("NotFound", `there is no other replica ${replica}`);
   }
+}
+
+/**
+ * A channel that was refused pauses before it dials again, and refuses calls meanwhile, though the replica may be
+ * there by now: it has just said that it has the session.
+ */
+function connected(client: Client): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.waitForReady(Date.now() + connectMsMax, (error) => {
+      if (error)
+        reject(
+          new IkadaError(
+            "Unavailable",
+            `no connection to the replica that has the node's session: ${error.message}`,
+            {},
+            error,
+          ),
+        );
+      else resolve();
+    });
+  });
 }
 
 /** One long-lived stream of liveness to one replica; opened again when it breaks. */
