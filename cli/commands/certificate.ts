@@ -26,7 +26,7 @@ export function addCertificate(program: Command): void {
     .requiredOption("--authority <folder>", "with ca.pem and ca.key")
     .addOption(new Option("--role <role>", "what it may do").choices(["server", "node"]).makeOptionMandatory())
     .requiredOption("--name <name>", "its name in the configuration")
-    .option("--address <address...>", "IP addresses and host names of a server", [])
+    .option("--address <address...>", "where it is reached: a server always, a node for its metrics", [])
     .option("--days <days>", "how long it is valid", parseDays, 30)
     .requiredOption("--out <folder>", "where to write NAME.pem and NAME.key")
     .option("--replace", "overwrite both, to renew")
