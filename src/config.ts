@@ -24,7 +24,13 @@ export interface ServerConfig {
   /** All first members, this one among them; the same list on each. */
   readonly members: readonly MemberConfig[];
   /** Addresses to listen on; by default those of its own member entry. */
-  readonly listen: { readonly api: string; readonly agents: string; readonly replicas: string; readonly raft: string; readonly metrics: string | undefined };
+  readonly listen: {
+    readonly api: string;
+    readonly agents: string;
+    readonly replicas: string;
+    readonly raft: string;
+    readonly metrics: string | undefined;
+  };
   /** PEM files. */
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
   /** Users, by the SHA-256 (hex) of their tokens. */
@@ -80,14 +86,21 @@ function readMember(section: ConfigSection): MemberConfig {
 }
 
 function readUser(section: ConfigSection): ServerConfig["users"][number] {
-  const user = { name: section.text("name"), role: section.oneOf("role", ["admin", "view"]), sha256: section.text("sha256") };
+  const user = {
+    name: section.text("name"),
+    role: section.oneOf("role", ["admin", "view"]),
+    sha256: section.text("sha256"),
+  };
   section.end();
   return user;
 }
 
 function checkUnique(file: string, members: readonly MemberConfig[]): void {
   if (members.length % 2 === 0) {
-    throw new IkadaError("Invalid", `${file}: members: ${members.length} members stand no more failures than ${members.length - 1}; use an odd number`);
+    throw new IkadaError(
+      "Invalid",
+      `${file}: members: ${members.length} members stand no more failures than ${members.length - 1}; use an odd number`,
+    );
   }
   for (const field of ["id", "name", "raft"] as const) {
     const values = members.map((member) => member[field]);

@@ -15,7 +15,8 @@ export class ConfigSection {
   private constructor(file: string, path: string, value: unknown) {
     this.#file = file;
     this.#path = path;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw this.#fault("", "an object is expected here");
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw this.#fault("", "an object is expected here");
     this.#fields = value as Record<string, unknown>;
   }
 
@@ -25,7 +26,12 @@ export class ConfigSection {
     try {
       text = readFileSync(file, "utf8");
     } catch (caught) {
-      throw new IkadaError("NotFound", `cannot read the configuration file ${file}: ${(caught as Error).message}`, {}, caught);
+      throw new IkadaError(
+        "NotFound",
+        `cannot read the configuration file ${file}: ${(caught as Error).message}`,
+        {},
+        caught,
+      );
     }
     try {
       return new ConfigSection(file, "", JSON.parse(text));
@@ -70,7 +76,8 @@ export class ConfigSection {
 
   texts(name: string, fallback?: readonly string[]): readonly string[] {
     const value = this.#value(name, fallback);
-    if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) throw this.#fault(name, "a list of strings is expected");
+    if (!Array.isArray(value) || value.some((item) => typeof item !== "string"))
+      throw this.#fault(name, "a list of strings is expected");
     return value as string[];
   }
 
