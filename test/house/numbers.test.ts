@@ -49,9 +49,7 @@ describe("64-bit numbers", () => {
       const generated = join("proto", "gen", file.replace(".proto", ".js"));
       // In one process a single module that does so is enough for all; each must do so for processes that load it alone.
       assert.match(readFileSync(generated, "utf8"), /util\.Long = undefined;\n.*configure\(\);/, generated);
-      const module = (await import(
-        pathToFileURL(resolve("proto", "gen", file.replace(".proto", ".js"))).href
-      )) as object;
+      const module = (await import(pathToFileURL(resolve(generated)).href)) as object;
       const root = at(module, /^package\s+([\w.]+);/m.exec(text)![1]!);
       for (const { message, field, type, repeated } of fields) {
         const Message = at(root, message) as MessageClass;
