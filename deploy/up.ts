@@ -52,8 +52,12 @@ await runMain(async () => {
       );
       return ready.length >= cluster.agents.length ? true : undefined;
     });
-    for (const { value } of readManifests(exampleFile))
-      await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
+    // What was scaled or changed since the first time stays so.
+    if (!(await exists(client, "hello"))) {
+      for (const { value } of readManifests(exampleFile))
+        await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
+    }
+    await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
     await eventually("the Pods of examples/hello.yaml", cluster, async () => {
       const { metadata, spec, status } = (await client.get(kindNamed("deployments"), "hello", {
         namespace: "default",
@@ -119,6 +123,16 @@ async function eventually(what: string, cluster: LocalCluster, look: () => Promi
   throw new IkadaError("Deadline", `${what} did not come within ${waitMsMax / 1000} s${why}`, {
     hint: `the logs are in ${join(cluster.folder, "logs")}`,
   });
+}
+
+async function exists(client: Client, deployment: string): Promise<boolean> {
+  try {
+    await client.deployments.get(deployment, { namespace: "default" });
+    return true;
+  } catch (caught) {
+    if (IkadaError.from(caught).reason === "NotFound") return false;
+    throw caught;
+  }
 }
 
 async function all<T>(objects: AsyncIterable<AnyObject>): Promise<T[]> {
