@@ -57,7 +57,6 @@ await runMain(async () => {
       for (const { value } of readManifests(exampleFile))
         await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
     }
-    await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
     await eventually("the Pods of examples/hello.yaml", cluster, async () => {
       const { metadata, spec, status } = (await client.get(kindNamed("deployments"), "hello", {
         namespace: "default",

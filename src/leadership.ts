@@ -20,6 +20,7 @@ export class Leadership {
   /** 0 while following. */
   #term = 0;
   #scope: Scope | undefined;
+  #closed = false;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -28,8 +29,8 @@ export class Leadership {
   /** To be called with every status that consensus tells. */
   observe({ role, term, leader }: Pick<ConsensusStatus, "role" | "term" | "leader">): void {
     const leads = role === "Leader" ? term : 0;
-    if (leads === this.#term) return;
-    this.close();
+    if (this.#closed || leads === this.#term) return;
+    this.#stepDown();
     this.#term = leads;
     if (leads === 0) {
       this.#options.log.info("following", { term, leader });
@@ -40,7 +41,13 @@ export class Leadership {
     void this.#open(scope, term);
   }
 
+  /** For good: this process stops, though consensus may still tell that it leads. */
   close(): void {
+    this.#closed = true;
+    this.#stepDown();
+  }
+
+  #stepDown(): void {
     this.#term = 0;
     void this.#scope?.close();
     this.#scope = undefined;
