@@ -17,6 +17,9 @@ const options = new Command("bench")
   .parse()
   .opts<{ rounds: string; seconds: string; kills: string; etcd: boolean; store?: boolean }>();
 
+/** Of each workload, before anything is recorded: a program that is compiled while it runs begins slowly. */
+const warmUpMs = 1_500;
+
 /** Figures of all rounds by workload and contestant. */
 const figures = new Map<string, Map<string, number[]>>();
 
@@ -34,6 +37,11 @@ async function main(rounds: number, durationMs: number, kills: number): Promise<
   try {
     if (version !== undefined) contestants.push(await startEtcd());
     for (const contestant of contestants) await contestant.settle();
+    say("warming up");
+    for (const contestant of contestants) {
+      for (const workload of steadyWorkloads(warmUpMs))
+        await withClients(contestant, (clients) => workload.run(clients, contestant));
+    }
     const workloads = steadyWorkloads(durationMs);
     for (let round = 1; round <= rounds; round += 1) {
       say(`round ${round} of ${rounds}`);
@@ -69,10 +77,18 @@ async function main(rounds: number, durationMs: number, kills: number): Promise<
 }
 
 async function measure(workload: Workload, contestant: Contestant): Promise<void> {
+  const figure = await withClients(contestant, (clients) => workload.run(clients, contestant));
+  record(workload.name, contestant.name, figure);
+}
+
+async function withClients<T>(
+  contestant: Contestant,
+  work: (clients: readonly BenchClient[]) => Promise<T>,
+): Promise<T> {
   const clients: BenchClient[] = [];
   try {
     for (let at = 0; at < connections; at += 1) clients.push(await contestant.connect());
-    record(workload.name, contestant.name, await workload.run(clients, contestant));
+    return await work(clients);
   } finally {
     await Promise.all(clients.map((client) => client.close()));
   }
