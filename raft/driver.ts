@@ -141,7 +141,12 @@ export class Driver implements Consensus {
       this.#lateMs = lateMs;
       this.#wake();
     });
-    this.#campaign = new EarlyCampaign(env, tickMs, () => this.#campaignEarly());
+    this.#campaign = new EarlyCampaign({
+      env,
+      tickMs,
+      term: () => this.#core.status().term,
+      attempt: () => this.#campaignEarly(),
+    });
     this.#status = new StatusFeed(env, (status) => handlers.onStatus(status));
   }
 
@@ -308,7 +313,7 @@ export class Driver implements Consensus {
     if (this.#core.status().leader !== peer) return;
     this.#env.log.info("lost the connection to the leader", { leader: peer });
     this.#core.forgetLeader();
-    this.#campaign.leaderLost();
+    this.#campaign.leaderLost(this.#id, peer, this.#core.status().configuration.voters);
   }
 
   #campaignEarly(): boolean {
