@@ -6,6 +6,7 @@ import { readMessages } from "../../host/grpc.js";
 import type { Call } from "../listener.js";
 import type { AgentServices, AgentSessionStream } from "./agent-services.js";
 import { AssignmentFeed } from "./assignment-feed.js";
+import { InterruptibleWait } from "./interruptible-wait.js";
 import { nodeChanges, parseStatus, podChanges } from "./reported-status.js";
 
 /** Report messages of one agent that may wait for their commit; then no more are read from it. */
@@ -23,8 +24,7 @@ export class AgentSession {
   readonly #call: Call;
   readonly #bootId: string;
   readonly #feed: AssignmentFeed;
-  #end: (error: IkadaError) => void = () => undefined;
-  readonly #ended: Promise<never>;
+  readonly #wait = new InterruptibleWait();
   #heardAt: number;
   #heartbeats = 0;
   #unacknowledged = 0;
@@ -38,17 +38,13 @@ export class AgentSession {
     this.#call = call;
     this.#bootId = bootId;
     this.#heardAt = services.clock.monotonic();
-    this.#ended = new Promise((_resolve, reject) => {
-      this.#end = reject;
-    });
-    this.#ended.catch(() => undefined);
     const term = () => services.replica.status().term;
     this.#feed = new AssignmentFeed(this.node, services.cache, term, (assignments) => stream.write({ assignments }));
   }
 
   /** Ends the session from this side. */
   end(error: IkadaError): void {
-    this.#end(error);
+    this.#wait.interrupt(error);
   }
 
   /** Asks the agent to open a stream. */
@@ -69,11 +65,11 @@ export class AgentSession {
     this.#feed.start();
     try {
       for (;;) {
-        const next = await Promise.race([messages.next(), this.#ended]);
+        const next = await this.#wait.for(messages.next());
         if (next.done) return;
         this.#heardAt = this.#services.clock.monotonic();
         liveness.heard(this.node);
-        await Promise.race([this.#take(next.value), this.#ended]);
+        await this.#wait.for(this.#take(next.value));
       }
     } finally {
       clearInterval(heartbeat);
