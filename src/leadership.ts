@@ -1,5 +1,5 @@
 import type { ConsensusStatus } from "../raft/consensus.js";
-import type { Log } from "./base/env.js";
+import type { Log, Timers } from "./base/env.js";
 import { IkadaError } from "./base/errors.js";
 import { Scope } from "./base/lifecycle.js";
 
@@ -8,8 +8,12 @@ export interface LeadershipOptions {
   readonly barrier: () => Promise<unknown>;
   /** Starts what only a leader does, inside the scope. */
   readonly open: (scope: Scope) => void;
+  readonly timers: Timers;
   readonly log: Log;
 }
+
+/** Between two questions. A store that has failed refuses at once, and asking it without a pause would stop the whole thread. */
+const askAgainMs = 100;
 
 /**
  * Leadership as a scope: opened when this replica leads and has applied the no-op of its term, closed when it does not
@@ -61,6 +65,7 @@ export class Leadership {
       } catch (caught) {
         // Elected, and no quorum answers yet: ask again, for as long as this replica leads.
         this.#options.log.warn("elected, and not yet confirmed", { term, error: IkadaError.from(caught).message });
+        await new Promise<void>((resolve) => this.#options.timers.after(askAgainMs, resolve));
       }
     }
     if (scope.closed) return;

@@ -62,6 +62,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
 
   leadership = scope.use(
     new Leadership({
+      timers: env.timers,
       log,
       barrier: () => store.barrier(),
       open: (leading) => {

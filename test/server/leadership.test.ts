@@ -7,6 +7,8 @@ describe("leadership", () => {
   let closed: number;
   let settle: { resolve: () => void; reject: (error: Error) => void };
   let leadership: Leadership;
+  let asked: number;
+  let pauses: (() => void)[];
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const leads = (term: number) => leadership.observe({ role: "Leader", term, leader: 1 });
   const follows = (term: number) => leadership.observe({ role: "Follower", term, leader: 2 });
@@ -14,12 +16,22 @@ describe("leadership", () => {
   beforeEach(() => {
     opened = 0;
     closed = 0;
+    asked = 0;
+    pauses = [];
     leadership = new Leadership({
       log: silentLog,
-      barrier: () =>
-        new Promise<void>((resolve, reject) => {
+      timers: {
+        after: (_delayMs, run) => {
+          pauses.push(run);
+          return { cancel: () => undefined };
+        },
+      },
+      barrier: () => {
+        asked += 1;
+        return new Promise<void>((resolve, reject) => {
           settle = { resolve, reject };
-        }),
+        });
+      },
       open: (scope) => {
         opened += 1;
         scope.defer(() => {
@@ -46,6 +58,10 @@ describe("leadership", () => {
     leads(3);
     settle.reject(new Error("no answer"));
     await turn();
+    assert.equal(asked, 1, "asks again without a pause");
+    for (const end of pauses.splice(0)) end();
+    await turn();
+    assert.equal(asked, 2);
     settle.resolve();
     await turn();
     assert.equal(opened, 1);
