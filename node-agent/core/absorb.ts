@@ -1,5 +1,5 @@
 import type { Pod } from "../../src/api/kinds/pod.js";
-import { cleanRunMs, restartDelayMs } from "./backoff.js";
+import { isCleanRun, restartDelayMs } from "./backoff.js";
 import { newContainerRecord, type ContainerExit, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import type { ContainerInfo } from "./runtime.js";
 
@@ -55,7 +55,7 @@ function absorbContainer(known: ContainerRecord | undefined, name: string, seen:
 /** The end of an attempt, and when the next one is due if there is to be one. */
 function ended(record: ContainerRecord, exit: ContainerExit): ContainerRecord {
   const ranMs = exit.startedAt === undefined ? 0 : exit.finishedAt - exit.startedAt;
-  const crashes = ranMs >= cleanRunMs ? 0 : record.crashes;
+  const crashes = isCleanRun(ranMs, record.restartDelayMs ?? 0) ? 0 : record.crashes;
   const delayMs = restartDelayMs(crashes);
   return {
     ...record,

@@ -16,8 +16,13 @@ export const pullBackoff: Backoff = { firstMs: 10_000, maxMs: 300_000 };
 /** The engine refused or did not answer. */
 export const engineBackoff: Backoff = { firstMs: 250, maxMs: 15_000 };
 
-/** A run this long ends a series of crashes (Kubernetes: twice the cap). */
-export const cleanRunMs = 600_000;
+/**
+ * Whether a run ends the series of crashes before it: when it lasted ten seconds and ten times the pause that preceded it.
+ * A container that ran well is then back at once when it dies. At most ten minutes, which Kubernetes always asks for.
+ */
+export function isCleanRun(ranMs: number, pauseMs: number): boolean {
+  return ranMs >= Math.min(600_000, Math.max(10_000, 10 * pauseMs));
+}
 
 /** The pause after the `failures`-th (from 1) failure in a row. */
 export function backoffMs(backoff: Backoff, failures: number): number {

@@ -137,12 +137,21 @@ describe("next steps of a Pod", () => {
     assert.equal(decision.record.containers["main"]?.nextRestartAt, now + 4_000);
   });
 
-  it("a run of ten minutes forgets the crashes before", () => {
-    const long = info("main", 7, "exited", { startedAt: now - 600_000 });
-    const decision = decide(view([sandbox, long], { record: record({ attempt: 7, crashes: 7 }) }));
-    assert.equal(decision.record.containers["main"]?.attempt, 8);
-    assert.equal(decision.record.containers["main"]?.crashes, 1);
-  });
+  for (const [ranMs, pauseMs, crashes] of [
+    [9_999, 0, 8],
+    [10_000, 0, 1],
+    [39_999, 4_000, 8],
+    [40_000, 4_000, 1],
+    [599_999, 300_000, 8],
+    [600_000, 300_000, 1],
+  ] as const) {
+    it(`a run of ${ranMs} ms after a pause of ${pauseMs} ms makes ${crashes} crashes in a row`, () => {
+      const exited = info("main", 7, "exited", { startedAt: now - ranMs });
+      const known = record({ attempt: 7, crashes: 7, restartDelayMs: pauseMs });
+      const decision = decide(view([sandbox, exited], { record: known }));
+      assert.equal(decision.record.containers["main"]?.crashes, crashes);
+    });
+  }
 
   it("a wall clock that was set back does not make the pause longer", () => {
     const exited = info("main", 3, "exited", { finishedAt: now + 3_600_000, startedAt: now + 3_599_000 });
