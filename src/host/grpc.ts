@@ -1,10 +1,11 @@
 import { createServer } from "node:net";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { IkadaError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { errorFromStatus, statusFromError } from "./grpc-errors.js";
+import { listenAt } from "./listening.js";
 
 /**
  * Typed gRPC over pbjs' generated classes, without proto-loader at run time: definitions of methods, and one
@@ -308,19 +309,11 @@ export async function bind(server: grpc.Server, address: string, credentials: gr
     injector.injectConnection(socket);
   });
   acceptor.maxConnections = limits.connectionsPerListenerMax;
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  await new Promise<void>((resolve, reject) => {
-    acceptor.once("error", (error) => {
-      const hint = "another process may have this port; see the configured addresses";
-      reject(new IkadaError("Unavailable", `cannot listen on ${address}: ${error.message}`, { hint }, error));
-    });
-    acceptor.listen(Number(address.slice(colon + 1)), host, resolve);
-  });
+  const port = await listenAt(acceptor, address);
   const bound = acceptors.get(server) ?? [];
   bound.push({ acceptor, sockets });
   acceptors.set(server, bound);
-  return (acceptor.address() as AddressInfo).port;
+  return port;
 }
 
 /** Accepts no more, lets calls in work finish for `graceMs`, then cuts all connections: peers know it at once. */

@@ -1,7 +1,7 @@
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { IkadaError } from "../base/errors.js";
+import { listenAt } from "./listening.js";
 import type { TlsMaterial } from "./tls.js";
 
 /** One registry per process; everything that counts takes it as an argument. */
@@ -42,16 +42,9 @@ export async function serveMetrics(options: MetricsListenerOptions): Promise<Met
     },
   );
   server.maxConnections = 64;
-  const { host, port } = splitAddress(options.address);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(new IkadaError("Unavailable", `cannot listen on ${options.address}: ${error.message}`, {}, error));
-    });
-    server.listen(port, host, resolve);
-  });
-  const bound = server.address();
+  const port = await listenAt(server, options.address);
   return {
-    port: typeof bound === "object" && bound ? bound.port : port,
+    port,
     replaceTls: (material) => server.setSecureContext(secure(material)),
     close: () =>
       new Promise((resolve) => {
@@ -85,9 +78,4 @@ function end(response: ServerResponse, status: number, text: string): void {
   response.statusCode = status;
   response.setHeader("Content-Type", "text/plain; charset=utf-8");
   response.end(text);
-}
-
-function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }

@@ -5,6 +5,7 @@ import type { PeerCertificate, SecureContextOptions } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { IkadaError } from "../base/errors.js";
 import { channelOptions } from "./grpc.js";
+import { splitAddress } from "./listening.js";
 
 /** One TLS handshake, at either end. */
 const handshakeMsMax = 5_000;
@@ -99,7 +100,7 @@ export interface ClientTls {
  * "server" and the host among its names; connects at the first call, and again by itself.
  */
 export function createClient(address: string, tls: ClientTls, options: grpc.ChannelOptions = {}): grpc.Client {
-  const host = tls.serverName ?? hostOf(address);
+  const host = tls.serverName ?? splitAddress(address).host;
   const context = createSecureContext({
     minVersion: "TLSv1.3",
     ca: tls.authority,
@@ -172,13 +173,6 @@ function contextOptions(material: TlsMaterial): SecureContextOptions {
     cert: material.certificate,
     key: material.key,
   };
-}
-
-/** The host of `host:port`, `[v6]:port`. */
-function hostOf(address: string): string {
-  const colon = address.lastIndexOf(":");
-  const host = colon < 0 ? address : address.slice(0, colon);
-  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
 }
 
 function readable<T>(file: string, read: () => T): T {
