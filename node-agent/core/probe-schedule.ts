@@ -70,6 +70,11 @@ export class ProbeSchedule {
     return true;
   }
 
+  /** The probe that was begun at `begunAt` has no outcome: it comes again, and counts neither way. */
+  passOver(begunAt: number, now: number): void {
+    this.nextAt = Math.max(now, begunAt + this.#pauseMs());
+  }
+
   #pauseMs(): number {
     if (!this.#eager) return this.timing.periodMs;
     const pauseMs = Math.min(this.#eagerMs, this.timing.periodMs);

@@ -1,4 +1,5 @@
 import type { Done, Env, Finished, Timer } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
 import type { Container, Pod, Probe } from "../../src/api/kinds/pod.js";
 import { ProbeSchedule, probeTiming, type ProbeKind } from "./probe-schedule.js";
 import type { ContainerRuntime } from "./runtime.js";
@@ -99,10 +100,17 @@ export class Prober {
     const timer = this.#env.timers.after(delayMs, () => {
       const begunAt = this.#env.clock.monotonic();
       this.#run(probe, schedule.timing.timeoutMs, (failure) => {
-        if (!this.#closed) this.#finish(schedule, probe, failure, begunAt);
+        if (this.#closed) return;
+        if (failure === noAnswer) this.#passOver(schedule, probe, begunAt);
+        else this.#finish(schedule, probe, failure, begunAt);
       });
     });
     this.#timers.set(schedule.kind, timer);
+  }
+
+  #passOver(schedule: ProbeSchedule, probe: Probe, begunAt: number): void {
+    schedule.passOver(begunAt, this.#env.clock.monotonic());
+    this.#arm(schedule, probe);
   }
 
   #finish(schedule: ProbeSchedule, probe: Probe, failure: string | undefined, begunAt: number): void {
@@ -124,13 +132,13 @@ export class Prober {
     if (!this.#closed) this.#arm(schedule, probe);
   }
 
-  /** `done` gets why the probe failed. */
-  #run(probe: Probe, timeoutMs: number, done: (failure: string | undefined) => void): void {
+  /** `done` gets why the probe failed, or `noAnswer`. */
+  #run(probe: Probe, timeoutMs: number, done: (failure: string | undefined | typeof noAnswer) => void): void {
     const { containerId, podIP } = this.#target;
     if (probe.exec) {
       const request = { containerId, command: probe.exec.command, timeoutMs, outputBytesMax: outputBytesMax };
       this.#runtime.exec(request, (error, result) => {
-        if (error) return done(error.message);
+        if (error) return done(isOfEngine(error) ? noAnswer : error.message);
         return done(result.exitCode === 0 ? undefined : `exit code ${result.exitCode}: ${result.output}`);
       });
     } else if (probe.httpGet) {
@@ -165,3 +173,10 @@ export class Prober {
 }
 
 const outputBytesMax = 1024;
+
+/** The engine could not run the command. That tells nothing of the container, so the result is thrown away (as kubelet's prober does). */
+const noAnswer = Symbol("noAnswer");
+
+function isOfEngine(error: Error): boolean {
+  return error instanceof IkadaError && (error.reason === "Unavailable" || error.reason === "Internal");
+}

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Log } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerEvent, ContainerObserver } from "../core/runtime.js";
-import type { Engine } from "./engine.js";
+import { engineError, type Engine } from "./engine.js";
 
 /** Follows the engine's events with these labels, and connects again with a growing pause while no engine answers. */
 export function followEvents(
@@ -47,7 +47,7 @@ export function followEvents(
         if (closed) return;
         if (!lost) {
           lost = true;
-          const error = IkadaError.from(caught);
+          const error = engineError("events", caught);
           log.warn("container engine lost", { error: error.message });
           observer.onLost(error);
         }

@@ -315,6 +315,23 @@ describe("agent: images and probes", () => {
     assert.equal(world.status("a").containerStatuses?.[0]?.restartCount, 1);
   });
 
+  it("probes that the engine can't run say nothing of a container that runs on", () => {
+    const world = new AgentWorld();
+    world.boot();
+    world.connect();
+    const probe = { exec: { command: ["true"] }, periodSeconds: 1, failureThreshold: 2 };
+    const main = { name: "main", image: testImage, command: ["sh", "-c", "sleep 99999 & wait"] };
+    world.assign(podOf("a", { containers: [{ ...main, livenessProbe: probe, readinessProbe: probe }] }));
+    world.world.until("ready", () => world.ready("a"));
+    world.engine.setDown(true);
+    world.world.pass(30_000);
+    assert.equal(world.ready("a"), true);
+    world.engine.setDown(false);
+    world.world.pass(30_000);
+    assert.deepEqual(world.containers("running"), ["uid-a/main/0", "uid-a/sandbox/0"]);
+    assert.equal(world.ready("a"), true);
+  });
+
   it("readiness follows the probe, quickly at first", () => {
     let status = 503;
     const image: FakeImage = { ...obligingImage, serve: () => ({ status, takesMs: 1 }) };
