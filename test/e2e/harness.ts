@@ -25,14 +25,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export class Harness {
   readonly cluster: LocalCluster;
   readonly client: Client;
-  readonly docker = new Docker();
+  /** The engine of the cluster's agents. */
+  readonly docker: Docker;
 
-  private constructor(cluster: LocalCluster, client: Client) {
+  private constructor(cluster: LocalCluster, client: Client, dockerSocket: string | undefined) {
     this.cluster = cluster;
     this.client = client;
+    this.docker = new Docker(dockerSocket === undefined ? {} : { socketPath: dockerSocket });
   }
 
-  static async start(options: Pick<LocalOptions, "servers" | "agents" | "runtime">): Promise<Harness> {
+  static async start(options: Pick<LocalOptions, "servers" | "agents" | "runtime" | "dockerSocket">): Promise<Harness> {
     const folder = mkdtempSync(join(tmpdir(), "ikada-e2e-"));
     const cluster = await prepareCluster({ ...options, folder, portBase: await freePortBase() });
     await startProcesses(folder, clusterProcesses(cluster));
@@ -42,6 +44,7 @@ export class Harness {
         cluster,
         cluster.servers.map((server) => server.api),
       ),
+      options.dockerSocket,
     );
     try {
       await harness.eventually("a leader", async () => (await harness.leaderName()) !== undefined);
