@@ -24,6 +24,9 @@ export interface Session {
   readonly deadlineMs: number;
 }
 
+/** Who owns what `apply`, `scale` and `rollout` set: one name, so that a manifest can be applied again after them. */
+export const fieldManagerDefault = "ikada";
+
 const deadlineMsDefault = 15_000;
 
 /** Connects, runs `work`, disconnects. Ctrl-C ends calls in work. */

@@ -55,7 +55,7 @@ await runMain(async () => {
     // What was scaled or changed since the first time stays so.
     if (!(await exists(client, "hello"))) {
       for (const { value } of readManifests(exampleFile))
-        await client.apply(value as AnyObject, { fieldManager: "ikada-up" });
+        await client.apply(value as AnyObject, { fieldManager: "ikada" });
     }
     await eventually("the Pods of examples/hello.yaml", cluster, async () => {
       const { metadata, spec, status } = (await client.get(kindNamed("deployments"), "hello", {

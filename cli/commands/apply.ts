@@ -4,7 +4,7 @@ import { tryEach } from "../failures.js";
 import { timeoutOption } from "../flags.js";
 import { harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
-import { withSession, type Session } from "../session.js";
+import { fieldManagerDefault, withSession, type Session } from "../session.js";
 import { waitForRollouts } from "./rollout.js";
 
 interface ApplyOptions {
@@ -32,7 +32,7 @@ export function addApply(program: Command): void {
         .preset("server")
         .default("none"),
     )
-    .option("--field-manager <name>", "who owns the fields", "ikada")
+    .option("--field-manager <name>", "who owns the fields", fieldManagerDefault)
     .option("--wait", "wait until Deployments are rolled out")
     .addOption(timeoutOption("5m"))
     // What kubectl calls things; there is no other apply here.

@@ -4,6 +4,7 @@ import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
 import { parseCount, timeoutOption } from "../flags.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session } from "../session.js";
+import { TimeLimit } from "../time-limit.js";
 
 interface DeleteOptions {
   readonly filename?: readonly string[];
@@ -124,17 +125,17 @@ async function deleteOne(
 }
 
 async function waitUntilGone({ client, signal }: Session, doomed: readonly Doomed[], timeoutMs: number): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  using limit = new TimeLimit(timeoutMs, signal);
   for (const { kind, namespace, name } of doomed) {
     let there = false;
-    const scope = { namespace, fieldSelector: `metadata.name=${name}`, signal: limit };
+    const scope = { namespace, fieldSelector: `metadata.name=${name}`, signal: limit.signal };
     try {
       for await (const event of client.watch(kind, scope)) {
         if (event.type === "ADDED") there = true;
         if (event.type === "DELETED" || (event.type === "BOOKMARK" && !there)) break;
       }
     } catch (caught) {
-      if (!limit.aborted || signal.aborted) throw caught;
+      if (!limit.expired) throw caught;
       throw new IkadaError(
         "Deadline",
         `${shortName(kind, name)} is still terminating after ${timeoutMs / 1000} s`,

@@ -5,7 +5,8 @@ import { IkadaError } from "../../src/base/errors.js";
 import { parseCount, timeoutOption } from "../flags.js";
 import { formatTable, harmless } from "../output.js";
 import { revisionsOf, rolloutState, undoTo, type Revision } from "../rollout.js";
-import { parseTargets, typed, withSession, type Session } from "../session.js";
+import { fieldManagerDefault, parseTargets, typed, withSession, type Session } from "../session.js";
+import { TimeLimit } from "../time-limit.js";
 
 const deployments = kindNamed("deployments");
 /** kubectl's, on the Pod template: its change alone makes a new revision. */
@@ -77,7 +78,7 @@ export function addRollout(program: Command): void {
       .argument("<deployment...>", "deployment/NAME")
       .action((words: string[], _options: object, command: Command) =>
         withSession(command, async ({ client, namespace, signal, deadlineMs }) => {
-          const options = { namespace, signal, deadlineMs, fieldManager: "ikada-rollout" };
+          const options = { namespace, signal, deadlineMs, fieldManager: fieldManagerDefault };
           for (const name of deploymentNames(words)) {
             const { changed } = await client.deployments.patch(name, { spec: patch() }, options);
             process.stdout.write(`deployment.apps/${name} ${changed ? "" : "already "}${done}\n`);
@@ -120,14 +121,14 @@ export async function waitForRollouts(
   targets: readonly { namespace: string; name: string }[],
   timeoutMs: number,
 ): Promise<void> {
-  const limit = AbortSignal.any([session.signal, AbortSignal.timeout(timeoutMs)]);
+  using limit = new TimeLimit(timeoutMs, session.signal);
   for (const { namespace, name } of targets) {
     let told = "";
     try {
       for await (const event of session.client.watch(deployments, {
         namespace,
         fieldSelector: `metadata.name=${name}`,
-        signal: limit,
+        signal: limit.signal,
       })) {
         if (event.type === "DELETED")
           throw new IkadaError("NotFound", `deployment "${name}" was deleted while its rollout was followed`);
@@ -142,7 +143,7 @@ export async function waitForRollouts(
         if (done) break;
       }
     } catch (caught) {
-      if (limit.aborted && !session.signal.aborted) {
+      if (limit.expired) {
         throw new IkadaError(
           "Deadline",
           `deployment "${name}" is not rolled out after ${timeoutMs / 1000} s: ${told}`,
@@ -177,7 +178,7 @@ async function undo(session: Session, name: string, number: number): Promise<num
     const deployment = await read(session, name);
     const { object, revision } = undoTo(deployment, await revisionList(session, deployment), number);
     try {
-      await client.deployments.update(object, { signal, deadlineMs, fieldManager: "ikada-rollout" });
+      await client.deployments.update(object, { signal, deadlineMs, fieldManager: fieldManagerDefault });
       return revision;
     } catch (caught) {
       if (IkadaError.from(caught).reason !== "Conflict" || tries === undoTriesMax) throw caught;

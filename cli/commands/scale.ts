@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
 import { parseCount } from "../flags.js";
-import { parseTargets, shortName, withSession } from "../session.js";
+import { fieldManagerDefault, parseTargets, shortName, withSession } from "../session.js";
 
 /** `ikada scale deployment/web --replicas 6` */
 export function addScale(program: Command): void {
@@ -21,7 +21,7 @@ export function addScale(program: Command): void {
               "BadRequest",
               name === undefined ? `which ${kind.plural}?` : `${kind.plural} have no replicas to scale`,
             );
-          const options = { namespace, signal, deadlineMs, fieldManager: "ikada-scale", ...current };
+          const options = { namespace, signal, deadlineMs, fieldManager: fieldManagerDefault, ...current };
           await client.scale(kind, name, replicas, options);
           process.stdout.write(`${shortName(kind, name)} scaled\n`);
         });

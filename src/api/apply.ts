@@ -37,7 +37,7 @@ export interface ApplyResult {
 /**
  * Server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply): makes `applied` true of `live`. The manager
  * owns what it applies; what it owned before and now leaves out is removed unless someone else owns it too. A field that
- * another manager owns with another value is a conflict. Without `live` the object is new.
+ * another manager owns with another value is a conflict; what the same one updated is not. Without `live` the object is new.
  * @throws IkadaError Conflict when `applied` carries a uid or resourceVersion that is not that of `live`
  */
 export function applyObject(live: AnyObject | undefined, applied: AnyObject, options: ApplyOptions): ApplyResult {
@@ -54,7 +54,7 @@ export function applyObject(live: AnyObject | undefined, applied: AnyObject, opt
   const object = merged(base, wanted, kind, own?.fieldsV1, allOf(others, fields));
   const changes = changesIn(base, object, kind, subresource);
   const touched = union(changes.added, changes.modified);
-  const conflicts = others.flatMap((entry) => conflictOf(entry, touched));
+  const conflicts = others.flatMap((entry) => (isSameManager(entry, manager) ? [] : conflictOf(entry, touched)));
   if (conflicts.length > 0 && !force) return { object, conflicts };
 
   const left = disown(others, union(touched, changes.removed));
@@ -121,6 +121,11 @@ function withIdentity(fields: FieldSet): FieldSet {
 
 function allOf(entries: readonly ManagedFieldsEntry[], fields: FieldSet): FieldSet {
   return entries.reduce<FieldSet>((all, entry) => union(all, entry.fieldsV1), fields);
+}
+
+/** What a manager updated (`scale`, `rollout undo`) is its own: its next apply says what holds. Kubernetes has a conflict here. */
+function isSameManager(entry: ManagedFieldsEntry, manager: string): boolean {
+  return entry.manager === manager && entry.operation === "Update";
 }
 
 function conflictOf(entry: ManagedFieldsEntry, touched: FieldSet): readonly FieldConflict[] {

@@ -17,6 +17,14 @@ export function withDefaults<T extends AnyObject>(object: T): T {
   return draft as unknown as T;
 }
 
+/** A copy of a part of an object with the defaults of its table in it. */
+export function withTableDefaults(value: unknown, schema: Schema): unknown {
+  if (typeof value !== "object" || value === null || !hasDefaults(schema)) return value;
+  const draft = cloneJson<unknown>(value);
+  fill(draft, schema);
+  return draft;
+}
+
 function fill(value: unknown, schema: Schema): void {
   if (typeof value !== "object" || value === null || !hasDefaults(schema)) return;
   if (schema.type === "list") {

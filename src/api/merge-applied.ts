@@ -1,3 +1,4 @@
+import { withTableDefaults } from "./defaults.js";
 import type { FieldSet } from "./field-set.js";
 import { isGranular, itemElement, partsOf } from "./owned-fields.js";
 import type { ListSchema, ObjectSchema, Schema } from "./schema.js";
@@ -7,7 +8,9 @@ type Fields = Readonly<Record<string, unknown>>;
 /** `live` with everything in `applied` done to it: granular structures merge, all else is replaced. */
 export function mergeApplied(live: unknown, applied: unknown, schema: Schema): unknown {
   if (applied === undefined) return live;
-  if (live === undefined || !isGranular(schema)) return applied;
+  if (live === undefined) return applied;
+  // As it will be stored, or the defaults in the live one would look like someone else's other value.
+  if (!isGranular(schema)) return withTableDefaults(applied, schema);
   if (schema.type === "list") return mergeList(live as readonly unknown[], applied as readonly unknown[], schema);
   const result: Record<string, unknown> = { ...(live as Fields) };
   for (const [name, part] of Object.entries(applied as Fields)) {

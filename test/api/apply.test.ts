@@ -163,6 +163,25 @@ describe("server-side apply", () => {
     assert.equal(attempt(live, map({ a: "2" }), "alice").conflicts.length, 1);
   });
 
+  it("knows the same value again although the live one has its defaults", () => {
+    const name = { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } };
+    const live = apply(undefined, withEnv(name), "alice");
+    assert.deepEqual(valueAt(envOf(live), 0, "valueFrom", "fieldRef"), {
+      apiVersion: "v1",
+      fieldPath: "metadata.name",
+    });
+    assert.deepEqual(envOf(apply(live, withEnv(name), "bob")), envOf(live));
+  });
+
+  it("lets a manager apply over what it updated itself", () => {
+    let live = apply(undefined, withValue(deploymentManifest(), "spec.replicas", 3), "alice");
+    live = update(live, "spec.replicas", 6, "alice");
+    assert.equal(attempt(live, withValue(deploymentManifest(), "spec.replicas", 3), "bob").conflicts.length, 1);
+    live = apply(live, withValue(deploymentManifest(), "spec.replicas", 3), "alice");
+    assert.equal(valueAt(live, "spec", "replicas"), 3);
+    assert.ok(!owners(live).some((owner) => owner.startsWith("alice Update") && owner.includes(".spec.replicas")));
+  });
+
   it("takes fields over by force", () => {
     let live = apply(undefined, map({ a: "1", b: "2" }), "alice");
     live = apply(live, map({ a: "9" }), "bob", true);
