@@ -1,6 +1,6 @@
 /**
- * Every bound of the system in one place, with its unit in its name and its reason beside it.
- * Relations between them are checked by `checkLimits` at process start and in a test.
+ * The bounds that more than one file keeps to, or that users and operators meet, with their units in their names and their reasons
+ * beside them; what bounds one file alone is a constant of that file. Relations between them are checked by `checkLimits` at process start and in a test.
  */
 export const limits = {
   /** One object's JSON. Kubernetes' etcd default is 1.5 MiB; smaller keeps watches and log entries cheap. */
@@ -23,12 +23,12 @@ export const limits = {
   inflightBytesMax: 16 * 1024 * 1024,
   /** Proposed and not yet committed bytes on the leader; above it proposals are refused as Overloaded. */
   uncommittedBytesMax: 32 * 1024 * 1024,
-  /** Proposals a replica holds while there is no leader, and how long it holds them. */
+  /** Proposals, and reads, that a replica holds while there is no leader, and how long it holds them. */
   heldProposalsMax: 1024,
   heldProposalMsMax: 5_000,
   /** Messages waiting for one peer; the oldest are dropped, Raft sends again. */
   peerQueueMessagesMax: 4096,
-  /** Bytes and events a watcher may lag behind before it is closed with the revision to resume from. */
+  /** Bytes and events a watcher may lag behind before it is closed with the revision to resume from; history in memory is as long. */
   watchQueueEventsMax: 4096,
   watchQueueBytesMax: 8 * 1024 * 1024,
   watchesPerReplicaMax: 10_000,
@@ -50,7 +50,7 @@ export const limits = {
   agentSessionsMax: 2_000,
   /** Connections to one listener, in all states; more are closed at once. */
   connectionsPerListenerMax: 4_096,
-  /** Log and exec streams open on one replica. */
+  /** Log streams open on one replica. */
   podStreamsMax: 256,
   /** Election timeout base and its random extra; heartbeat is one tick. */
   tickMs: 50,
