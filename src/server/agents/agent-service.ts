@@ -5,6 +5,7 @@ import { readMessages } from "../../host/grpc.js";
 import type { Call, Listener } from "../listener.js";
 import type { AgentServices, AgentSessionStream } from "./agent-services.js";
 import { AgentSession } from "./agent-session.js";
+import { firstMessage } from "./first-message.js";
 import { registerNode } from "./node-registration.js";
 import type { FrameSource, StreamRequest } from "./pod-streams.js";
 import { PodStreams } from "./pod-streams.js";
@@ -98,11 +99,7 @@ async function firstHello(
   messages: ReturnType<typeof readMessages<ikada.agent.v1.AgentMessage>>,
   node: string,
 ): Promise<ikada.agent.v1.Hello> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new IkadaError("Deadline", `no hello within ${helloMs} ms`)), helloMs);
-  });
-  const first = await Promise.race([messages.next(), late]).finally(() => clearTimeout(timer));
+  const first = await firstMessage(messages, helloMs, "no hello");
   const hello = first.done ? undefined : (first.value.hello as ikada.agent.v1.Hello | undefined | null);
   if (!hello) throw new IkadaError("BadRequest", "the first message of a session is hello");
   if (hello.format !== format) {

@@ -20,7 +20,7 @@ const { Type } = ikada.agent.v1.Assignments;
 export type SendAssignments = (message: Assignments) => boolean;
 
 /** Objects that go in one message beside its Pods. */
-const objectBytesMax = limits.messageBytesMax / 2;
+const referencedBytesMax = limits.messageBytesMax / 2;
 
 /**
  * Keeps one agent told what it is to run. Owner: a session.
@@ -116,7 +116,7 @@ function chunked(
   let bytes = Infinity;
   for (const object of objects) {
     const size = object.json?.length ?? 0;
-    if (bytes + size > objectBytesMax) {
+    if (bytes + size > referencedBytesMax) {
       chunks.push([]);
       bytes = 0;
     }

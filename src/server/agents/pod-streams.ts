@@ -5,6 +5,7 @@ import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { readMessages } from "../../host/grpc.js";
 import type { Call } from "../listener.js";
+import { firstMessage } from "./first-message.js";
 
 export type StreamFrame = ikada.agent.v1.IStreamFrame;
 export type AgentStream = ServerDuplexStream<ikada.agent.v1.StreamFrame, StreamFrame>;
@@ -75,10 +76,10 @@ export class PodStreams {
     }
   }
 
-  /** An agent opens a stream; resolves when its reader is done with it. @throws IkadaError NotFound when nobody asked this node for it */
+  /** An agent opens a stream; resolves when its reader is done with it. @throws IkadaError NotFound when nobody asked this node for it, Deadline when it says not which */
   async offer(stream: AgentStream, call: Call): Promise<void> {
     const frames = readMessages<ikada.agent.v1.StreamFrame>(stream, call.signal);
-    const first = await frames.next();
+    const first = await firstMessage(frames, openMs, "no frame that names the stream");
     const id = first.done ? "" : first.value.streamId;
     const waiting = this.#waiting.get(id);
     if (first.done || !waiting || waiting.node !== call.caller.name) {

@@ -25,7 +25,7 @@ const retryMs = 500;
 /** Somebody else writes the object in every window; then the agent's next report will do. */
 const attemptsMax = 20;
 /** Half an entry: values grow by a revision's digits, keys and compares. */
-const entryBytesMax = limits.entryBytesMax / 2;
+const batchBytesMax = limits.entryBytesMax / 2;
 
 /**
  * Folds the status reports of all sessions of this replica into one log entry per window. Of each object only the newest
@@ -105,7 +105,7 @@ export class ReportFolder {
     for (const [key, pending] of this.#pending) {
       const txn = this.#decide(key, pending);
       const size = txn ? sizeOf(txn) : 0;
-      if (batch.length > 0 && bytes + size > entryBytesMax) break;
+      if (batch.length > 0 && bytes + size > batchBytesMax) break;
       this.#pending.delete(key);
       if (!txn) {
         settle(pending);
