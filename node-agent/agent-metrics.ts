@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { Gauge, type Registry } from "prom-client";
 import type { Agent } from "./core/agent.js";
 import type { Uplink } from "./uplink.js";
@@ -26,14 +25,4 @@ export function registerAgentMetrics(registry: Registry, agent: Agent, uplink: U
   gauge("ikada_agent_sessions", "Sessions opened since the start.", () => uplink.sessions);
   gauge("ikada_agent_engine_up", "1 while the container engine answers.", () => (engineUp() ? 1 : 0));
   gauge("ikada_agent_assignments_revision", "Store revision of the assignments.", () => agent.position.revision);
-}
-
-/** Whether a bearer token is one of these users'. */
-export function metricsReader(users: readonly { readonly sha256: string }[]): (token: string | undefined) => boolean {
-  const digests = users.map(({ sha256 }) => Buffer.from(sha256, "hex")).filter((digest) => digest.length === 32);
-  return (token) => {
-    if (token === undefined) return false;
-    const given = createHash("sha256").update(token).digest();
-    return digests.some((digest) => timingSafeEqual(digest, given));
-  };
 }

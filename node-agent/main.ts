@@ -6,8 +6,9 @@ import { hostEnv, type HostEnv } from "../src/host/env.js";
 import { hostLog } from "../src/host/log.js";
 import { createMetrics, serveMetrics } from "../src/host/metrics.js";
 import { loadTlsFiles } from "../src/host/tls.js";
+import { tokenOwner } from "../src/host/tokens.js";
 import { readAgentConfig, type AgentConfig } from "./agent-config.js";
-import { metricsReader, registerAgentMetrics } from "./agent-metrics.js";
+import { registerAgentMetrics } from "./agent-metrics.js";
 import { removeAllContainers } from "./cleanup.js";
 import { Agent } from "./core/agent.js";
 import { lockDataFolder } from "./instance-lock.js";
@@ -67,7 +68,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   const registry = createMetrics({ cluster: config.clusterId, node: config.name });
   registerAgentMetrics(registry, agent, uplink, () => engineUp);
   const tls = loadTlsFiles(config.tls);
-  scope.use(await serveMetrics({ registry, address: config.metrics, tls, mayRead: metricsReader(config.users) }));
+  scope.use(await serveMetrics({ registry, address: config.metrics, tls, ownerOf: tokenOwner(config.users) }));
 }
 
 async function cleanUp(config: AgentConfig, env: HostEnv): Promise<void> {

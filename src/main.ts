@@ -11,12 +11,12 @@ import { hostEnv, type HostEnv } from "./host/env.js";
 import { hostLog } from "./host/log.js";
 import { createMetrics, serveMetrics } from "./host/metrics.js";
 import { loadTlsFiles } from "./host/tls.js";
+import { tokenOwner } from "./host/tokens.js";
 import { Leadership } from "./leadership.js";
 import { ObjectCache } from "./objects/cache.js";
 import { objectStoreOf } from "./objects/object-store.js";
 import { openReplica } from "./replica.js";
 import { scheduler } from "./scheduler/scheduler.js";
-import { tokenCheck } from "./server/authentication.js";
 import { startListeners } from "./server/server.js";
 
 /** A process that has to stop, and has not after this time, is ended. */
@@ -82,8 +82,8 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
   if (status) leadership.observe(status);
 
   if (config.listen.metrics !== undefined) {
-    const mayRead = tokenCheck(config.users);
-    scope.use(await serveMetrics({ registry, address: config.listen.metrics, tls, mayRead }));
+    const ownerOf = tokenOwner(config.users);
+    scope.use(await serveMetrics({ registry, address: config.listen.metrics, tls, ownerOf }));
   }
   void serveWhenCaughtUp(store, (serving) => server.setServing(serving), scope);
 }

@@ -18,8 +18,8 @@ export interface MetricsListenerOptions {
   /** `host:port`; port 0 takes any. */
   readonly address: string;
   readonly tls: TlsMaterial;
-  /** Says whether this bearer token may read; undefined when the request has none. */
-  readonly mayRead: (token: string | undefined) => boolean;
+  /** Whose this bearer token is; every user may read. */
+  readonly ownerOf: (token: string) => unknown;
 }
 
 export interface MetricsListener {
@@ -62,7 +62,7 @@ async function answer(
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.setHeader("Cache-Control", "no-store");
   const [scheme, token] = (request.headers.authorization ?? "").split(" ");
-  if (!options.mayRead(scheme?.toLowerCase() === "bearer" ? token : undefined)) {
+  if (scheme?.toLowerCase() !== "bearer" || !token || options.ownerOf(token) === undefined) {
     response.setHeader("WWW-Authenticate", "Bearer");
     end(response, 401, "metrics need a bearer token\n");
   } else if (request.url !== "/metrics") end(response, 404, "only /metrics is here\n");

@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { PeerCertificate } from "node:tls";
 import { IkadaError } from "../base/errors.js";
 import { roleOf } from "../host/tls.js";
+import { tokenOwner } from "../host/tokens.js";
+import type { TokenHash } from "../host/tokens.js";
 
 /** `admin` and `view` are people and programs with a token; `node` and `server` are parts of the cluster with a certificate. */
 export type Role = "admin" | "view" | "node" | "server";
@@ -12,11 +13,8 @@ export interface Caller {
 }
 
 /** A user of the API listener. */
-export interface TokenUser {
-  readonly name: string;
+export interface TokenUser extends TokenHash {
   readonly role: "admin" | "view";
-  /** SHA-256 of the token in hex; the token itself is stored nowhere. */
-  readonly sha256: string;
 }
 
 /** What a listener knows of a call before it reads a message. */
@@ -31,18 +29,15 @@ export type Authenticate = (credentials: Credentials) => Caller | undefined;
 
 /** Bearer tokens. Certificates mean nothing here: what a node or server may do it may do on its own listener only. */
 export function tokenAuthentication(users: readonly TokenUser[]): Authenticate {
-  const known = users.map(({ name, role, sha256 }) => ({ name, role, hash: hashFromHex(name, sha256) }));
+  const ownerOf = tokenOwner(users);
   return ({ authorization }) => {
     if (authorization === undefined) return undefined;
     const token = bearerToken(authorization);
     if (token === undefined) {
       throw new IkadaError("Unauthenticated", "the authorization header is not of the form `Bearer <token>`");
     }
-    const hash = createHash("sha256").update(token).digest();
-    // All are compared, always, so that the time tells nothing about which one was near.
-    let found: Caller | undefined;
-    for (const user of known) if (timingSafeEqual(user.hash, hash)) found = { name: user.name, role: user.role };
-    if (found) return found;
+    const owner = ownerOf(token);
+    if (owner) return { name: owner.name, role: owner.role };
     throw new IkadaError("Unauthenticated", "the token is not known", {
       hint: "check the token in the configuration of the client",
     });
@@ -62,29 +57,6 @@ export function certificateAuthentication(role: "node" | "server", names?: Reado
   };
 }
 
-/** Whether a bearer token belongs to a user; for the metrics listener. */
-export function tokenCheck(users: readonly TokenUser[]): (token: string | undefined) => boolean {
-  const authenticate = tokenAuthentication(users);
-  return (token) => {
-    if (token === undefined) return false;
-    try {
-      return authenticate({ authorization: `Bearer ${token}`, certificate: undefined }) !== undefined;
-    } catch (error) {
-      if (error instanceof IkadaError && error.reason === "Unauthenticated") return false;
-      throw error;
-    }
-  };
-}
-
 function bearerToken(authorization: string): string | undefined {
   return /^bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1];
-}
-
-function hashFromHex(name: string, hex: string): Buffer {
-  if (!/^[0-9a-f]{64}$/i.test(hex)) {
-    throw new IkadaError("Invalid", `user ${name}: sha256 is not 64 hex digits`, {
-      hint: "printf %s <token> | sha256sum",
-    });
-  }
-  return Buffer.from(hex, "hex");
 }

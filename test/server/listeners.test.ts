@@ -7,7 +7,7 @@ import { createMetrics, serveMetrics } from "../../src/host/metrics.js";
 import { apiMethods } from "../../src/host/api-methods.js";
 import { callBidi, callUnary, method, readStream } from "../../src/host/grpc.js";
 import { limits } from "../../src/base/limits.js";
-import { tokenCheck } from "../../src/server/authentication.js";
+import { tokenOwner } from "../../src/host/tokens.js";
 import { ServerMetrics } from "../../src/server/server-metrics.js";
 import { Guard } from "../../src/server/guard.js";
 import { bearer, eventually, silentLog, TestCluster, tokens, users } from "./harness.js";
@@ -116,7 +116,7 @@ describe("listeners", () => {
       registry,
       address: "127.0.0.1:0",
       tls: { ...identity, authority: cluster.authority.certificate },
-      mayRead: tokenCheck(users),
+      ownerOf: tokenOwner(users),
     });
     const get = (path: string, token?: string) =>
       new Promise<{ status: number; text: string; sniff: unknown }>((resolve, reject) => {
