@@ -9,6 +9,7 @@ describe("cli/time-limit", () => {
     const collect = runInNewContext("gc") as () => void;
     using limit = new TimeLimit(50, new AbortController().signal);
     const ended = new Promise<string>((done) => limit.signal.addEventListener("abort", () => done("ended")));
+    await new Promise(setImmediate);
     collect();
     const late = new Promise<string>((done) => setTimeout(done, 5_000, "never").unref());
     assert.equal(await Promise.race([ended, late]), "ended");
