@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { IkadaError } from "../src/base/errors.js";
 import { Scope } from "../src/base/lifecycle.js";
 import { hostEnv, type HostEnv } from "../src/host/env.js";
+import { failureText } from "../src/host/failure-text.js";
 import { hostLog } from "../src/host/log.js";
 import { createMetrics, serveMetrics } from "../src/host/metrics.js";
 import { loadTlsFiles } from "../src/host/tls.js";
@@ -141,9 +142,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (caught) {
-  const error = IkadaError.from(caught);
-  process.stderr.write(`error (${error.reason}): ${error.message}\n`);
-  if (error.details.hint !== undefined) process.stderr.write(`  ${error.details.hint}\n`);
-  if (error.reason === "Internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  process.stderr.write(failureText(caught));
   process.exit(1);
 }

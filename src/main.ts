@@ -8,6 +8,7 @@ import { allControllers } from "./controllers/catalog.js";
 import { Runner } from "./controllers/runner.js";
 import { defaultControllerSettings } from "./controllers/settings.js";
 import { hostEnv, type HostEnv } from "./host/env.js";
+import { failureText } from "./host/failure-text.js";
 import { hostLog } from "./host/log.js";
 import { createMetrics, serveMetrics } from "./host/metrics.js";
 import { loadTlsFiles } from "./host/tls.js";
@@ -151,9 +152,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (caught) {
-  const error = IkadaError.from(caught);
-  process.stderr.write(`error (${error.reason}): ${error.message}\n`);
-  if (error.details.hint !== undefined) process.stderr.write(`  ${error.details.hint}\n`);
-  if (error.reason === "Internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  process.stderr.write(failureText(caught));
   process.exit(1);
 }

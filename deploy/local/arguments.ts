@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
+import { failureText } from "../../src/host/failure-text.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 const portBaseDefault = 7400;
@@ -58,11 +59,7 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (caught) {
-    const error = IkadaError.from(caught);
-    process.stderr.write(`error (${error.reason}): ${error.message}\n`);
-    for (const fault of error.details.faults ?? []) process.stderr.write(`  ${fault.field}: ${fault.message}\n`);
-    if (error.details.hint !== undefined) process.stderr.write(`  ${error.details.hint}\n`);
-    if (error.reason === "Internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+    process.stderr.write(failureText(caught));
     process.exitCode = 1;
   }
 }
