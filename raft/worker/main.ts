@@ -87,6 +87,7 @@ async function start(): Promise<void> {
     clusterId,
     initialMembers: members.map((member) => member.id),
     appliedIndex: options.appliedIndex,
+    dataFolder: options.dataFolder,
     ...(tickMs !== undefined && { tickMs }),
   };
   Driver.open(driverOptions, env, transport, handlers, (error, driver) => {

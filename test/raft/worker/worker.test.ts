@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { eventually, leaderOf, RealCluster, RealMember } from "./real-cluster.js";
 
@@ -55,7 +55,7 @@ describe("members over real sockets and files", function () {
     await eventually("the entry again", () => restarted.every(({ texts }) => texts[0] === large));
   });
 
-  it("refuse an entry that is too large, and a log that is damaged", async () => {
+  it("refuse an entry that is too large, and a log that is damaged or gone", async () => {
     const [member] = (await cluster.start(1)) as [RealMember];
     member.propose(new Uint8Array(3_000_000), 5);
     await eventually("a refusal", () => member.refused.length > 0);
@@ -66,6 +66,8 @@ describe("members over real sockets and files", function () {
     bytes[90] = (bytes[90] ?? 0) ^ 1;
     writeFileSync(segment, bytes);
     await assert.rejects(cluster.start(1), /the Raft log is damaged: log\/0000000000000001\.seg, offset 64/);
+    rmSync(path.dirname(segment), { recursive: true });
+    await assert.rejects(cluster.start(1), /the Raft log of member 1 is gone: the data folder \/.*\/data-1 has member/);
   });
 
   it("tell the main thread when they fail", async () => {
