@@ -1,7 +1,6 @@
 import type { ikada } from "#proto/api.js";
 import { decodeObject } from "../../api/decode.js";
 import type { DecodeOptions } from "../../api/decode.js";
-import { withDefaults } from "../../api/defaults.js";
 import { invalidError } from "../../api/faults.js";
 import { groupKindOf, objectName } from "../../api/kind.js";
 import type { KindDefinition } from "../../api/kind.js";
@@ -58,8 +57,6 @@ export function checkNew(kind: KindDefinition, object: AnyObject): void {
 export function checkChange(kind: KindDefinition, before: AnyObject, after: AnyObject): void {
   refuse(kind, after, validateChange(before, after));
 }
-
-export { withDefaults };
 
 /** An object may only be made where its Namespace is and stays. Gives what must not change meanwhile. @throws IkadaError NotFound, Forbidden */
 export function requireNamespace(

@@ -1,5 +1,6 @@
 import type { ikada } from "#proto/api.js";
 import { applyObject, conflictError } from "../../api/apply.js";
+import { withDefaults } from "../../api/defaults.js";
 import type { AnyObject } from "../../api/object.js";
 import { IkadaError } from "../../base/errors.js";
 import type { Random } from "../../base/env.js";
@@ -10,7 +11,7 @@ import { noChanges } from "../../objects/transaction.js";
 import { updatedObject } from "../../objects/update-object.js";
 import type { Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
-import { admitObject, checkChange, checkNew, keyOfAdmitted, requireNamespace, withDefaults } from "./admission.js";
+import { admitObject, checkChange, checkNew, keyOfAdmitted, requireNamespace } from "./admission.js";
 import type { Admitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";

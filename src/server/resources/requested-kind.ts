@@ -1,9 +1,8 @@
 import { IkadaError } from "../../base/errors.js";
-import { groupKindOf } from "../../api/kind.js";
+import { groupKindOf, qualifiedPlural } from "../../api/kind.js";
 import type { KindDefinition } from "../../api/kind.js";
 import { findKindByApiVersion, kinds } from "../../api/registry.js";
 import { formats } from "../../api/format.js";
-import { qualifiedPlural } from "../../api/kind.js";
 import type { ObjectKey } from "../../objects/snapshot.js";
 
 export interface RequestedKind {

@@ -1,4 +1,5 @@
 import type { ikada } from "#proto/api.js";
+import { withDefaults } from "../../api/defaults.js";
 import type { KindDefinition } from "../../api/kind.js";
 import { trackUpdate } from "../../api/managed-fields.js";
 import type { AnyObject } from "../../api/object.js";
@@ -9,7 +10,7 @@ import type { ObjectKey } from "../../objects/snapshot.js";
 import { updatedObject } from "../../objects/update-object.js";
 import type { Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
-import { admitObject, checkChange, keyOfAdmitted, withDefaults } from "./admission.js";
+import { admitObject, checkChange, keyOfAdmitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
