@@ -73,10 +73,19 @@ function listPidFiles(folder: string): string[] {
 }
 
 async function stopPid(pid: number, folder: string): Promise<void> {
-  process.kill(pid, "SIGTERM");
+  signal(pid, "SIGTERM");
   const deadline = performance.now() + stopMsMax;
   while (isOurs(pid, folder)) {
-    if (performance.now() > deadline) process.kill(pid, "SIGKILL");
+    if (performance.now() > deadline) signal(pid, "SIGKILL");
     await sleep(50);
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (caught) {
+    // It has ended since it was looked at.
+    if ((caught as NodeJS.ErrnoException).code !== "ESRCH") throw caught;
   }
 }
