@@ -6,7 +6,7 @@ import { ikada } from "#proto/agent.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { agentMethods } from "../../src/host/agent-methods.js";
-import { bind, readMessages, serveBidi } from "../../src/host/grpc.js";
+import { bind, readMessages, serveBidi, shutDown } from "../../src/host/grpc.js";
 import { createAuthority, issueCertificate, type Authority } from "../../src/host/pki.js";
 import { ServerTls } from "../../src/host/tls.js";
 
@@ -74,7 +74,7 @@ export class TestServer {
   /** As kill -9 of the server; the library may still take a connection that is being made. */
   kill(): void {
     this.#dead = true;
-    this.#server.forceShutdown();
+    void shutDown(this.#server, 0);
   }
 
   /** Tells the change of the plan since the last message. */
