@@ -127,15 +127,18 @@ class LivenessLink {
     const call = open(this.#client);
     this.#call = call;
     call.on("data", () => undefined);
-    call.on("error", (error) => {
+    const lost = (why: string): void => {
       if (this.#call !== call) return;
       this.#call = undefined;
       if (this.#closed) return;
-      const { message } = errorFromStatus(error);
-      this.#options.log.debug("liveness link to a replica broke", { replica: this.#id, error: message });
+      this.#options.log.debug("liveness link to a replica broke", { replica: this.#id, error: why });
       this.#reopen = setTimeout(() => this.#open(), reopenMs);
+    };
+    call.on("error", (error) => lost(errorFromStatus(error).message));
+    call.on("end", () => {
+      call.end();
+      lost("the other side ended it");
     });
-    call.on("end", () => call.end());
     this.send({ replica: this.#options.self, nodes: [...this.#options.liveness.local()] });
   }
 }
