@@ -27,8 +27,11 @@ const retriable: ReadonlySet<Reason> = new Set<Reason>([
 ]);
 const pauseMsMin = 20;
 const pauseMsMax = 1_000;
-/** One try, while there are other servers to ask: a machine that swallows packets must not use the whole deadline up. */
-const tryMsMax = 5_000;
+/**
+ * One try, while there are other servers to ask: a machine that swallows packets must not use the whole deadline up. Longer
+ * than a server without a leader holds a call, so that its NoLeader is heard.
+ */
+const tryMsMax = limits.heldProposalMsMax + 1_000;
 
 /** Sends calls to whichever server can serve them. */
 export class Calls {
@@ -50,6 +53,7 @@ export class Calls {
     options: CallOptions = {},
   ): Promise<Response> {
     const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
+    let answer: IkadaError | undefined;
     for (let tries = 1; ; tries += 1) {
       const address = this.#endpoints.current;
       const leftMs = deadline - performance.now();
@@ -60,7 +64,11 @@ export class Calls {
           deadlineMs,
         });
       } catch (caught) {
-        await this.#next(IkadaError.from(caught), address, tries, deadline, options);
+        const failure = IkadaError.from(caught);
+        if (failure.reason === "Deadline") {
+          if (deadline - performance.now() < pauseMsMin) throw tooLate(address, answer, failure);
+        } else answer = failure;
+        await this.#next(failure, address, tries, deadline, options);
       }
     }
   }
@@ -138,4 +146,11 @@ export class Calls {
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     };
   }
+}
+
+/** The deadline came while a server was asked: what the ones before said explains more than gRPC's own words. */
+function tooLate(address: string, answer: IkadaError | undefined, cause: IkadaError): IkadaError {
+  const said = answer ? `; before that: ${answer.message}` : "";
+  const hint = "'ikada cluster status' shows which servers run and whether they have a leader";
+  return new IkadaError("Deadline", `${address} did not answer in time${said}`, { hint, ...answer?.details }, cause);
 }

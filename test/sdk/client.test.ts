@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { Client, IkadaError } from "../../sdk/index.js";
 import type { AnyObject, Deployment } from "../../sdk/index.js";
 import { changesToTxn, noChanges } from "../../src/objects/transaction.js";
@@ -82,6 +84,29 @@ describe("the client library", () => {
     await assert.rejects(closing, { reason: "Cancelled" });
     await assert.rejects(client.get("pods", "x", { namespace }), { reason: "Cancelled" });
     await assert.rejects(Client.connect({ endpoints: [], ca: "", token: "" }), { reason: "BadRequest" });
+  });
+
+  it("says who did not answer in time", async () => {
+    const cluster = await start(1);
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    try {
+      const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const ca = cluster.authority.certificate;
+      const client = await Client.connect({ endpoints: [address], ca, token: tokens.admin });
+      clients.push(client);
+      await assert.rejects(client.get("pods", "x", { namespace, deadlineMs: 300 }), (error: unknown) => {
+        assert.ok(error instanceof IkadaError);
+        assert.equal(error.reason, "Deadline");
+        assert.equal(error.message, `${address} did not answer in time`);
+        assert.match(error.details.hint ?? "", /ikada cluster status/);
+        return true;
+      });
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   it("ends a watch at its deadline", async () => {
