@@ -1,4 +1,3 @@
-import { pbkdf2 } from "node:crypto";
 import { silentLog } from "../../../src/host/log.js";
 import type { Entry } from "../../../raft/core/types.js";
 import { type ConsensusHandle, startConsensus } from "../../../raft/worker/handle.js";
@@ -26,18 +25,9 @@ async function run(options: ConsensusWorkerOptions): Promise<void> {
   process.on("message", (message: ToMember) => {
     if (message.propose) handle.propose(message.tag ?? 0, message.propose);
     if (message.read !== undefined) handle.readIndex(message.read);
-    for (let job = 0; job < (message.poolJobs ?? 0); job++) keepPoolBusy();
     if (message.stop) void stop(handle);
   });
   send({ type: "started" });
-}
-
-/** About 1 ms of one thread of the pool, again and again, as reads of the state machine are. */
-function keepPoolBusy(): void {
-  pbkdf2("password", "salt", 1_000, 64, "sha512", () => {
-    send({ type: "pool-jobs" });
-    keepPoolBusy();
-  });
 }
 
 async function stop(handle: ConsensusHandle): Promise<void> {

@@ -73,12 +73,10 @@ export interface ToMember {
   readonly tag?: number;
   readonly read?: number;
   readonly stop?: boolean;
-  /** Keeps so many jobs of libuv's pool going in the main thread from now on. */
-  readonly poolJobs?: number;
 }
 
 export interface FromMember {
-  readonly type: "started" | "failed" | "committed" | "read" | "refused" | "status" | "fatal" | "pool-jobs";
+  readonly type: "started" | "failed" | "committed" | "read" | "refused" | "status" | "fatal";
   readonly entries?: readonly Entry[];
   readonly tag?: number;
   readonly index?: number;
@@ -93,10 +91,6 @@ export class RealMember {
   readonly reads = new Map<number, number>();
   readonly refused: { readonly tag: number; readonly reason: string }[] = [];
   readonly fatal: string[] = [];
-  /** Highest term it has told of. */
-  termMax = 0;
-  /** Jobs of libuv's pool that have ended. */
-  poolJobs = 0;
   status: ConsensusStatus | undefined;
   readonly started: Promise<void>;
   readonly #process: ChildProcess;
@@ -105,8 +99,7 @@ export class RealMember {
   constructor(options: ConsensusWorkerOptions) {
     this.id = options.id;
     const file = fileURLToPath(new URL("./member-process.js", import.meta.url));
-    // As bin/ikada does.
-    this.#process = fork(file, { serialization: "advanced", env: { ...process.env, UV_THREADPOOL_SIZE: "16" } });
+    this.#process = fork(file, { serialization: "advanced" });
     this.#exited = new Promise((resolve) => this.#process.once("exit", resolve));
     this.started = new Promise((resolve, reject) => {
       this.#process.on("message", (message: FromMember) => {
@@ -131,11 +124,6 @@ export class RealMember {
     this.#send({ read: tag });
   }
 
-  /** Keeps `jobs` short jobs in libuv's pool of its process until it ends. */
-  saturatePool(jobs: number): void {
-    this.#send({ poolJobs: jobs });
-  }
-
   /** Ends the member in order; the exit code of its process. */
   async stop(): Promise<number | null> {
     this.#send({ stop: true });
@@ -156,8 +144,6 @@ export class RealMember {
     if (type === "read") this.reads.set(tag, index);
     if (type === "refused") this.refused.push({ tag, reason });
     if (type === "status") this.status = status;
-    this.termMax = Math.max(this.termMax, status?.term ?? 0);
-    if (type === "pool-jobs") this.poolJobs++;
     if (type === "fatal" && error !== undefined) this.fatal.push(error);
   }
 }

@@ -39,27 +39,6 @@ describe("members over real sockets and files", function () {
     assert((again.reads.get(7) ?? 0) >= last);
   });
 
-  it("keep their leader while its process's thread pool is saturated, and go on committing", async () => {
-    const members = await cluster.start(1, 2, 3);
-    await eventually("a leader", () => leaderOf(members) !== undefined);
-    const leader = leaderOf(members) as RealMember;
-    const { termMax } = leader;
-    // Twice its threads. A write of the log queues behind them, so long jobs in such a number would make the disk count as slow.
-    leader.saturatePool(32);
-    await eventually("a queue before the pool", () => leader.poolJobs >= 100);
-    for (let round = 1; round <= 5; round++) {
-      leader.propose(`under load ${round}`);
-      await eventually("an entry on all", () => members.every(({ texts }) => texts.length === round), 15_000);
-      const jobs = leader.poolJobs;
-      await eventually("more jobs", () => leader.poolJobs >= jobs + 500, 15_000);
-    }
-    assert.deepEqual(
-      members.map((member) => member.termMax),
-      members.map(() => termMax),
-    );
-    assert.equal(leaderOf(members), leader);
-  });
-
   it("hand leadership over on a stop, and keep everything over a restart of all", async () => {
     const members = await cluster.start(1, 2, 3);
     await eventually("a leader", () => leaderOf(members) !== undefined);
