@@ -9,7 +9,7 @@ import { createAuthority, issueCertificate } from "../src/host/pki.js";
 import { createClient } from "../src/host/tls.js";
 import type { BenchClient, Contestant } from "./contestant.js";
 import { putRequest, rangeRequest, readLeads, readWatchResponse, watchRequest } from "./etcd-messages.js";
-import { freePorts } from "./free-ports.js";
+import { freePorts } from "../deploy/local/free-ports.js";
 
 const settleMsMax = 30_000;
 /** One try of a write while a leader is looked for. */

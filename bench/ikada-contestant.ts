@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { clusterProcesses, prepareCluster, type LocalCluster } from "../deploy/local/cluster.js";
 import { ownPid, startProcesses, stopProcesses } from "../deploy/local/processes.js";
 import { Client } from "../sdk/index.js";
-import { freePorts } from "./free-ports.js";
+import { freePorts } from "../deploy/local/free-ports.js";
 import type { BenchClient, Contestant } from "./contestant.js";
 
 const settleMsMax = 60_000;

@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +13,7 @@ import {
   type LocalOptions,
 } from "../../deploy/local/cluster.js";
 import { removeContainers } from "../../deploy/local/containers.js";
+import { freePorts } from "../../deploy/local/free-ports.js";
 import { ownPid, startProcesses, stopProcess, stopProcesses } from "../../deploy/local/processes.js";
 import { Client } from "../../sdk/index.js";
 import type { AnyObject } from "../../src/api/object.js";
@@ -36,7 +36,7 @@ export class Harness {
 
   static async start(options: Pick<LocalOptions, "servers" | "agents" | "runtime" | "dockerSocket">): Promise<Harness> {
     const folder = mkdtempSync(join(tmpdir(), "ikada-e2e-"));
-    const cluster = await prepareCluster({ ...options, folder, portBase: await freePortBase() });
+    const cluster = await prepareCluster({ ...options, folder, portBase: await freePorts(portsUsed) });
     await startProcesses(folder, clusterProcesses(cluster));
     const harness = new Harness(
       cluster,
@@ -153,22 +153,4 @@ export class Harness {
     if (this.cluster.agents.length > 0) await removeContainers(this.docker, this.cluster.clusterId);
     rmSync(this.cluster.folder, { recursive: true, force: true });
   }
-}
-
-/** The start of a run of ports that are all free now. */
-async function freePortBase(): Promise<number> {
-  for (let tries = 0; tries < 50; tries += 1) {
-    const base = 20_000 + Math.floor(Math.random() * 300) * 100;
-    const ports = Array.from({ length: portsUsed }, (_, index) => base + index);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
-  }
-  throw new Error("no run of free ports was found");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
 }
