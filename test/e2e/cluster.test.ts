@@ -7,7 +7,7 @@ import type { Pod } from "../../src/api/kinds/pod.js";
 import { EngineWatch } from "./engine-watch.js";
 import { Harness } from "./harness.js";
 
-const image = "ikada-test/busybox:1";
+const image = "ikada-test/e2e:1";
 const namespace = "default";
 
 /** A Deployment whose containers do nothing, are ready a moment after their start, and end at once when asked to. */

@@ -6,7 +6,7 @@ import type { Pod } from "../../src/api/kinds/pod.js";
 import { Harness } from "./harness.js";
 import { OwnEngine } from "./own-engine.js";
 
-const image = "ikada-test/busybox:1";
+const image = "ikada-test/e2e:1";
 const namespace = "default";
 const replicas = 2;
 /** Longer than a node's silence may last, and than the probes of the Deployment take to fail. */

@@ -50,7 +50,7 @@ describe("agent process on docker", function () {
         command: [
           "sh",
           "-c",
-          "mkdir /www; echo hello from $POD_NAME > /www/index.html; echo serving; httpd -f -p 8080 -h /www",
+          "mkdir -p /www; echo hello from $POD_NAME > /www/index.html; echo serving; httpd -f -p 8080 -h /www",
         ],
         env: [{ name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
         readinessProbe: { httpGet: { path: "/index.html", port: 8080 }, periodSeconds: 1 },
