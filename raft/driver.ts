@@ -1,6 +1,7 @@
 import type { Done, Env, Finished, Network } from "../src/base/env.js";
 import { invariant } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
+import { AdaptiveTimeout } from "./adaptive-timeout.js";
 import { decodeConfChange } from "./conf-change.js";
 import type { Consensus, ConsensusHandlers, ConsensusStatus } from "./consensus.js";
 import { defaultRaftConfig } from "./core/config.js";
@@ -56,7 +57,11 @@ export class Driver implements Consensus {
   readonly #storage: MemoryStorage;
   readonly #log: RaftLog;
   readonly #id: NodeId;
+  /** On a calm machine; `#timeout` may make it longer. */
   readonly #electionTimeoutMs: number;
+  readonly #electionJitterTicks: number;
+  readonly #timeout: AdaptiveTimeout;
+  #electionTicks: number;
 
   readonly #ticks: TickClock;
   readonly #campaign: EarlyCampaign;
@@ -76,6 +81,8 @@ export class Driver implements Consensus {
   #turnIsDue = false;
   #isOver = false;
   #isMuted = false;
+  #leader: NodeId = 0;
+  /** Term and leader. */
   #leadership = "";
   #stopping: { readonly done: Finished; readonly deadlineMs: number } | undefined;
 
@@ -123,11 +130,12 @@ export class Driver implements Consensus {
     this.#appliedIndex = replica.initial.applied;
     this.#reportedApplied = replica.initial.applied;
     const { tickMs = limits.tickMs, electionTicks = limits.electionTicks } = options;
+    const electionJitterTicks = options.electionJitterTicks ?? limits.electionJitterTicks;
     const config = {
       ...defaultRaftConfig,
       id: options.id,
       electionTicks,
-      electionJitterTicks: options.electionJitterTicks ?? limits.electionJitterTicks,
+      electionJitterTicks,
       appendBytesMax: limits.appendBytesMax,
       appendEntriesMax: options.appendEntriesMax ?? limits.appendEntriesMax,
       inflightMessagesMax: options.inflightMessagesMax ?? limits.inflightMessagesMax,
@@ -136,6 +144,10 @@ export class Driver implements Consensus {
     };
     this.#core = new Raft(config, replica.initial, replica.storage, (bound) => env.random.int(bound));
     this.#electionTimeoutMs = electionTicks * tickMs;
+    this.#electionTicks = electionTicks;
+    this.#electionJitterTicks = electionJitterTicks;
+    const ticksMax = Math.max(electionTicks, limits.electionTicksMax);
+    this.#timeout = new AdaptiveTimeout({ tickMs, ticksMin: electionTicks, ticksMax });
     this.#reads = new PendingReads(env.random);
     this.#ticks = new TickClock(env, tickMs, (lateMs) => {
       this.#lateMs = lateMs;
@@ -205,6 +217,7 @@ export class Driver implements Consensus {
 
   #receive(from: NodeId, messages: readonly Message[]): void {
     const mine = messages.filter((message) => message.from === from && message.to === this.#id);
+    if (from === this.#leader) this.#timeout.heard(this.#leadership, this.#now());
     const taken = mine.slice(0, receivedMax - this.#received.length);
     if (taken.length < messages.length)
       this.#env.log.warn("dropped Raft messages", {
@@ -293,10 +306,19 @@ export class Driver implements Consensus {
       this.#env.log.warn("the consensus loop was paused", { lateMs: Math.round(lateMs) });
       this.#core.restartElectionTimer();
     }
+    this.#adaptTimeout(lateMs, now);
     if (!this.#isMuted) this.#core.tick();
     this.#reads.retry(now - this.#electionTimeoutMs);
     for (const tag of [...this.#proposals.expired(now), ...this.#reads.expired(now)])
       this.#handlers.onRefused(tag, "NoLeader");
+  }
+
+  #adaptTimeout(lateMs: number, now: number): void {
+    this.#timeout.late(lateMs, now);
+    const ticks = this.#timeout.ticks(now);
+    if (ticks === this.#electionTicks) return;
+    this.#electionTicks = ticks;
+    this.#core.setElectionTicks(ticks, this.#electionJitterTicks);
   }
 
   /** Muted, a leader falls silent and a follower does not campaign: the others go on without it. */
@@ -339,6 +361,7 @@ export class Driver implements Consensus {
     const leadership = `${term} ${leader}`;
     if (leadership !== this.#leadership) {
       this.#leadership = leadership;
+      this.#leader = leader;
       if (leader !== 0) this.#campaign.cancel();
       // Whoever was asked does not lead any more.
       this.#reads.retry(Number.POSITIVE_INFINITY);

@@ -56,6 +56,8 @@ export const limits = {
   tickMs: 50,
   electionTicks: 6,
   electionJitterTicks: 6,
+  /** The base grows up to this on a slow machine or network (raft/adaptive-timeout.ts). */
+  electionTicksMax: 20,
   /** One file of the Raft log. */
   segmentBytes: 64 * 1024 * 1024,
 } as const;
@@ -68,6 +70,7 @@ export function checkLimits(): void {
     [limits.appendBytesMax <= limits.inflightBytesMax, "one append fits the window"],
     [limits.entryBytesMax < limits.uncommittedBytesMax, "one entry fits the uncommitted tail"],
     [limits.electionTicks >= 3, "a lost heartbeat is no election"],
+    [limits.electionTicks <= limits.electionTicksMax, "the election timeout adapts upwards"],
     [limits.entryBytesMax < limits.segmentBytes, "one entry fits one segment"],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits contradict each other: ${rule}`);
