@@ -4,6 +4,7 @@ import { IkadaError, type Reason } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
 import { leaderHeader } from "../src/host/api-methods.js";
 import { callServerStream, callUnary, readStream, type Method } from "../src/host/grpc.js";
+import { BackupBudget, backupMs, firstAnswer, settlesWithin } from "./backup.js";
 import type { Endpoints } from "./endpoints.js";
 
 /** What every call may be given. */
@@ -33,10 +34,15 @@ const pauseMsMax = 1_000;
  */
 const tryMsMax = limits.heldProposalMsMax + 1_000;
 
+function isRetriable(error: unknown): boolean {
+  return retriable.has(IkadaError.from(error).reason);
+}
+
 /** Sends calls to whichever server can serve them. */
 export class Calls {
   readonly #endpoints: Endpoints;
   readonly #token: string;
+  readonly #backups = new BackupBudget();
 
   constructor(endpoints: Endpoints, token: string) {
     this.#endpoints = endpoints;
@@ -44,8 +50,9 @@ export class Calls {
   }
 
   /**
-   * One request, one answer, repeated with jittered pauses until a server serves it or the deadline is over. The request is
-   * the same in each try: reads may be repeated anyway, writes carry client id and sequence.
+   * One request, one answer, repeated with jittered pauses until a server serves it or the deadline is over; a server that is
+   * slow is given company after `backupMs`, so that one which was stopped, cut off or hangs costs no more than that. The
+   * request is the same each time: reads may be repeated anyway, writes carry client id and sequence and happen once.
    */
   async unary<RequestInput, Request, ResponseInput, Response>(
     method: Method<RequestInput, Request, ResponseInput, Response>,
@@ -59,10 +66,7 @@ export class Calls {
       const leftMs = deadline - performance.now();
       const deadlineMs = Math.max(1, this.#endpoints.count > 1 ? Math.min(leftMs, tryMsMax) : leftMs);
       try {
-        return await callUnary(this.#endpoints.channel(address), method, request, {
-          ...this.#callOptions(options),
-          deadlineMs,
-        });
+        return await this.#ask(address, method, request, { ...options, deadlineMs });
       } catch (caught) {
         const failure = IkadaError.from(caught);
         if (failure.reason === "Deadline") {
@@ -70,6 +74,36 @@ export class Calls {
         } else answer = failure;
         await this.#next(failure, address, tries, deadline, options);
       }
+    }
+  }
+
+  /** Asks one server, and a second one beside it when the first is slow. What they say first counts, the other is given up. */
+  async #ask<RequestInput, Request, ResponseInput, Response>(
+    address: string,
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    request: NoInfer<RequestInput>,
+    options: CallOptions,
+  ): Promise<Response> {
+    const { signal } = options;
+    const over = new AbortController();
+    const ask = (server: string): Promise<Response> =>
+      callUnary(this.#endpoints.channel(server), method, request, {
+        ...this.#callOptions(options),
+        signal: over.signal,
+      });
+    const abort = (): void => over.abort();
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const first = ask(address);
+      const isFast = this.#endpoints.count === 1 || (await settlesWithin(first, backupMs));
+      if (isFast) this.#backups.earn();
+      if (isFast || over.signal.aborted || this.#endpoints.closed || !this.#backups.spend()) return await first;
+      this.#endpoints.leave(address);
+      return await firstAnswer([first, ask(this.#endpoints.current)], (error) => !isRetriable(error));
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      abort();
     }
   }
 
@@ -112,7 +146,7 @@ export class Calls {
     const leftMs = deadline - performance.now();
     // A try that ran out of time, not the call.
     const slow = error.reason === "Deadline" && leftMs > 0;
-    if (!retriable.has(error.reason) && !slow) throw error;
+    if (!isRetriable(error) && !slow) throw error;
     const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries - 1, 10)) * (0.5 + Math.random());
     if (leftMs <= pauseMs) {
       throw new IkadaError(
