@@ -22,8 +22,14 @@ export function etcdVersion(): string | undefined {
   return status === 0 ? /etcd Version: (\S+)/.exec(stdout)?.[1] : undefined;
 }
 
+export interface EtcdContestant extends Contestant {
+  /** PEM of the authority of the members' certificates. */
+  readonly authority: string;
+  leaderAddress(): Promise<string>;
+}
+
 /** Three members with etcd's default timers, TLS for clients and peers as Ikada has it, and fsync on. */
-export async function startEtcd(): Promise<Contestant> {
+export async function startEtcd(): Promise<EtcdContestant> {
   const folder = await mkdtemp(join(tmpdir(), "ikada-bench-etcd-"));
   const base = await freePorts(6);
   const authority = await createAuthority("bench");
@@ -85,6 +91,8 @@ export async function startEtcd(): Promise<Contestant> {
   };
   return {
     name: "etcd",
+    authority: authority.certificate,
+    leaderAddress: async () => members[Math.max(0, await leader())]!.api,
     connect: async () =>
       new EtcdClient(
         members.map(({ api }) => createClient(api, { authority: authority.certificate })),

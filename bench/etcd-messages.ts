@@ -9,8 +9,9 @@ const { Reader, Writer } = protobuf;
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** PutRequest { key = 1, value = 2 } */
-export function putRequest(key: string, value: string): Buffer {
-  return asBuffer(Writer.create().uint32(10).bytes(bytesOf(key)).uint32(18).bytes(bytesOf(value)));
+export function putRequest(key: string, value: string | Uint8Array): Buffer {
+  const bytes = typeof value === "string" ? bytesOf(value) : value;
+  return asBuffer(Writer.create().uint32(10).bytes(bytesOf(key)).uint32(18).bytes(bytes));
 }
 
 /** RangeRequest { key = 1 }: linearizable, since `serializable` is not set. */

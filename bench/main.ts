@@ -4,18 +4,31 @@ import { etcdVersion, startEtcd } from "./etcd-contestant.js";
 import { startIkada } from "./ikada-contestant.js";
 import { machineLoad, median } from "./measure.js";
 import { microBenches } from "./micro.js";
+import { runRaftBench } from "./raft/run.js";
 import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
 
 // `npm run bench`: a local three-server cluster and, where it is installed, a three-member etcd beside it, in turns.
+// `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
 
-const options = new Command("bench")
+const command = new Command("bench")
+  .argument("[what]", "api or raft", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
   .option("--no-etcd", "Ikada alone")
   .option("--store", "the store's own figures, without Raft and network, instead")
-  .parse()
-  .opts<{ rounds: string; seconds: string; kills: string; etcd: boolean; store?: boolean }>();
+  .option("--only <label>", "raft: only the rows whose label begins so", "")
+  .option("--profile <folder>", "raft: leave a profile of each thread's processor time there")
+  .parse();
+const options = command.opts<{
+  rounds: string;
+  seconds: string;
+  kills: string;
+  etcd: boolean;
+  store?: boolean;
+  only: string;
+  profile?: string;
+}>();
 
 /** Of each workload, before anything is recorded: a program that is compiled while it runs begins slowly. */
 const warmUpMs = 1_500;
@@ -23,8 +36,11 @@ const warmUpMs = 1_500;
 /** Figures of all rounds by workload and contestant. */
 const figures = new Map<string, Map<string, number[]>>();
 
+const [rounds, durationMs] = [Number(options.rounds), Number(options.seconds) * 1000];
 if (options.store === true) await import("./store.js");
-else await main(Number(options.rounds), Number(options.seconds) * 1000, Number(options.kills));
+else if (command.args[0] === "raft")
+  await runRaftBench({ rounds, durationMs, etcd: options.etcd, profileFolder: options.profile, only: options.only });
+else await main(rounds, durationMs, Number(options.kills));
 
 async function main(rounds: number, durationMs: number, kills: number): Promise<void> {
   const version = options.etcd ? etcdVersion() : undefined;

@@ -2,8 +2,13 @@ import { loadavg, cpus } from "node:os";
 
 /** The middle one; the lower of two middle ones. NaN for none. */
 export function median(values: readonly number[]): number {
+  return percentile(values, 0.5);
+}
+
+/** The value that the given fraction of all does not exceed. NaN for none. */
+export function percentile(values: readonly number[], fraction: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
+  return sorted[Math.floor((sorted.length - 1) * fraction)] ?? NaN;
 }
 
 /** How long `work` takes, in milliseconds. */
