@@ -7,8 +7,8 @@ import type { RaftState } from "./state.js";
 import type { Message, NodeId } from "./types.js";
 
 /**
- * Starts an election, or the pre-vote before it, unless this node leads, is no voter, or has not applied a committed
- * configuration change: with a configuration that is one step behind it might count the wrong quorum.
+ * Starts an election, or the pre-vote before it, unless this node leads, is no voter, lacks what it has acknowledged, or has
+ * not applied a committed configuration change: with a configuration that is one step behind it might count the wrong quorum.
  */
 export function campaign(state: RaftState): void {
   if (!mayCampaign(state)) return;
@@ -22,7 +22,9 @@ export function handleTimeoutNow(state: RaftState): void {
 }
 
 function mayCampaign(state: RaftState): boolean {
-  return state.role !== "Leader" && state.isVoter && !state.log.hasUnappliedConfChange();
+  const { log, role } = state;
+  if (role === "Leader" || !state.isVoter || state.isRecovering || log.isRestoring) return false;
+  return !log.hasUnappliedConfChange();
 }
 
 /** Thesis 9.6: asks whether an election could be won. Neither term nor vote change, so nothing need be written. */
@@ -86,7 +88,8 @@ export function handleVoteRequest(state: RaftState, request: Message): void {
   const isFree = state.vote === 0 && state.leader === 0;
   const mayVote = isFree || state.vote === request.from || (isPreVote && request.term > state.term);
   const upToDate = state.log.isUpToDate(request.index, request.logTerm);
-  const granted = mayVote && upToDate;
+  // A recovering node may have acknowledged entries that neither it nor the asker has.
+  const granted = mayVote && upToDate && !state.isRecovering;
   // A granted pre-vote speaks of the term asked for; a refusal tells the asker the term it has missed.
   const term = granted ? request.term : state.term;
   const response = draft(isPreVote ? "MsgPreVoteResp" : "MsgVoteResp", state.id, request.from, term);

@@ -1,6 +1,8 @@
-import { draft, isWellFormedAppend } from "./message.js";
+import { checked } from "./configuration.js";
+import { draft, isWellFormedAppend, recoveringRefusal } from "./message.js";
+import type { Draft } from "./message.js";
 import type { RaftState } from "./state.js";
-import type { Message } from "./types.js";
+import type { Index, Message, SnapshotMeta } from "./types.js";
 
 /**
  * Figure 2, AppendEntries, receiver. Every answer waits until all that was taken over by now is durable: also the answer
@@ -19,24 +21,67 @@ export function handleAppend(state: RaftState, append: Message): void {
     log.commitTo(Math.min(append.commit, lastNew));
     response.index = Math.max(lastNew, log.committed);
   } else {
-    const hint = log.agreementBefore(append.index, append.logTerm);
-    response.index = append.index;
-    response.reject = true;
-    response.rejectHint = hint;
-    response.logTerm = log.term(hint) ?? 0;
+    refuse(state, response, append.index, log.agreementBefore(append.index, append.logTerm));
   }
   state.sendAfterPersist(response);
+}
+
+function refuse(state: RaftState, response: Draft, index: Index, hint: Index): void {
+  response.index = index;
+  response.reject = true;
+  response.rejectHint = hint;
+  response.logTerm = state.log.term(hint) ?? 0;
+  if (state.isRecovering) response.context = recoveringRefusal;
 }
 
 export function handleHeartbeat(state: RaftState, heartbeat: Message): void {
   hearLeader(state, heartbeat);
   // The leader tells no more of the commit index than it knows to be here. Only an empty log may lack it: that of a member
   // which was removed and added again under its id while this heartbeat was on its way.
-  if (state.log.lastIndex > 0) state.log.commitTo(heartbeat.commit);
+  // And that of one that is recovering: the leader does not know yet.
+  const { lastIndex } = state.log;
+  const isBehind = lastIndex === 0 || state.isRecovering;
+  state.log.commitTo(isBehind ? Math.min(heartbeat.commit, lastIndex) : heartbeat.commit);
   const response = draft("MsgHeartbeatResp", state.id, heartbeat.from, state.term);
   response.context = heartbeat.context;
   response.session = heartbeat.session;
   state.send(response);
+  if (state.isRecovering) tellLoss(state, heartbeat);
+}
+
+/** The leader believes that everything acknowledged is here. An idle one sends no append whose refusal would teach it better. */
+function tellLoss(state: RaftState, heartbeat: Message): void {
+  const notice = draft("MsgAppResp", state.id, heartbeat.from, state.term);
+  notice.session = heartbeat.session;
+  refuse(state, notice, state.log.lastIndex, state.log.lastIndex);
+  state.sendAfterPersist(notice);
+}
+
+/** Paper 7, InstallSnapshot, receiver. The state itself has arrived already. */
+export function handleSnapshot(state: RaftState, message: Message): void {
+  hearLeader(state, message);
+  if (message.snapshot === undefined) return;
+  const response = draft("MsgAppResp", state.id, message.from, state.term);
+  response.session = message.session;
+  restore(state, message.snapshot);
+  response.index = state.log.committed;
+  state.sendAfterPersist(response);
+}
+
+/**
+ * Nothing is replaced when the log has all of it already: it is committed then, no more. A member may be missing in
+ * the configuration of its own snapshot, when the entry that brought it in is behind: it does not vote meanwhile.
+ */
+function restore(state: RaftState, snapshot: SnapshotMeta): void {
+  const { log } = state;
+  if (snapshot.index <= log.committed) return;
+  if (log.matches(snapshot.index, snapshot.term)) {
+    log.commitTo(snapshot.index);
+    return;
+  }
+  log.restore(snapshot);
+  state.configuration = checked(snapshot.configuration);
+  state.configurationIndex = snapshot.index;
 }
 
 /** A message of the term's leader came. It restarts the wait for a leader, whatever the message's fate. */

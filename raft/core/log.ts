@@ -1,5 +1,5 @@
 import { invariant } from "./invariant.js";
-import type { Entry, Index, RaftStorage, Term } from "./types.js";
+import type { Entry, Index, RaftStorage, SnapshotMeta, Term } from "./types.js";
 
 /**
  * The log: what storage holds, and behind it the unstable tail which only the core has.
@@ -19,6 +19,10 @@ import type { Entry, Index, RaftStorage, Term } from "./types.js";
  *    stabilises nothing of it, even if the same (index, term) has come back meanwhile (the ABA race).
  * 4. After a restart storage holds what was durable; the core starts with no unstable entry.
  *
+ * 5. A snapshot that replaces the log comes in a Ready too. From then until it is persisted the core does not look into
+ *    storage at all; afterwards storage begins behind it. Cutting the front (`firstIndex` rises) is the driver's business,
+ *    up to what is applied.
+ *
  * Invariants: applied ≤ applying ≤ committed ≤ lastIndex; applying < offset (only durable entries are applied); no
  * entry at or below committed is ever replaced.
  */
@@ -27,6 +31,8 @@ export class RaftLog {
   readonly #unstable: Entry[] = [];
   #offset: Index;
   #handedOut: Index;
+  /** Replaces everything before `offset`; until it is durable. */
+  #snapshot: PendingSnapshot | undefined;
   readonly #outstanding: OutstandingEntries[] = [];
   #committed: Index;
   /** Handed to the state machine up to here. */
@@ -35,8 +41,10 @@ export class RaftLog {
   readonly #applyingChunks: AppliedChunk[] = [];
   #applyingBytes = 0;
 
-  constructor(storage: RaftStorage, committed: Index, applied: Index) {
+  /** `isDamaged`: the end of the log is known to be lost, the commit index may be behind it. */
+  constructor(storage: RaftStorage, hardCommit: Index, applied: Index, isDamaged = false) {
     const lastIndex = storage.lastIndex();
+    const committed = isDamaged ? Math.min(hardCommit, lastIndex) : hardCommit;
     invariant(
       committed <= lastIndex && applied <= lastIndex,
       `the log ends at ${lastIndex}, but ${committed} was committed and ${applied} applied: entries were lost`,
@@ -49,7 +57,7 @@ export class RaftLog {
     this.#offset = lastIndex + 1;
     this.#handedOut = this.#offset;
     // The commit index is written without waiting, so the state machine may have got further than it tells.
-    this.#committed = Math.max(committed, applied);
+    this.#committed = Math.max(committed, applied, storage.firstIndex() - 1);
     this.#applying = applied;
     this.#applied = applied;
   }
@@ -63,12 +71,17 @@ export class RaftLog {
   }
 
   get firstIndex(): Index {
-    return this.#storage.firstIndex();
+    return this.#snapshot === undefined ? this.#storage.firstIndex() : this.#snapshot.meta.index + 1;
   }
 
   /** Highest index that a crash can't take away. */
   get durableIndex(): Index {
-    return this.#offset - 1;
+    return this.#snapshot === undefined ? this.#offset - 1 : this.#snapshot.durableBefore;
+  }
+
+  /** A snapshot has replaced the log and is not durable yet. */
+  get isRestoring(): boolean {
+    return this.#snapshot !== undefined;
   }
 
   get committed(): Index {
@@ -82,7 +95,8 @@ export class RaftLog {
   /** Undefined for an index that the log doesn't hold (and isn't the one just before the first). */
   term(index: Index): Term | undefined {
     if (index >= this.#offset) return this.#unstable[index - this.#offset]?.term;
-    return this.#storage.term(index);
+    if (this.#snapshot === undefined) return this.#storage.term(index);
+    return index === this.#snapshot.meta.index ? this.#snapshot.meta.term : undefined;
   }
 
   /** Term of an index that must be there. */
@@ -159,6 +173,39 @@ export class RaftLog {
     return true;
   }
 
+  /** Replaces all of the log by what a snapshot stands for, which is committed (Figure 13 of the paper). */
+  restore(meta: SnapshotMeta): void {
+    invariant(
+      meta.index > this.#committed,
+      () => `a snapshot of ${meta.index} would take back ${this.#committed}, which is committed`,
+    );
+    this.#snapshot = { meta, readyNumber: 0, durableBefore: this.durableIndex };
+    this.#unstable.length = 0;
+    this.#offset = meta.index + 1;
+    this.#handedOut = this.#offset;
+    // Rule 3 of the contract above: the entries of earlier Readies are in the log no more.
+    for (const ready of this.#outstanding) ready.lastIndex = 0;
+    this.#committed = meta.index;
+    this.#applying = meta.index;
+    this.#applyingChunks.push({ lastIndex: meta.index, bytes: 0 });
+  }
+
+  /** The newest snapshot that can be sent to a member. */
+  sendableSnapshot(): SnapshotMeta | undefined {
+    const snapshot = this.#storage.snapshot();
+    return snapshot !== undefined && snapshot.index >= this.firstIndex - 1 ? snapshot : undefined;
+  }
+
+  get hasNewSnapshot(): boolean {
+    return this.#snapshot?.readyNumber === 0;
+  }
+
+  takeNewSnapshot(readyNumber: number): SnapshotMeta | undefined {
+    if (this.#snapshot?.readyNumber !== 0) return undefined;
+    this.#snapshot.readyNumber = readyNumber;
+    return this.#snapshot.meta;
+  }
+
   /** The entries that no Ready has carried yet. */
   get hasNewEntries(): boolean {
     return this.#handedOut <= this.lastIndex;
@@ -174,6 +221,7 @@ export class RaftLog {
 
   /** Everything up to Ready `readyNumber` is durable and in storage. */
   persisted(readyNumber: number): void {
+    this.#snapshotPersisted(readyNumber);
     let stable = 0;
     while (this.#outstanding.length > 0 && this.#outstanding[0]!.readyNumber <= readyNumber) {
       stable = Math.max(stable, this.#outstanding.shift()!.lastIndex);
@@ -186,6 +234,17 @@ export class RaftLog {
     );
     this.#unstable.splice(0, stable - this.#offset + 1);
     this.#offset = stable + 1;
+  }
+
+  #snapshotPersisted(readyNumber: number): void {
+    if (this.#snapshot === undefined || this.#snapshot.readyNumber === 0) return;
+    if (this.#snapshot.readyNumber > readyNumber) return;
+    const { index, term } = this.#snapshot.meta;
+    invariant(
+      this.#storage.firstIndex() === index + 1 && this.#storage.term(index) === term,
+      () => `Ready ${readyNumber} was reported as persisted, but storage was not reset to its snapshot of ${index}`,
+    );
+    this.#snapshot = undefined;
   }
 
   /** Whether `takeCommitted` would give anything: entries both committed and durable here, unless too much is being applied. */
@@ -207,8 +266,9 @@ export class RaftLog {
   /** The state machine has applied up to `index`. Returns the payload bytes that this completes. */
   appliedTo(index: Index): number {
     invariant(
-      index >= this.#applied && index <= this.#applying,
-      () => `${index} reported as applied, but ${this.#applied} was before and ${this.#applying} handed out`,
+      index >= this.#applied && index <= Math.min(this.#applying, this.durableIndex),
+      () =>
+        `${index} reported as applied, but ${this.#applied} was before, ${this.#applying} handed out and ${this.durableIndex} durable`,
     );
     this.#applied = index;
     let completed = 0;
@@ -221,7 +281,8 @@ export class RaftLog {
 
   /** Whether an entry committed and not applied yet changes the configuration. */
   hasUnappliedConfChange(): boolean {
-    for (let index = this.#applied + 1; index <= this.#committed;) {
+    // What a snapshot stands for is in the configuration already, whether or not the state machine has installed it.
+    for (let index = Math.max(this.#applied + 1, this.firstIndex); index <= this.#committed;) {
       const page = this.entries(index, this.#committed + 1, scanBytesMax);
       if (page.some((entry) => entry.type === "ConfChange")) return true;
       index += page.length;
@@ -247,6 +308,14 @@ export class RaftLog {
 interface OutstandingEntries {
   readonly readyNumber: number;
   lastIndex: Index;
+}
+
+interface PendingSnapshot {
+  readonly meta: SnapshotMeta;
+  /** The Ready that carries it; 0 before. */
+  readyNumber: number;
+  /** What a crash can't take away before the snapshot is durable. */
+  readonly durableBefore: Index;
 }
 
 interface AppliedChunk {

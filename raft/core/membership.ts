@@ -35,6 +35,8 @@ function appendConfChange(state: RaftState, data: Uint8Array): ProposeResult {
 export function applyConfChange(state: RaftState, change: ConfChange): ConfState {
   const index = state.handedOutConfChanges.shift();
   invariant(index !== undefined, "applyConfChange without a configuration change among the committed entries");
+  // A snapshot has overtaken the state machine: its configuration has the change.
+  if (index <= state.configurationIndex) return state.configuration;
   const result = applyChange(state.configuration, change);
   invariant(
     "configuration" in result,

@@ -8,6 +8,9 @@ export const noEntries: readonly Entry[] = Object.freeze([]);
 /** `Message.context` of a vote request which the present leader itself asked for (thesis 3.10). */
 export const transferCampaign = 1;
 
+/** `Message.context` of a refusal by a member that has lost part of what it acknowledged. */
+export const recoveringRefusal = 1;
+
 /** The only place where messages are made: one shape, every field set, so that all code on messages stays monomorphic. */
 export function draft(type: MessageType, from: NodeId, to: NodeId, term: Term): Draft {
   return {
@@ -21,6 +24,7 @@ export function draft(type: MessageType, from: NodeId, to: NodeId, term: Term): 
     commit: 0,
     reject: false,
     rejectHint: 0,
+    snapshot: undefined,
     context: 0,
     session: 0,
   };

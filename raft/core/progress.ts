@@ -8,8 +8,8 @@ import type { Index, NodeId } from "./types.js";
  *
  * - `Probe`: the place where the logs agree is not known; one append per heartbeat interval.
  * - `Replicate`: it is known; appends are pipelined, `next` runs ahead of the answers, the window bounds it.
- * - `Snapshot`: the member needs entries that the leader has cut. Not entered in this version, in which no log is
- *   ever cut; the name is kept for the version that installs snapshots.
+ * - `Snapshot`: the member needs entries that the leader has cut, and a snapshot is on its way; nothing else is sent
+ *   until its end is reported, or the member answers an append at which the log can go on.
  */
 export type ProgressState = "Probe" | "Replicate" | "Snapshot";
 
@@ -24,7 +24,7 @@ export class Progress {
    */
   readonly session: number;
   state: ProgressState = "Probe";
-  /** Highest index known to be durable there. Never falls, never reaches `next`. */
+  /** Highest index known to be durable there. Falls only when the member says that it has lost entries; never reaches `next`. */
   match: Index = 0;
   /** The first index that the next append will carry. */
   next: Index;
@@ -38,6 +38,8 @@ export class Progress {
   appendDue = true;
   /** Highest position of a read batch whose heartbeat was answered. */
   readPosition = 0;
+  /** In `Snapshot`: the index of the one that is on its way. */
+  pendingSnapshot: Index = 0;
   readonly inflights: Inflights;
 
   constructor(id: NodeId, session: number, next: Index, config: RaftConfig) {
@@ -47,10 +49,42 @@ export class Progress {
     this.inflights = new Inflights(config.inflightMessagesMax, config.inflightBytesMax);
   }
 
+  /** After a snapshot that arrived, the place to probe is behind it. */
   becomeProbe(): void {
+    const next = Math.max(this.match, this.pendingSnapshot) + 1;
     this.#become("Probe");
-    this.next = this.match + 1;
-    this.sentCommit = Math.min(this.sentCommit, this.match);
+    this.next = next;
+    this.sentCommit = Math.min(this.sentCommit, next - 1);
+  }
+
+  becomeSnapshot(index: Index): void {
+    this.#become("Snapshot");
+    this.appendDue = false;
+    this.pendingSnapshot = index;
+    this.next = index + 1;
+    this.sentCommit = index;
+  }
+
+  /** How a snapshot's transfer has ended. It is asked for again at the earliest when the member answers the next heartbeat. */
+  snapshotEnded(arrived: boolean): void {
+    if (this.state !== "Snapshot") return;
+    if (!arrived) this.pendingSnapshot = 0;
+    this.becomeProbe();
+    this.rest();
+  }
+
+  /** Nothing is sent until the member is heard from. */
+  rest(): void {
+    this.appendDue = false;
+    this.paused = true;
+  }
+
+  /** The member has lost what it acknowledged behind `lastIndex`. True when that is news. */
+  fellBack(lastIndex: Index): boolean {
+    if (lastIndex >= this.match) return false;
+    this.match = lastIndex;
+    if (this.state !== "Snapshot") this.becomeProbe();
+    return true;
   }
 
   becomeReplicate(): void {
@@ -97,6 +131,8 @@ export class Progress {
    * refusal is old: its append was sent before what is known by now.
    */
   refused(refused: Index, hint: Index): boolean {
+    // What is on its way now is no append: the refused one is older.
+    if (this.state === "Snapshot") return false;
     if (this.state === "Replicate") {
       if (refused <= this.match) return false;
       this.becomeProbe();
@@ -115,6 +151,7 @@ export class Progress {
     this.state = state;
     this.paused = false;
     this.appendDue = true;
+    this.pendingSnapshot = 0;
     this.inflights.reset();
   }
 }

@@ -1,7 +1,7 @@
 import type { RaftConfig } from "./config.js";
 import type { ConfChange } from "./configuration.js";
 import { campaign, handleTimeoutNow, handleVoteRequest, handleVoteResponse, noteVoteDurable } from "./election.js";
-import { handleAppend, handleHeartbeat } from "./follower.js";
+import { handleAppend, handleHeartbeat, handleSnapshot } from "./follower.js";
 import { invariant } from "./invariant.js";
 import { tickLeader } from "./leadership.js";
 import { applyConfChange, leaveJointWhenDue, proposeConfChange } from "./membership.js";
@@ -28,6 +28,8 @@ export interface Status {
   /** Highest index of the own log that was reported as persisted. */
   readonly durableIndex: Index;
   readonly configuration: ConfState;
+  /** The log lacks what was acknowledged: no votes until it is back. */
+  readonly isRecovering: boolean;
   /** Who is to take over, 0 when nobody. */
   readonly transferee: NodeId;
   /** Leader only: every member, this node included. */
@@ -43,6 +45,8 @@ export interface ProgressStatus {
   /** Heard from since the last check of the quorum. */
   readonly active: boolean;
   readonly paused: boolean;
+  /** The index of the snapshot that is on its way, 0 without. */
+  readonly pendingSnapshot: Index;
   readonly inflightMessages: number;
 }
 
@@ -52,9 +56,10 @@ export interface ProgressStatus {
  *
  *     while (raft.hasReady()) {
  *       const ready = raft.ready();
- *       // send ready.messages; write ready.hardState and ready.entries, both at once; hand ready.committedEntries to the
+ *       // send ready.messages; write ready.snapshot, ready.hardState and ready.entries, all at once; hand ready.committedEntries to the
  *       // state machine, calling applyConfChange for each ConfChange entry, then applied(index)
- *       // when the write is durable: storage.append(ready.entries); raft.persisted(ready.number);
+ *       // when the write is durable: storage.reset(ready.snapshot) if there is one; storage.append(ready.entries);
+ *       //   raft.persisted(ready.number); the state machine installs the snapshot, then applied(snapshot.index);
  *       //   then send ready.messagesAfterPersist
  *     }
  *
@@ -137,7 +142,7 @@ export class Raft {
         handleTransferRequest(state, message);
         return;
       case "MsgSnap":
-        // Snapshots come with the version that cuts the log; no member of this one sends them.
+        if (state.role !== "Leader") handleSnapshot(state, message);
         return;
     }
   }
@@ -183,6 +188,11 @@ export class Raft {
     if (progress?.state === "Replicate" && id !== this.#state.id) progress.becomeProbe();
   }
 
+  /** The transfer of a snapshot to this member has ended: `ok` when the member has it. Has to come for every MsgSnap, or the member gets nothing any more. */
+  reportSnapshot(id: NodeId, ok: boolean): void {
+    this.#state.progress.get(id)?.snapshotEnded(ok);
+  }
+
   /** A node that was paused itself has not waited for a leader: its wait begins anew. Without effect on a leader. */
   restartElectionTimer(): void {
     if (this.#state.role !== "Leader") this.#state.electionElapsed = 0;
@@ -225,7 +235,7 @@ export class Raft {
     const { id, role, term, vote, leader, log, configuration, transferee } = this.#state;
     const progress: ProgressStatus[] = [];
     for (const member of this.#state.progress.values()) {
-      const { id, state, match, next, session, recentlyActive, paused, inflights } = member;
+      const { id, state, match, next, session, recentlyActive, paused, pendingSnapshot, inflights } = member;
       progress.push({
         id,
         state,
@@ -234,10 +244,12 @@ export class Raft {
         session,
         active: recentlyActive,
         paused,
+        pendingSnapshot,
         inflightMessages: inflights.count,
       });
     }
     const { committed: commit, applied, lastIndex, durableIndex } = log;
+    const { isRecovering } = this.#state;
     return {
       id,
       role,
@@ -249,6 +261,7 @@ export class Raft {
       lastIndex,
       durableIndex,
       configuration,
+      isRecovering,
       transferee,
       progress,
     };

@@ -34,6 +34,7 @@ export class ReadyQueue {
       state.readStates.length > 0 ||
       state.replicationDue ||
       state.reads.roundDue ||
+      state.log.hasNewSnapshot ||
       state.log.hasNewEntries ||
       state.log.canTakeCommitted(state.config.committedBytesMax) ||
       this.#hardStateChanged() ||
@@ -52,6 +53,7 @@ export class ReadyQueue {
     }
     const number = ++this.#lastNumber;
     const hardState = this.#takeHardState(number);
+    const snapshot = state.log.takeNewSnapshot(number);
     const entries = state.log.takeNewEntries(number);
     const committedEntries = state.log.takeCommitted(state.config.committedBytesMax);
     for (const entry of committedEntries) {
@@ -61,8 +63,9 @@ export class ReadyQueue {
       number,
       softState: this.#takeSoftState(),
       hardState: hardState.changed,
+      snapshot,
       entries,
-      mustSync: hardState.mustSync || entries.length > 0,
+      mustSync: hardState.mustSync || snapshot !== undefined || entries.length > 0,
       messages: state.messages,
       messagesAfterPersist: state.messagesAfterPersist,
       committedEntries,

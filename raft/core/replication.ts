@@ -1,5 +1,4 @@
-import { draft, noEntries } from "./message.js";
-import { invariant } from "./invariant.js";
+import { draft, noEntries, recoveringRefusal } from "./message.js";
 import { payloadBytes } from "./log.js";
 import type { Progress } from "./progress.js";
 import { committedIndex } from "./quorum.js";
@@ -50,7 +49,7 @@ export function flushReplication(state: RaftState): void {
 }
 
 function isAppendDue(state: RaftState, progress: Progress): boolean {
-  if (progress.paused) return false;
+  if (progress.paused || progress.state === "Snapshot") return false;
   if (progress.appendDue || progress.commitIsNews(state.log.committed)) return true;
   return progress.next <= state.log.lastIndex && progress.mayCarryEntries();
 }
@@ -60,12 +59,10 @@ function sendAppend(state: RaftState, progress: Progress): void {
   const { log, config } = state;
   const previous = progress.next - 1;
   const previousTerm = log.term(previous);
-  invariant(
-    previousTerm !== undefined,
-    () =>
-      `node ${progress.id} needs entry ${progress.next}, but the log begins at ${log.firstIndex}: ` +
-      "it would take a snapshot, and this version neither cuts its log nor sends snapshots",
-  );
+  if (previousTerm === undefined) {
+    sendSnapshot(state, progress);
+    return;
+  }
   const to = Math.min(log.lastIndex + 1, progress.next + config.appendEntriesMax);
   const entries = progress.mayCarryEntries() ? log.entries(progress.next, to, config.appendBytesMax) : noEntries;
   const append = draft("MsgApp", state.id, progress.id, state.term);
@@ -76,6 +73,24 @@ function sendAppend(state: RaftState, progress: Progress): void {
   append.session = progress.session;
   progress.sent(entries.length, payloadBytes(entries), log.committed);
   state.send(append);
+}
+
+/**
+ * Paper 7: the entry before the next one is cut. The message says what the snapshot is; the driver carries the state, steps
+ * the message into the receiver once that has arrived, and tells `reportSnapshot`. Not for a member that is not
+ * heard from, and when there is no snapshot yet, it is asked for again with the member's next answer to a heartbeat.
+ */
+function sendSnapshot(state: RaftState, progress: Progress): void {
+  const snapshot = progress.recentlyActive ? state.log.sendableSnapshot() : undefined;
+  if (snapshot === undefined) {
+    progress.rest();
+    return;
+  }
+  const message = draft("MsgSnap", state.id, progress.id, state.term);
+  message.snapshot = snapshot;
+  message.session = progress.session;
+  progress.becomeSnapshot(snapshot.index);
+  state.send(message);
 }
 
 /**
@@ -117,6 +132,10 @@ export function handleAppendResponse(state: RaftState, response: Message): void 
  * entries of terms above ours, here we skip ours of terms above the hint's.
  */
 function handleRefusal(state: RaftState, progress: Progress, response: Message): void {
+  if (response.context === recoveringRefusal && progress.fellBack(response.rejectHint)) {
+    state.replicationDue = true;
+    return;
+  }
   const hint = Math.min(response.rejectHint, response.index);
   const agreement = response.logTerm > 0 ? state.log.agreementBefore(hint, response.logTerm) : hint;
   if (progress.refused(response.index, agreement)) state.replicationDue = true;
@@ -126,7 +145,9 @@ function handleAcceptance(state: RaftState, progress: Progress, response: Messag
   const isNews = progress.accepted(response.index);
   const endsProbe = progress.state === "Probe" && response.index === progress.match;
   if (!isNews && !endsProbe) return;
-  if (endsProbe) progress.becomeReplicate();
+  // Behind a snapshot that arrived, or since the member has got from elsewhere what the log still joins.
+  const endsSnapshot = progress.state === "Snapshot" && progress.match + 1 >= state.log.firstIndex;
+  if (endsProbe || endsSnapshot) progress.becomeReplicate();
   else progress.inflights.freeThrough(response.index);
   if (isNews) maybeCommit(state);
   state.replicationDue ||= isAppendDue(state, progress);
@@ -137,6 +158,10 @@ export function handleHeartbeatResponse(state: RaftState, response: Message): vo
   const progress = progressOf(state, response);
   if (progress === undefined) return;
   progress.recentlyActive = true;
+  if (progress.state === "Snapshot") {
+    acknowledgeReads(state, progress, response.context);
+    return;
+  }
   // The member lives, so what has been out for a whole interval may be lost: ask once more, also through a full window.
   progress.paused = false;
   if (progress.match < state.log.lastIndex || progress.state === "Probe") {

@@ -14,6 +14,12 @@ export interface InitialState {
   readonly configuration: ConfState;
   /** What the state machine has applied, durably. Committed entries are handed out from the next one on. */
   readonly applied: Index;
+  /**
+   * Above 0: the end of the log was lost, and everything that was acknowledged lies at or below this index. Until the log
+   * is durable and committed up to there again, this node neither votes nor campaigns. A state machine that is ahead of what is left of
+   * the log starts with `applied` at the log's end, `configuration` as of there, and is given those entries again. @default 0
+   */
+  readonly recoverTo?: Index;
 }
 
 /** Uniform in [0, bound). The only chance in the core. */
@@ -40,6 +46,10 @@ export class RaftState {
   /** Who leads `term`, as far as known; 0 when unknown. */
   leader: NodeId = 0;
   configuration: ConfState;
+  /** `configuration` came by a snapshot of this index. */
+  configurationIndex: Index = 0;
+  /** 0 in a healthy node. */
+  #recoverTo: Index;
   /** Indexes of configuration changes that were handed out as committed and wait for `applyConfChange`. */
   readonly handedOutConfChanges: Index[] = [];
 
@@ -74,7 +84,7 @@ export class RaftState {
 
   constructor(config: RaftConfig, initial: InitialState, storage: RaftStorage, random: RandomBelow) {
     checkConfig(config);
-    const { hardState, configuration, applied } = initial;
+    const { hardState, configuration, applied, recoverTo = 0 } = initial;
     this.config = config;
     this.id = config.id;
     this.random = random;
@@ -83,7 +93,8 @@ export class RaftState {
     this.durableTerm = hardState.term;
     this.durableVote = hardState.vote;
     this.configuration = checked(configuration);
-    this.log = new RaftLog(storage, hardState.commit, applied);
+    this.#recoverTo = recoverTo;
+    this.log = new RaftLog(storage, hardState.commit, applied, recoverTo > 0);
     invariant(
       this.log.lastTerm <= this.term,
       () => `the log ends in term ${this.log.lastTerm}, the node knows only ${this.term}: its hard state was lost`,
@@ -96,6 +107,13 @@ export class RaftState {
 
   get isVoter(): boolean {
     return isVoter(this.configuration, this.id);
+  }
+
+  /** Part of what this node has acknowledged is not in its log, as far as it can tell. */
+  get isRecovering(): boolean {
+    if (this.#recoverTo > 0 && Math.min(this.log.durableIndex, this.log.committed) >= this.#recoverTo)
+      this.#recoverTo = 0;
+    return this.#recoverTo > 0;
   }
 
   /** The leader has committed an entry of its own term: its commit index is not behind any earlier leader's. */

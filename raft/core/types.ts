@@ -40,6 +40,13 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
+/** What a snapshot stands for: the log up to `index`, whose entry had `term`, and the members as of it. */
+export interface SnapshotMeta {
+  readonly index: Index;
+  readonly term: Term;
+  readonly configuration: ConfState;
+}
+
 export type MessageType =
   | "MsgApp"
   | "MsgAppResp"
@@ -76,13 +83,16 @@ export interface Message {
   readonly reject: boolean;
   /** MsgAppResp reject: the highest index at which the logs may agree, as far as the follower can tell. */
   readonly rejectHint: Index;
+  /** MsgSnap only: what the receiver's log is to be replaced by. The state itself travels beside; it is there before this message. */
+  readonly snapshot: SnapshotMeta | undefined;
   /**
    * Heartbeats and their answers: the position of the read batch. MsgReadIndex and its answer: the follower's number for
-   * the read. MsgVote: 1 when the leader asked for the election. MsgTransferLeader: who is to take over.
+   * the read. MsgVote: 1 when the leader asked for the election. MsgAppResp reject: 1 when the sender is recovering, so
+   * that its log may end before what it has acknowledged. MsgTransferLeader: who is to take over.
    */
   readonly context: number;
   /**
-   * Sent out and carried back. MsgApp, MsgHeartbeat and their answers: which incarnation of the follower's progress asked
+   * Sent out and carried back. MsgApp, MsgSnap, MsgHeartbeat and their answers: which incarnation of the follower's progress asked
    * (the rejoin bug). MsgReadIndex and its answer: which incarnation of the follower's process asked.
    */
   readonly session: number;
@@ -104,9 +114,14 @@ export interface Ready {
   readonly number: number;
   readonly softState: SoftState | undefined;
   readonly hardState: HardState | undefined;
+  /**
+   * The whole log is replaced by this: reset it on disk, behind all earlier writes and before `hardState` and `entries`
+   * of the same Ready. The state machine installs it once that is durable, and `applied(snapshot.index)` tells the core.
+   */
+  readonly snapshot: SnapshotMeta | undefined;
   /** To append; an entry whose index is on disk already replaces it and cuts all behind it. */
   readonly entries: readonly Entry[];
-  /** False when losing hardState (only its commit changed) and entries (none) does no harm. */
+  /** False when losing hardState (only its commit changed), snapshot and entries (none) does no harm. */
   readonly mustSync: boolean;
   readonly messages: readonly Message[];
   readonly messagesAfterPersist: readonly Message[];
@@ -123,4 +138,9 @@ export interface RaftStorage {
   term(index: Index): Term | undefined;
   /** Entries in [from, to), as many as fit `bytesMax` but at least one. */
   entries(from: Index, to: Index, bytesMax: number): readonly Entry[];
+  /**
+   * The newest snapshot that can be sent; it reaches at least to `firstIndex() - 1`. Undefined when there is none (yet): the
+   * core asks again with the member's next answer to a heartbeat.
+   */
+  snapshot(): SnapshotMeta | undefined;
 }

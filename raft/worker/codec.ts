@@ -1,7 +1,7 @@
 import { ikada } from "#proto/raft.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
-import type { Entry, EntryType, Message, MessageType } from "../core/types.js";
+import type { ConfState, Entry, EntryType, Message, MessageType, SnapshotMeta } from "../core/types.js";
 
 /** The core's messages as they are on the wire, and back. The only file that knows the generated Raft types. */
 
@@ -48,6 +48,7 @@ export function encodeMessage(message: Message): ikada.raft.v1.Message.$Properti
     rejectHint: message.rejectHint || null,
     context: message.context || null,
     session: message.session || null,
+    snapshot: message.snapshot ? encodeSnapshot(message.snapshot) : null,
   };
 }
 
@@ -68,6 +69,7 @@ export function decodeMessage(wire: ikada.raft.v1.Message.$Properties): Message 
     rejectHint: integer("reject_hint", wire.rejectHint),
     context: integer("context", wire.context),
     session: integer("session", wire.session),
+    snapshot: wire.snapshot ? decodeSnapshot(wire.snapshot) : undefined,
   };
 }
 
@@ -92,6 +94,34 @@ function decodeEntry(wire: ikada.raft.v1.Entry.$Properties): Entry {
   if (!type) throw new IkadaError("Invalid", `Raft entry of unknown type ${wire.type}`);
   if (data.length > limits.entryBytesMax) throw new IkadaError("TooLarge", `Raft entry of ${data.length} bytes`);
   return { term: integer("term", wire.term), index: integer("index", wire.index), type, data };
+}
+
+function encodeSnapshot({ index, term, configuration }: SnapshotMeta): ikada.raft.v1.Snapshot.$Properties {
+  const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
+  return {
+    index,
+    term,
+    voters: [...voters],
+    outgoing: [...outgoing],
+    learners: [...learners],
+    learnersNext: [...learnersNext],
+    autoLeave: autoLeave || null,
+  };
+}
+
+function decodeSnapshot(wire: ikada.raft.v1.Snapshot.$Properties): SnapshotMeta {
+  const configuration: ConfState = {
+    voters: ids("voters", wire.voters),
+    outgoing: ids("outgoing", wire.outgoing),
+    learners: ids("learners", wire.learners),
+    learnersNext: ids("learners_next", wire.learnersNext),
+    autoLeave: wire.autoLeave ?? false,
+  };
+  return { index: integer("index", wire.index), term: integer("term", wire.term), configuration };
+}
+
+function ids(field: string, list: readonly number[] | null | undefined): number[] {
+  return (list ?? []).map((id) => integer(field, id));
 }
 
 function integer(field: string, value: number | null | undefined): number {

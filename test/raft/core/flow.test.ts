@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { defaultRaftConfig } from "../../../raft/core/config.js";
 import { Inflights } from "../../../raft/core/inflights.js";
 import { Progress } from "../../../raft/core/progress.js";
-import { MemoryStorage } from "../../../raft/core/memory-storage.js";
-import { Raft, type ProgressStatus } from "../../../raft/core/raft.js";
+import type { ProgressStatus } from "../../../raft/core/raft.js";
 import type { Message } from "../../../raft/core/types.js";
-import { Group, Member, bytes, entry, logOf, message, text, voters, type MemberOptions } from "./group.js";
+import { Group, Member, bytes, entry, logOf, text, type MemberOptions } from "./group.js";
 
 function appends(messages: readonly Message[], to = 2): Message[] {
   return messages.filter((each) => each.type === "MsgApp" && each.to === to);
@@ -203,18 +202,6 @@ describe("flow of appends", () => {
     member.step("MsgApp", 1, 3, { entries: [entry(2, 1), entry(1, 2)] });
     member.step("MsgApp", 1, 3, { entries: [entry(4, 1)] });
     assert.equal(member.status.lastIndex, 0);
-  });
-
-  it("stops, saying what is missing, when a member would need entries that the log does not begin with", () => {
-    const storage = new MemoryStorage({ index: 5, term: 1 });
-    const initial = { hardState: { term: 1, vote: 0, commit: 5 }, configuration: voters(1, 2), applied: 5 };
-    const raft = new Raft({ ...defaultRaftConfig, preVote: false, id: 1 }, initial, storage, () => 0);
-    raft.campaign();
-    raft.persisted(raft.ready().number);
-    raft.step(message("MsgVoteResp", 2, 1, 2));
-    raft.ready();
-    raft.step(message("MsgAppResp", 2, 1, 2, { index: 5, reject: true, session: 6 }));
-    assert.throws(() => raft.ready(), /node 2 needs entry 1, but the log begins at 6: it would take a snapshot/);
   });
 });
 

@@ -14,6 +14,7 @@ import type {
   NodeId,
   ReadState,
   Ready,
+  SnapshotMeta,
   Term,
 } from "../../../raft/core/types.js";
 
@@ -51,6 +52,7 @@ export interface MemberOptions {
   readonly config?: Partial<RaftConfig>;
   readonly log?: readonly Entry[];
   readonly hardState?: Partial<HardState>;
+  readonly recoverTo?: Index;
   /** What the core draws: always this, below the bound. 0 makes every timeout the base one. */
   readonly chance?: (bound: number) => number;
 }
@@ -64,6 +66,10 @@ export class Member {
   readonly raft: Raft;
   readonly storage = new MemoryStorage();
   readonly applied: Entry[] = [];
+  /** Where the state of a snapshot comes from: everything applied up to its index. */
+  fetchState: (index: Index) => readonly Entry[] = () => [];
+  /** The configuration as of each index at which it changed. */
+  readonly configurations: { readonly index: Index; readonly configuration: ConfState }[];
   readonly reads: ReadState[] = [];
   hardState: HardState;
 
@@ -73,9 +79,10 @@ export class Member {
     this.storage.append(log);
     this.hardState = { term: log.at(-1)?.term ?? 0, vote: 0, commit: 0, ...options.hardState };
     const configuration = options.configuration ?? voters(1, 2, 3);
+    this.configurations = [{ index: 0, configuration }];
     this.raft = new Raft(
       { ...defaultRaftConfig, ...options.config, id },
-      { hardState: this.hardState, configuration, applied: 0 },
+      { hardState: this.hardState, configuration, applied: 0, recoverTo: options.recoverTo ?? 0 },
       this.storage,
       options.chance ?? ((): number => 0),
     );
@@ -86,7 +93,7 @@ export class Member {
   }
 
   get log(): Entry[] {
-    return [...this.storage.entries(1, this.storage.lastIndex() + 1, Infinity)];
+    return [...this.storage.entries(this.storage.firstIndex(), this.storage.lastIndex() + 1, Infinity)];
   }
 
   get data(): string[] {
@@ -100,19 +107,44 @@ export class Member {
   /** Makes a Ready durable and applies what it commits; returns the messages that may leave because of it. */
   complete(ready: Ready): readonly Message[] {
     if (ready.hardState !== undefined) this.hardState = ready.hardState;
+    if (ready.snapshot !== undefined) this.storage.reset(ready.snapshot);
     this.storage.append(ready.entries);
     this.raft.persisted(ready.number);
+    if (ready.snapshot !== undefined) this.#install(ready.snapshot);
     this.apply(ready.committedEntries);
     return ready.messagesAfterPersist;
   }
 
   apply(entries: readonly Entry[]): void {
     for (const committed of entries) {
-      if (committed.type === "ConfChange") this.raft.applyConfChange(decodeChange(committed.data));
+      if (committed.type === "ConfChange") {
+        const configuration = this.raft.applyConfChange(decodeChange(committed.data));
+        this.configurations.push({ index: committed.index, configuration });
+      }
       this.applied.push(committed);
     }
     const last = entries.at(-1);
     if (last !== undefined) this.raft.applied(last.index);
+  }
+
+  #install(snapshot: SnapshotMeta): void {
+    this.applied.splice(0, this.applied.length, ...this.fetchState(snapshot.index));
+    this.configurations.splice(0, this.configurations.length, snapshot);
+    this.raft.applied(snapshot.index);
+  }
+
+  /** What a snapshot made now, or of an earlier index, stands for. */
+  snapshot(index = this.status.applied): SnapshotMeta {
+    const configuration = this.configurations.findLast((known) => known.index <= index)?.configuration;
+    const term = this.storage.term(index);
+    if (configuration === undefined || term === undefined) throw new Error(`no snapshot of ${index} can be made`);
+    return { index, term, configuration };
+  }
+
+  /** Cuts the log behind `index`, with a snapshot of what was applied by now to offer. */
+  compact(index = this.status.applied): void {
+    this.storage.offerSnapshot(this.snapshot());
+    this.storage.compact(index);
   }
 
   /** Readies until there is none, each durable and applied at once; returns all messages. */
@@ -156,7 +188,9 @@ export class Group {
   constructor(ids: readonly NodeId[], options: MemberOptions | ((id: NodeId) => MemberOptions) = {}) {
     for (const id of ids) {
       const own = typeof options === "function" ? options(id) : options;
-      this.members.set(id, new Member(id, { configuration: voters(...ids), ...own }));
+      const member = new Member(id, { configuration: voters(...ids), ...own });
+      member.fetchState = (index) => this.#state(index);
+      this.members.set(id, member);
     }
   }
 
@@ -216,6 +250,11 @@ export class Group {
 
   heal(): void {
     this.filter = () => true;
+  }
+
+  #state(index: Index): readonly Entry[] {
+    const member = [...this.members.values()].find(({ status }) => status.applied >= index);
+    return member?.applied.filter((entry) => entry.index <= index) ?? [];
   }
 
   #turnAll(): Message[] {

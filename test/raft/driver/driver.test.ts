@@ -365,6 +365,7 @@ describe("messages that are not a member's", () => {
       commit: 0,
       reject: false,
       rejectHint: 0,
+      snapshot: undefined,
       context: 0,
       session: 0,
     };

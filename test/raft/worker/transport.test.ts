@@ -199,6 +199,7 @@ function message(fields: Partial<Message>): Message {
     commit: 0,
     reject: false,
     rejectHint: 0,
+    snapshot: undefined,
     context: 0,
     session: 0,
     ...fields,
