@@ -10,6 +10,8 @@ export const wireFormat = 1;
 
 export type WireBatch = ikada.raft.v1.Batch;
 export type WireBatchInput = ikada.raft.v1.Batch.$Properties;
+export type WireAck = ikada.raft.v1.Ack;
+export type WireAckInput = ikada.raft.v1.Ack.$Properties;
 export const { Batch, Ack } = ikada.raft.v1;
 export const { stream: streamRpc } = ikada.raft.v1.Raft.prototype;
 

@@ -4,7 +4,8 @@ import { callBidi, method } from "../../src/host/grpc.js";
 import { createClient } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message } from "../core/types.js";
-import { Ack, Batch, encodeMessage, streamRpc, wireFormat, type WireBatchInput } from "./codec.js";
+import { Ack, Batch, encodeMessage, streamRpc, wireFormat, type WireAck, type WireBatchInput } from "./codec.js";
+import { RoundTrip } from "./round-trip.js";
 import { SendQueue } from "./send-queue.js";
 
 export const streamMethod = method(streamRpc, Batch, Ack);
@@ -27,12 +28,13 @@ export interface PeerOptions {
   readonly address: string;
   readonly clusterId: string;
   readonly tls: TlsMaterial;
-  readonly env: Pick<Env, "timers" | "random" | "log">;
+  readonly env: Pick<Env, "clock" | "timers" | "random" | "log">;
   /** Lost: a stream that worked broke, and dialling again failed or takes long. Found: a stream works again. */
   readonly onChanged: (connected: boolean) => void;
+  readonly onRoundTrip: (ms: number) => void;
 }
 
-type Stream = grpc.ClientDuplexStream<WireBatchInput, unknown>;
+type Stream = grpc.ClientDuplexStream<WireBatchInput, WireAck>;
 
 /**
  * The way to one peer: a stream that is dialled again and again, and the queue before it. Each attempt has
@@ -41,6 +43,7 @@ type Stream = grpc.ClientDuplexStream<WireBatchInput, unknown>;
 export class Peer {
   readonly #options: PeerOptions;
   readonly #queue = new SendQueue();
+  readonly #roundTrip = new RoundTrip();
   #client: grpc.Client | undefined;
   #stream: Stream | undefined;
   /** The peer has answered on this stream; before that nothing but the greeting is written. */
@@ -84,7 +87,10 @@ export class Peer {
     const stream: Stream = callBidi(this.#client, streamMethod);
     this.#stream = stream;
     stream.on("metadata", () => this.#opened(stream));
-    stream.on("data", () => undefined);
+    stream.on("data", ({ pong }) => {
+      const ms = this.#roundTrip.pong(pong, env.clock.monotonic());
+      if (ms !== undefined) this.#options.onRoundTrip(ms);
+    });
     stream.on("drain", () => {
       this.#isFull = false;
       this.#pump();
@@ -139,8 +145,10 @@ export class Peer {
   }
 
   #pump(): void {
-    while (this.#stream && this.#isOpen && !this.#isFull && this.#queue.length > 0)
-      this.#isFull = !this.#stream.write({ messages: this.#queue.take().map(encodeMessage) });
+    while (this.#stream && this.#isOpen && !this.#isFull && this.#queue.length > 0) {
+      const ping = this.#roundTrip.ping(this.#options.env.clock.monotonic());
+      this.#isFull = !this.#stream.write({ messages: this.#queue.take().map(encodeMessage), ping });
+    }
   }
 
   #hangUp(): void {
@@ -148,6 +156,7 @@ export class Peer {
     this.#stream = undefined;
     this.#client = undefined;
     this.#isOpen = false;
+    this.#roundTrip.reset();
     this.#dialTimer?.cancel();
     stream?.cancel();
     client?.close();

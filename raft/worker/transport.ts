@@ -6,7 +6,7 @@ import { bind, channelOptions, shutDown } from "../../src/host/grpc.js";
 import { roleOf, ServerTls } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message, NodeId } from "../core/types.js";
-import { decodeMessage, wireFormat, type WireBatch } from "./codec.js";
+import { decodeMessage, wireFormat, type WireAckInput, type WireBatch } from "./codec.js";
 import { Peer, raftChannelOptions, streamMethod } from "./peer.js";
 
 export interface PeerAddress {
@@ -25,10 +25,10 @@ export interface TransportOptions {
   /** All members; this one's entry is not dialled. */
   readonly members: readonly PeerAddress[];
   readonly tls: TlsMaterial;
-  readonly env: Pick<Env, "timers" | "random" | "log">;
+  readonly env: Pick<Env, "clock" | "timers" | "random" | "log">;
 }
 
-type Inbound = grpc.ServerDuplexStream<WireBatch, Record<string, never>>;
+type Inbound = grpc.ServerDuplexStream<WireBatch, WireAckInput>;
 
 /**
  * Members among each other by gRPC: each has one long-lived stream to every other, on which it only speaks.
@@ -42,13 +42,14 @@ export class Transport implements Network<Message> {
   readonly #peers = new Map<NodeId, Peer>();
   #receive: (from: NodeId, messages: readonly Message[]) => void = () => undefined;
   #changed: (peer: NodeId, connected: boolean) => void = () => undefined;
+  #roundTrip: (peer: NodeId, ms: number) => void = () => undefined;
 
   /** @throws IkadaError Unavailable when the address can't be bound */
   static async start(options: TransportOptions): Promise<Transport> {
     const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions });
     // The handlers need the transport, which needs the port.
     let transport: Transport | undefined;
-    const handle: grpc.handleBidiStreamingCall<WireBatch, Record<string, never>> = (call) => {
+    const handle: grpc.handleBidiStreamingCall<WireBatch, WireAckInput> = (call) => {
       if (transport) transport.#accept(call);
       else call.end();
     };
@@ -67,7 +68,8 @@ export class Transport implements Network<Message> {
     for (const { id, address } of options.members) {
       if (id === options.id) continue;
       const onChanged = (connected: boolean): void => this.#changed(id, connected);
-      this.#peers.set(id, new Peer({ address, clusterId, tls, env, onChanged }));
+      const onRoundTrip = (ms: number): void => this.#roundTrip(id, ms);
+      this.#peers.set(id, new Peer({ address, clusterId, tls, env, onChanged, onRoundTrip }));
     }
   }
 
@@ -81,6 +83,10 @@ export class Transport implements Network<Message> {
 
   onPeer(changed: (peer: NodeId, connected: boolean) => void): void {
     this.#changed = changed;
+  }
+
+  onRoundTrip(measured: (peer: NodeId, ms: number) => void): void {
+    this.#roundTrip = measured;
   }
 
   close(): void {
@@ -101,7 +107,10 @@ export class Transport implements Network<Message> {
     let greeted = false;
     call.on("data", (batch: WireBatch) => {
       try {
-        if (greeted) return this.#receive(from, batch.messages.map(decodeMessage));
+        if (greeted) {
+          if (batch.ping !== 0) call.write({ pong: batch.ping });
+          return this.#receive(from, batch.messages.map(decodeMessage));
+        }
         this.#checkGreeting(batch);
         greeted = true;
         return call.sendMetadata(new grpc.Metadata());

@@ -81,6 +81,8 @@ export interface Network<M> {
   onReceive(receive: (from: number, messages: readonly M[]) => void): void;
   /** A hint that a connection to a peer was lost (its process may be dead) or found again. */
   onPeer(changed: (peer: number, connected: boolean) => void): void;
+  /** How long a message to a peer and its answer took together, now and then; absent where nobody measures. */
+  onRoundTrip?(measured: (peer: number, ms: number) => void): void;
 }
 
 /** Constant message, variable parts as fields. Never pass secrets. */

@@ -4,7 +4,7 @@ import { callBidi } from "../../../src/host/grpc.js";
 import { silentLog } from "../../../src/host/log.js";
 import { createAuthority } from "../../../src/host/pki.js";
 import { hostRandom } from "../../../src/host/random.js";
-import { hostTimers } from "../../../src/host/clock.js";
+import { hostClock, hostTimers } from "../../../src/host/clock.js";
 import { createClient, loadTlsFiles, type TlsFiles } from "../../../src/host/tls.js";
 import type { Message } from "../../../raft/core/types.js";
 import { wireFormat, type WireBatchInput } from "../../../raft/worker/codec.js";
@@ -12,7 +12,7 @@ import { streamMethod } from "../../../raft/worker/peer.js";
 import { Transport } from "../../../raft/worker/transport.js";
 import { eventually, RealCluster } from "./real-cluster.js";
 
-const env = { timers: hostTimers, random: hostRandom, log: silentLog };
+const env = { clock: hostClock, timers: hostTimers, random: hostRandom, log: silentLog };
 
 describe("the transport among members", function () {
   this.timeout(20_000);
@@ -76,6 +76,18 @@ describe("the transport among members", function () {
     await eventually("a message", () => received.length > 0);
     assert.deepEqual(received[0], sent);
     assert.equal(received[0]?.entries[1]?.data.buffer.byteLength, 3, "a copy, not a view");
+  });
+
+  it("measures round trips on the way", async () => {
+    const [first, second] = [await start(1), await start(2)];
+    const measured: string[] = [];
+    first.onRoundTrip((peer, ms) => measured.push(`${peer} ${ms > 0 && ms < 10_000}`));
+    second.onReceive(() => undefined);
+    await eventually("a round trip", () => {
+      first.send(2, [message({ from: 1, to: 2 })]);
+      return measured.length > 0;
+    });
+    assert.equal(measured[0], "2 true");
   });
 
   it("tells that a peer is lost, and found again", async () => {
