@@ -6,10 +6,12 @@ export const failpoints = {
   logAfterWrite: "log-after-write",
   /** The batch is durable, nobody was told. */
   logAfterSync: "log-after-sync",
-  /** A new segment is durable and still empty. */
+  /** A new segment is durable with its first records. */
   logAfterRoll: "log-after-roll",
   /** The marker is about to be moved. */
   logBeforeMarker: "log-before-marker",
+  /** An old segment is about to be removed. */
+  logBeforeRemove: "log-before-remove",
   /** A torn tail was found and is about to be zeroed. */
   logBeforeCut: "log-before-cut",
   /** A Ready was taken, nothing of it is done. */

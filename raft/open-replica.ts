@@ -1,9 +1,10 @@
 import type { Done } from "../src/base/env.js";
-import { IkadaError } from "../src/base/errors.js";
+import { IkadaError, invariant } from "../src/base/errors.js";
 import { decodeConfChange, decodeConfState, encodeConfState } from "./conf-change.js";
 import { applyChange } from "./core/configuration.js";
 import { MemoryStorage } from "./core/memory-storage.js";
-import type { ConfState, Entry, HardState, Index, NodeId } from "./core/types.js";
+import type { ConfState, HardState, Index, NodeId } from "./core/types.js";
+import type { SnapshotPoint } from "./log/log-point.js";
 import type { RaftLogOptions } from "./log/raft-log.js";
 import { RaftLog } from "./log/raft-log.js";
 import type { LogContent } from "./log/replay.js";
@@ -16,6 +17,8 @@ export interface OpenReplicaOptions extends RaftLogOptions {
   readonly initialMembers: readonly NodeId[];
   /** What the state machine holds durably. */
   readonly appliedIndex: Index;
+  /** The newest snapshot that the state machine was made from, if any: a log that does not reach it is reset to it. */
+  readonly snapshot?: SnapshotPoint | undefined;
   /** Where `Env.disk` is on this machine, for error messages. */
   readonly dataFolder?: string;
 }
@@ -65,10 +68,12 @@ function openLog(
     const { log, content } = opened;
     const { configuration } = content;
     // The mark was written when the log had its first record.
-    if (mark) return configuration ? assemble(options, log, content, configuration, done) : lost();
+    if (mark) return configuration ? reachSnapshot(options, log, content, done) : lost();
     const finish = (first: Uint8Array): void =>
       writeMembershipMark(env.disk, options, (writeError) =>
-        writeError ? done(writeError, undefined as never) : assemble(options, log, content, first, done),
+        writeError
+          ? done(writeError, undefined as never)
+          : reachSnapshot(options, log, { ...content, configuration: first }, done),
       );
     return configuration ? finish(configuration) : bootstrap(options, log, done, finish);
   });
@@ -90,35 +95,49 @@ function bootstrap(
     );
   const voters = [...options.initialMembers].sort((left, right) => left - right);
   const configuration = encodeConfState({ voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false });
-  log.append({ configuration, entries: [], mustSync: true }, () => next(configuration));
+  const point = { index: 0, term: 0, configuration };
+  log.append({ configuration: point, entries: [], mustSync: true }, () => next(configuration));
   log.flush();
 }
 
-function assemble(
-  options: OpenReplicaOptions,
-  log: RaftLog,
-  content: LogContent,
-  configuration: Uint8Array,
-  done: Done<Replica>,
-): void {
-  const { entries, hardState } = content;
+/** A snapshot is installed before the log follows it: a crash between the two is made good here. */
+function reachSnapshot(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+  const { snapshot } = options;
+  const { before, entries, hardState } = content;
+  if (!snapshot || snapshot.index <= before.index) return assemble(options, log, content, done);
+  const { index, term, configuration } = snapshot;
+  if (entries[index - before.index - 1]?.term === term) return assemble(options, log, content, done);
+  const commit = Math.max(hardState.commit, index);
+  const after = { before: { index, term }, hardState: { ...hardState, commit }, entries: [] };
+  return log.reset(snapshot, () =>
+    assemble(options, log, { ...after, configuration, configurationIndex: index }, done),
+  );
+}
+
+function assemble(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+  const { before, entries, hardState } = content;
   const applied = options.appliedIndex;
-  if (applied > entries.length) return done(lostLog(applied, entries.length), undefined as never);
-  const storage = new MemoryStorage();
+  const lastIndex = before.index + entries.length;
+  const firstPossible = Math.max(before.index, content.configurationIndex);
+  if (applied > lastIndex) return done(lostLog(applied, lastIndex), undefined as never);
+  if (applied < firstPossible) return done(lostState(applied, firstPossible), undefined as never);
+  const storage = new MemoryStorage(before);
   storage.append(entries);
   let initial: Replica["initial"];
   try {
-    initial = { hardState, applied, configuration: configurationAt(configuration, entries.slice(0, applied)) };
+    initial = { hardState, applied, configuration: configurationAt(content, applied) };
   } catch (error) {
     return done(error as Error, undefined as never);
   }
   return done(null, { log, storage, initial });
 }
 
-/** The initial configuration with the changes among `entries`, all of them applied. */
-function configurationAt(initial: Uint8Array, entries: readonly Entry[]): ConfState {
-  let configuration = decodeConfState(initial);
-  for (const { index, type, data } of entries) {
+/** The log's configuration with the changes behind it up to `applied`. */
+function configurationAt({ before, entries, ...content }: LogContent, applied: Index): ConfState {
+  invariant(content.configuration !== undefined, "the log has a configuration");
+  let configuration = decodeConfState(content.configuration);
+  const applicable = entries.slice(content.configurationIndex - before.index, applied - before.index);
+  for (const { index, type, data } of applicable) {
     if (type !== "ConfChange") continue;
     const result = applyChange(configuration, decodeConfChange(data));
     if ("error" in result) throw new IkadaError("Internal", `configuration change in entry ${index}: ${result.error}`);
@@ -134,6 +153,17 @@ function lostLog(applied: Index, lastIndex: Index): IkadaError {
     `the state machine has applied entry ${applied}, but the Raft log ends at ${lastIndex}`,
     {
       hint: "The log of this replica was lost or is an older copy. Leave the replica stopped: the others serve without it while they are a majority.",
+    },
+  );
+}
+
+/** The log is cut only up to where the state machine is durable, so a state machine in front of it has been lost or replaced. */
+function lostState(applied: Index, first: Index): IkadaError {
+  return new IkadaError(
+    "Internal",
+    `the state machine has applied entry ${applied}, but the Raft log begins behind ${first}`,
+    {
+      hint: "The state of this replica was lost or is an older copy. Leave the replica stopped: the others serve without it while they are a majority.",
     },
   );
 }

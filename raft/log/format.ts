@@ -1,5 +1,5 @@
 import type { Index, NodeId, Term } from "../core/types.js";
-import { isZero, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.js";
+import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.js";
 import { crc32c } from "./crc32c.js";
 
 /**
@@ -9,18 +9,31 @@ import { crc32c } from "./crc32c.js";
  *              32 sequence u64  40 first index u64  48 CRC of the previous record u32  52 zero u64  60 CRC u32
  *     record   0 CRC u32 of all that follows  4 payload length u32  8 CRC of the previous record u32
  *              12 offset of the durable write it belongs to u32  16 kind u8  17 zero (7 bytes)
- *              24 index u64  32 term u64  40 payload, then zeros up to a multiple of 8
+ *              24 index u64  32 term u64  40 payload, then up to 7 bytes that nobody reads
  *
  * The previous record's CRC chains all records of all segments. The offset of the durable write tells a
  * torn tail from damage: a write starts only when the one before it is durable, so a valid record of a
  * later write proves that a broken one before it had once been whole.
+ *
+ * A segment of version 2 begins with one durable write at offset 0, header and records together; its first record
+ * is a start record, which holds all that later ones need, so that segments before it can be removed. Version 1 had a header in a write of
+ * its own and no start record; such a segment is read, and never appended to.
  */
-export const formatVersion = 1;
+export const formatVersion = 2;
 export const headerBytes = 64;
 export const recordHeaderBytes = 40;
 
 /** Numbers on disk; never reused. */
-export const recordKinds = { entry: 1, confChangeEntry: 2, hardState: 3, configuration: 4 } as const;
+export const recordKinds = {
+  entry: 1,
+  confChangeEntry: 2,
+  hardState: 3,
+  configuration: 4,
+  /** Replaces the whole log before it by a point behind which it goes on. */
+  snapshot: 5,
+  /** What the log before this segment adds up to. */
+  start: 6,
+} as const;
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 export interface SegmentHeader {
@@ -38,10 +51,18 @@ export interface SegmentHeader {
 
 export interface LogRecord {
   readonly kind: RecordKind;
-  /** Entries: their index. Hard state: the commit index. Configuration: the index it holds from. */
+  /**
+   * Entries: their index. Hard state: the commit index. Configuration: the index it holds from. Snapshot: its index.
+   * Start: the last index.
+   */
   readonly index: Index;
+  /** That of the entry at `index`; of a hard state its own. */
   readonly term: Term;
   readonly payload: Uint8Array;
+}
+
+export interface DecodedHeader extends SegmentHeader {
+  readonly version: number;
 }
 
 export interface DecodedRecord extends LogRecord {
@@ -53,6 +74,16 @@ export interface DecodedRecord extends LogRecord {
 }
 
 export type HeaderFault = "magic" | "checksum" | "version" | "key";
+
+const segmentName = /^[0-9a-f]{16}\.seg$/;
+
+/** Sequence numbers of the segments among these names of files, ascending. */
+export function segmentSequences(names: readonly string[]): number[] {
+  return names
+    .filter((name) => segmentName.test(name))
+    .map((name) => Number.parseInt(name, 16))
+    .sort((left, right) => left - right);
+}
 
 /** Name of the segment with this sequence number; names sort as numbers do. */
 export function segmentPath(sequence: number): string {
@@ -84,11 +115,13 @@ export function encodeHeader(header: SegmentHeader): Uint8Array {
   return bytes;
 }
 
-export function decodeHeader(bytes: Uint8Array): SegmentHeader | HeaderFault {
+export function decodeHeader(bytes: Uint8Array): DecodedHeader | HeaderFault {
   if (bytes.length < headerBytes || magic.some((byte, at) => bytes[at] !== byte)) return "magic";
   if (readU32(bytes, 60) !== crc32c(bytes, 0, 0, 60)) return "checksum";
-  if (readU16(bytes, 8) !== formatVersion) return "version";
+  const version = readU16(bytes, 8);
+  if (version < 1 || version > formatVersion) return "version";
   const header = {
+    version,
     keyId: readU32(bytes, 12),
     cluster: readU64(bytes, 16),
     node: readU64(bytes, 24),
@@ -133,7 +166,7 @@ export function decodeRecord(bytes: Uint8Array, at: number): DecodedRecord | und
   if (end > bytes.length || crc32c(bytes, 0, at + 4, payloadEnd) !== crc) return undefined;
   const index = readU64(bytes, at + 24);
   const term = readU64(bytes, at + 32);
-  if (Number.isNaN(index) || Number.isNaN(term) || !isZero(bytes, payloadEnd, end)) return undefined;
+  if (Number.isNaN(index) || Number.isNaN(term)) return undefined;
   const payload = bytes.subarray(at + recordHeaderBytes, payloadEnd);
   return { kind, index, term, payload, crc, previousCrc: readU32(bytes, at + 8), batchOffset, end };
 }
@@ -141,5 +174,5 @@ export function decodeRecord(bytes: Uint8Array, at: number): DecodedRecord | und
 const magic = new TextEncoder().encode("IKADALOG");
 
 function isKind(kind: number): kind is RecordKind {
-  return kind >= recordKinds.entry && kind <= recordKinds.configuration;
+  return kind >= recordKinds.entry && kind <= recordKinds.start;
 }

@@ -1,13 +1,15 @@
 import type { Done, Finished } from "../../src/base/env.js";
 import { invariant } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
-import type { Entry, HardState, Index, NodeId } from "../core/types.js";
+import type { Index, NodeId } from "../core/types.js";
 import type { LogRecord } from "./format.js";
-import { clusterHash, recordKinds } from "./format.js";
+import { clusterHash } from "./format.js";
+import { LogHead, type LogWrite } from "./log-head.js";
+import type { SnapshotPoint } from "./log-point.js";
+import { OldSegments } from "./old-segments.js";
 import type { OpenedFiles } from "./open-files.js";
 import { openFiles } from "./open-files.js";
 import type { LogContent } from "./replay.js";
-import { entryRecord, hardStateRecord } from "./replay.js";
 import type { LogEnv } from "./segment-writer.js";
 import { SegmentWriter } from "./segment-writer.js";
 
@@ -20,14 +22,6 @@ export interface RaftLogOptions {
   readonly growBytes?: number;
   /** The marker moves once in about so many written bytes. @default 1 MiB */
   readonly markerBytes?: number;
-}
-
-export interface LogWrite {
-  readonly configuration?: Uint8Array | undefined;
-  readonly hardState?: HardState | undefined;
-  readonly entries: readonly Entry[];
-  /** False when losing this write (a commit index) does no harm: it then waits for the next one that must be durable. */
-  readonly mustSync: boolean;
 }
 
 interface Append {
@@ -48,9 +42,9 @@ const batchBytesMax = 8 * 1024 * 1024;
  * 2. Completions come in the order of the appends, each when its records and all before them are durable.
  * 3. Nothing that is durable is written over: a conflicting tail is replaced by later records.
  * 4. After the first failed call to the disk nothing is written or completed any more.
+ * 5. A segment is removed when all that later ones need of it is durable in them, and the marker is behind it.
  *
- * What gathers is bounded by the core's limits on uncommitted and in-flight bytes. Segments are never
- * removed in this version, since there are no snapshots yet.
+ * What gathers is bounded by the core's limits on uncommitted and in-flight bytes.
  */
 export class RaftLog {
   readonly #env: LogEnv;
@@ -58,20 +52,19 @@ export class RaftLog {
   readonly #segmentBytes: number;
   readonly #markerBytes: number;
   readonly #onFatal: (error: Error) => void;
+  readonly #head: LogHead;
+  readonly #old: OldSegments;
 
   #queue: Append[] = [];
   #writingSinceMs: number | undefined;
   #failed: Error | undefined;
   #closing: Finished | undefined;
-  #markerBusy = false;
   #bytesSinceMarker = 0;
-
-  #lastIndex: Index;
-  /** The newest of each: repeated at the start of every segment, so that later ones can be read without earlier ones. */
-  #hardState: HardState;
-  #configuration: Uint8Array | undefined;
-  /** Hard state that nobody waits for and the next write takes along. */
-  #hardStateUnwritten = false;
+  #markerBusy = false;
+  #afterMarker: (() => void)[] = [];
+  #removing = false;
+  /** The last index of what is durable. */
+  #durableIndex: Index;
 
   /**
    * Opens or creates the log in the folder `log` and makes all that it read durable. Fails with an
@@ -86,7 +79,7 @@ export class RaftLog {
   ): void {
     const identity = { keyId: 0, cluster: clusterHash(options.clusterId), node: options.node };
     const growBytes = options.growBytes ?? growBytesDefault;
-    openFiles(env, identity, growBytes, (error, files) => {
+    openFiles(env, identity, (error, files) => {
       if (error) return done(error, undefined as never);
       const writer = new SegmentWriter(env, identity, growBytes, files.position, files.marker);
       return done(null, { log: new RaftLog(options, env, writer, files, onFatal), content: files.content });
@@ -105,9 +98,9 @@ export class RaftLog {
     this.#segmentBytes = options.segmentBytes ?? limits.segmentBytes;
     this.#markerBytes = options.markerBytes ?? markerBytesDefault;
     this.#onFatal = onFatal;
-    this.#lastIndex = files.content.entries.length;
-    this.#hardState = files.content.hardState;
-    this.#configuration = files.content.configuration;
+    this.#head = new LogHead(files.content, files.highestIndex);
+    this.#old = new OldSegments(env, files.closed);
+    this.#durableIndex = this.#head.lastIndex;
   }
 
   /** Monotonic milliseconds at which the durable write in flight began; undefined when there is none. */
@@ -118,7 +111,8 @@ export class RaftLog {
   /** Takes a write; `done` is called once it is durable, never after a failure. Nothing happens before `flush`. */
   append(write: LogWrite, done: () => void): void {
     if (this.#failed || this.#closing) return;
-    invariant(write.mustSync || (write.entries.length === 0 && !write.configuration), "entries must be durable");
+    const isLazy = write.entries.length === 0 && !write.configuration && !write.snapshot;
+    invariant(write.mustSync || isLazy, "entries must be durable");
     this.#queue.push({ write, done });
   }
 
@@ -126,8 +120,29 @@ export class RaftLog {
   flush(): void {
     if (this.#failed || this.#writingSinceMs !== undefined) return;
     this.#completeLazy();
-    if (this.#queue.length > 0 || (this.#closing && this.#hardStateUnwritten)) this.#startWrite();
+    if (this.#queue.length > 0 || (this.#closing && this.#head.hasUnwritten)) this.#startWrite();
     else if (this.#closing) this.#finishClose();
+  }
+
+  /**
+   * Removes the segments that hold nothing above this point, which the state machine has durably applied. Entries that
+   * share a segment with later ones stay until a later call; so does everything while a removal is going on.
+   */
+  compact(upTo: SnapshotPoint): void {
+    if (this.#failed || this.#closing || this.#removing || !this.#old.hasRemovable(upTo.index)) return;
+    this.#removing = true;
+    // What the removed ones said of the configuration is durable in a later place before they go.
+    this.append({ configuration: upTo, entries: [], mustSync: true }, () => this.#removeOld(upTo.index));
+    this.flush();
+  }
+
+  /**
+   * Replaces the whole log by the point of a snapshot, behind which it goes on. `done` is called when that is durable; the
+   * old segments go afterwards. The same as an append with `snapshot`, which may have a hard state and entries too.
+   */
+  reset(snapshot: SnapshotPoint, done: () => void): void {
+    this.append({ snapshot, entries: [], mustSync: true }, done);
+    this.flush();
   }
 
   /** Writes what has gathered and moves the marker to the end. Later appends are dropped. */
@@ -142,92 +157,97 @@ export class RaftLog {
     if (this.#queue.some(({ write }) => write.mustSync)) return;
     const lazy = this.#queue;
     this.#queue = [];
-    for (const { write } of lazy) {
-      if (!write.hardState) continue;
-      this.#hardState = write.hardState;
-      this.#hardStateUnwritten = true;
-    }
+    for (const { write } of lazy) if (write.hardState) this.#head.keepForLater(write.hardState);
     for (const { done } of lazy) done();
   }
 
   #startWrite(): void {
     this.#writingSinceMs = this.#env.clock.monotonic();
-    if (this.#writer.position.end < this.#segmentBytes) return this.#writeBatch([]);
-    return this.#writer.roll(this.#lastIndex + 1, (error) => {
-      if (error) return this.#fail(error);
-      const repeated = this.#configuration ? [configurationRecord(this.#configuration)] : [];
-      this.#hardStateUnwritten = true;
-      return this.#writeBatch(repeated);
-    });
-  }
-
-  #writeBatch(records: LogRecord[]): void {
     const batch = this.#takeBatch();
-    if (this.#hardStateUnwritten) records.push(hardStateRecord(this.#hardState));
-    this.#hardStateUnwritten = false;
-    for (const { write } of batch) this.#addRecords(write, records);
-    const before = this.#writer.position.end;
-    this.#writer.write(records, (error) => {
+    const { sequence, end, isAppendable } = this.#writer.position;
+    const isReset = batch[0]?.write.snapshot !== undefined;
+    const isRoll = isReset || !isAppendable || end >= this.#segmentBytes;
+    const closed = { sequence, highestIndex: this.#head.highestIndex };
+    const firstIndex = this.#head.lastIndex + 1;
+    const records: LogRecord[] = isRoll ? [this.#head.start()] : [];
+    this.#head.add(
+      batch.map(({ write }) => write),
+      records,
+    );
+    const written: Finished = (error) => {
       if (error) return this.#fail(error);
-      this.#bytesSinceMarker += this.#writer.position.end - before;
-      return this.#completeBatch(batch);
-    });
+      if (isRoll && sequence > 0) this.#old.add(closed);
+      this.#bytesSinceMarker += this.#writer.position.end - (isRoll ? 0 : end);
+      return this.#completeBatch(batch, isReset);
+    };
+    if (isRoll) this.#writer.roll(firstIndex, records, written);
+    else this.#writer.write(records, written);
   }
 
-  /**
-   * A torn write may leave any first part of these. So a term comes before the entries of that term, and a
-   * commit index behind the entries it covers: in front of them it would commit the ones that they replace.
-   */
-  #addRecords(write: LogWrite, records: LogRecord[]): void {
-    const { configuration, hardState, entries } = write;
-    const before = this.#hardState;
-    if (configuration) records.push(configurationRecord(configuration));
-    if (hardState && entries.length > 0 && (hardState.term !== before.term || hardState.vote !== before.vote))
-      records.push(hardStateRecord({ ...hardState, commit: before.commit }));
-    for (const entry of entries) records.push(entryRecord(entry));
-    if (hardState) records.push(hardStateRecord(hardState));
-    this.#configuration = configuration ?? this.#configuration;
-    this.#hardState = hardState ?? before;
-    this.#lastIndex = entries.at(-1)?.index ?? this.#lastIndex;
-  }
-
+  /** A snapshot begins a write, and with it a segment. */
   #takeBatch(): Append[] {
     let bytes = 0;
     let count = 0;
     for (const { write } of this.#queue) {
-      if (bytes >= batchBytesMax) break;
+      if (bytes >= batchBytesMax || (count > 0 && write.snapshot)) break;
       bytes += write.entries.reduce((sum, entry) => sum + entry.data.length, 0);
       count++;
     }
     return this.#queue.splice(0, count);
   }
 
-  #completeBatch(batch: readonly Append[]): void {
+  #completeBatch(batch: readonly Append[], isReset: boolean): void {
     this.#writingSinceMs = undefined;
+    this.#durableIndex = this.#head.lastIndex;
     for (const { done } of batch) done();
+    if (isReset) {
+      this.#old.void();
+      this.#removeAll(0);
+    }
     if (this.#bytesSinceMarker >= this.#markerBytes && !this.#closing) this.#moveMarker();
     this.flush();
   }
 
-  /** Beside the writes: it only ever names what is durable already. */
+  /** While another removal is going on it waits for that: the marker may be in one of these. */
+  #removeAll(upTo: Index): void {
+    if (this.#removing) return;
+    this.#removing = true;
+    this.#removeOld(upTo);
+  }
+
+  /** The marker must not name a segment that is gone. */
+  #removeOld(upTo: Index): void {
+    this.#saveMarker(() =>
+      this.#old.remove(upTo, (error) => {
+        this.#removing = false;
+        if (error) this.#fail(error);
+        else if (this.#old.hasRemovable(0)) this.#removeAll(0);
+        else if (this.#closing) this.flush();
+      }),
+    );
+  }
+
   #moveMarker(): void {
-    if (this.#markerBusy) return;
-    this.#markerBusy = true;
-    this.#bytesSinceMarker = 0;
-    this.#writer.saveMarker((error) => {
-      this.#markerBusy = false;
-      if (error) return this.#fail(error);
-      if (this.#closing) this.flush();
-      return undefined;
-    });
+    if (!this.#markerBusy) this.#saveMarker(() => this.#closing && this.flush());
   }
 
   #finishClose(): void {
-    if (this.#markerBusy) return;
+    if (!this.#markerBusy && !this.#removing) this.#saveMarker(() => this.#closing?.(null));
+  }
+
+  /** Beside the writes: it only ever names what is durable already. */
+  #saveMarker(then: () => void): void {
+    if (this.#markerBusy) {
+      this.#afterMarker.push(() => this.#saveMarker(then));
+      return;
+    }
     this.#markerBusy = true;
-    this.#writer.saveMarker((error) => {
+    this.#bytesSinceMarker = 0;
+    this.#writer.saveMarker(this.#durableIndex, (error) => {
+      this.#markerBusy = false;
       if (error) return this.#fail(error);
-      return this.#closing?.(null);
+      then();
+      return this.#afterMarker.shift()?.();
     });
   }
 
@@ -239,8 +259,4 @@ export class RaftLog {
     this.#onFatal(error);
     this.#closing?.(error);
   }
-}
-
-function configurationRecord(payload: Uint8Array): LogRecord {
-  return { kind: recordKinds.configuration, index: 0, term: 0, payload };
 }

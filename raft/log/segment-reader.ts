@@ -1,67 +1,91 @@
 import { IkadaError } from "../../src/base/errors.js";
+import type { Index } from "../core/types.js";
 import { isZero, readU32 } from "./bytes.js";
-import type { DecodedRecord, SegmentHeader } from "./format.js";
-import { decodeHeader, decodeRecord, headerBytes, recordHeaderBytes, segmentPath } from "./format.js";
+import type { DecodedHeader, DecodedRecord } from "./format.js";
+import { decodeHeader, decodeRecord, headerBytes, recordHeaderBytes, recordKinds, segmentPath } from "./format.js";
 import type { Marker } from "./marker.js";
+import type { LogIdentity } from "./segment-writer.js";
+
+/** A segment as it was read. */
+export interface SegmentFile {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
 
 export interface SegmentContent {
   /** CRC of the last record, or the header's when there is none. */
   readonly lastCrc: number;
   /** Offset behind the last whole record. */
   readonly end: number;
-  /** Offset behind the last byte that is not zero: above `end` when a torn write has to be cut. */
-  readonly dirtyEnd: number;
-}
-
-export interface ReadSegmentOptions {
-  readonly sequence: number;
-  /** What the header has to say. */
-  readonly expected: Omit<SegmentHeader, "firstIndex">;
-  /** False when a later segment exists: it was begun after everything in this one had become durable. */
-  readonly mayBeTorn: boolean;
-  readonly marker: Marker;
-  /** Takes each record in order and returns what is wrong with it. */
-  readonly add: (record: DecodedRecord) => string | undefined;
+  /** The highest index of an entry in it; 0 when there is none. */
+  readonly highestIndex: Index;
+  /** What proves that a record at `end`, now broken or gone, had been durable. */
+  readonly fault: string | undefined;
 }
 
 /**
- * Walks over one segment. A broken place at the end is a torn write, which nobody was told of, unless
- * something proves that it had been durable: a later segment, a valid record of a later write, or the marker.
- * @throws IkadaError Internal when the segment is damaged
+ * Walks over one segment. A broken place is a torn write, which nobody was told of, unless something proves that it had
+ * been durable: the marker, or a valid record of a later write (a later segment is compared by the caller).
+ * `add` takes each record in order and returns what is wrong with it.
  */
-export function readSegment(bytes: Uint8Array, options: ReadSegmentOptions): SegmentContent {
-  const { sequence, marker } = options;
-  checkHeader(bytes, options);
-  let at = headerBytes;
-  let batchOffset = headerBytes;
-  let lastCrc = options.expected.previousCrc;
-  let markerSeen = marker.sequence !== sequence || marker.offset === headerBytes;
-  for (let record = decodeRecord(bytes, at); record; record = decodeRecord(bytes, at)) {
-    if (record.previousCrc !== lastCrc) throw damaged(sequence, at, "the record does not continue the one before it");
-    if (record.batchOffset !== at && record.batchOffset !== batchOffset)
-      throw damaged(sequence, at, "the record belongs to no durable write");
-    const fault = options.add(record);
-    if (fault !== undefined) throw damaged(sequence, at, fault);
-    ({ batchOffset } = record);
-    at = record.end;
+export function readSegment(
+  { sequence, bytes }: SegmentFile,
+  { version, previousCrc }: DecodedHeader,
+  marker: Marker,
+  add: (record: DecodedRecord) => string | undefined,
+): SegmentContent {
+  let end = headerBytes;
+  let batchOffset = version === 1 ? headerBytes : 0;
+  let lastCrc = previousCrc;
+  let highestIndex = 0;
+  let markerSeen = marker.sequence !== sequence || marker.offset <= headerBytes;
+  const content = (fault: string | undefined): SegmentContent => ({ lastCrc, end, highestIndex, fault });
+  for (let record = decodeRecord(bytes, end); record; record = decodeRecord(bytes, end)) {
+    if (record.previousCrc !== lastCrc) return content("the record does not continue the one before it");
+    if (record.batchOffset !== end && record.batchOffset !== batchOffset)
+      return content("the record belongs to no durable write");
+    const fault = add(record);
+    if (fault !== undefined) return content(fault);
+    if (isEntry(record)) highestIndex = Math.max(highestIndex, record.index);
+    ({ batchOffset, end } = record);
     lastCrc = record.crc;
-    markerSeen ||= at === marker.offset && lastCrc === marker.crc;
+    markerSeen ||= end === marker.offset && lastCrc === marker.crc;
   }
-  const dirtyEnd = lastNonZero(bytes, at);
-  if (!markerSeen) throw damaged(sequence, at, `records up to offset ${marker.offset} were durable and are gone`);
-  if (!options.mayBeTorn && dirtyEnd > at) throw damaged(sequence, at, "a broken record before a later segment");
-  const later = findLaterWrite(bytes, at);
-  if (later !== undefined) throw damaged(sequence, at, `a broken record before a valid one at offset ${later}`);
-  return { lastCrc, end: at, dirtyEnd };
+  if (!markerSeen) return content(`records up to offset ${marker.offset} were durable and are gone`);
+  const later = findLaterWrite(bytes, end);
+  return content(later === undefined ? undefined : `a broken record before a valid one at offset ${later}`);
 }
 
 /**
- * True when the bytes can be those of a segment whose creation was cut short: no whole header and no
- * record. Records are written only when the header is durable.
+ * True when the bytes can be those of a segment whose first write was cut short: nothing that it needs to be read, and
+ * no record of a later write.
  */
 export function isUnfinished(bytes: Uint8Array): boolean {
   const header = decodeHeader(bytes);
-  return (header === "magic" || header === "checksum") && findLaterWrite(bytes, 0) === undefined;
+  if (header === "version" || header === "key") return false;
+  if (typeof header === "object" && (header.version === 1 || decodeRecord(bytes, headerBytes))) return false;
+  return findLaterWrite(bytes, 0) === undefined;
+}
+
+/**
+ * The header, when the segment is this member's.
+ * @throws IkadaError when it is not, when another version wrote it, and Internal when it is damaged
+ */
+export function readHeader({ sequence, bytes }: SegmentFile, identity: LogIdentity): DecodedHeader {
+  const header = decodeHeader(bytes);
+  if (header === "version" || header === "key")
+    throw new IkadaError("Unsupported", `${segmentPath(sequence)}: written by another version (unknown ${header})`, {
+      hint: "Start the version of ikada that wrote this data folder, or a newer one.",
+    });
+  if (typeof header === "string") throw damaged(sequence, 0, `the header's ${header} is wrong`);
+  if (header.cluster !== identity.cluster || header.node !== identity.node)
+    throw new IkadaError(
+      "BadRequest",
+      `${segmentPath(sequence)}: belongs to member ${header.node}${header.cluster === identity.cluster ? "" : " of another cluster"}, not to member ${identity.node} of this one`,
+      { hint: "Give each replica the data folder that it made itself." },
+    );
+  if (header.sequence !== sequence) throw damaged(sequence, 0, `this is segment ${header.sequence}`);
+  return header;
 }
 
 /** An error that names file and place, and what to do about it. */
@@ -77,23 +101,13 @@ export function damagedFile(path: string, fault: string): IkadaError {
   });
 }
 
-function checkHeader(bytes: Uint8Array, options: ReadSegmentOptions): void {
-  const { sequence, expected } = options;
-  const header = decodeHeader(bytes);
-  if (header === "version" || header === "key")
-    throw new IkadaError("Unsupported", `${segmentPath(sequence)}: written by another version (unknown ${header})`, {
-      hint: "Start the version of ikada that wrote this data folder, or a newer one.",
-    });
-  if (typeof header === "string") throw damaged(sequence, 0, `the header's ${header} is wrong`);
-  if (header.cluster !== expected.cluster || header.node !== expected.node)
-    throw new IkadaError(
-      "BadRequest",
-      `${segmentPath(sequence)}: belongs to member ${header.node}${header.cluster === expected.cluster ? "" : " of another cluster"}, not to member ${expected.node} of this one`,
-      { hint: "Give each replica the data folder that it made itself." },
-    );
-  if (header.sequence !== sequence) throw damaged(sequence, 0, `this is segment ${header.sequence}`);
-  if (header.previousCrc !== expected.previousCrc)
-    throw damaged(sequence, 0, "the segment does not continue the one before it; records before it are gone");
+/** Offset behind the last byte that is not zero, `from` at least. */
+export function lastNonZero(bytes: Uint8Array, from: number): number {
+  let end = bytes.length;
+  const step = 4096;
+  while (end - step >= from && isZero(bytes, end - step, end)) end -= step;
+  while (end > from && bytes[end - 1] === 0) end--;
+  return end;
 }
 
 /** Offset of a whole record behind `broken` that belongs to a write which began behind `broken`. */
@@ -105,10 +119,6 @@ function findLaterWrite(bytes: Uint8Array, broken: number): number | undefined {
   return undefined;
 }
 
-function lastNonZero(bytes: Uint8Array, from: number): number {
-  let end = bytes.length;
-  const step = 4096;
-  while (end - step >= from && isZero(bytes, end - step, end)) end -= step;
-  while (end > from && bytes[end - 1] === 0) end--;
-  return end;
+function isEntry({ kind }: DecodedRecord): boolean {
+  return kind === recordKinds.entry || kind === recordKinds.confChangeEntry;
 }

@@ -2,7 +2,7 @@ import type { Env, Finished } from "../../src/base/env.js";
 import type { Index } from "../core/types.js";
 import { failpoints } from "../failpoints.js";
 import type { LogRecord, SegmentHeader } from "./format.js";
-import { encodeHeader, encodeRecord, headerBytes, recordBytes, segmentPath } from "./format.js";
+import { encodeHeader, encodeRecord, recordBytes, segmentPath } from "./format.js";
 import type { Marker } from "./marker.js";
 import { writeMarker } from "./marker.js";
 
@@ -11,12 +11,15 @@ export type LogIdentity = Pick<SegmentHeader, "keyId" | "cluster" | "node">;
 
 /** Where the log ends on disk. All in it is durable. */
 export interface LogPosition {
+  /** 0 before the first segment. */
   readonly sequence: number;
   /** Offset behind the last record. */
   readonly end: number;
   /** The file's size; zeros behind `end`. */
   readonly size: number;
   readonly lastCrc: number;
+  /** False when the next record has to begin a segment: before the first one, and behind one of version 1. */
+  readonly isAppendable: boolean;
 }
 
 /**
@@ -45,70 +48,74 @@ export class SegmentWriter {
 
   /** Writes the records as one durable write: whole or torn at the end, never followed by another before it is synced. */
   write(records: readonly LogRecord[], done: Finished): void {
-    const { sequence, end: start, size } = this.#position;
-    const end = records.reduce((sum, record) => sum + recordBytes(record.payload.length), start);
+    const { sequence, end, size } = this.#position;
+    this.#write(records, sequence, end, size, (error) => {
+      if (!error) this.#env.failpoint(failpoints.logAfterSync);
+      return done(error);
+    });
+  }
+
+  /** The same at the beginning of the next segment. The first record is to be a start record. */
+  roll(firstIndex: Index, records: readonly LogRecord[], done: Finished): void {
+    const { sequence: before, lastCrc: previousCrc } = this.#position;
+    const sequence = before + 1;
+    const header = encodeHeader({ ...this.#identity, sequence, firstIndex, previousCrc });
+    this.#write(
+      records,
+      sequence,
+      0,
+      0,
+      (error) => {
+        if (!error) this.#env.failpoint(failpoints.logAfterRoll);
+        return done(error);
+      },
+      header,
+    );
+  }
+
+  /** Moves the marker to the last durable position, where the log's last index was `lastIndex`. */
+  saveMarker(lastIndex: Index, done: Finished): void {
+    const { sequence, end, lastCrc } = this.#position;
+    const generation = this.#marker.generation + 1;
+    this.#marker = { generation, sequence, offset: end, crc: lastCrc, lastIndex };
+    this.#env.failpoint(failpoints.logBeforeMarker);
+    writeMarker(this.#env.disk, this.#marker, done);
+  }
+
+  #write(
+    records: readonly LogRecord[],
+    sequence: number,
+    start: number,
+    size: number,
+    done: Finished,
+    header?: Uint8Array,
+  ): void {
+    const first = start + (header?.length ?? 0);
+    const end = records.reduce((sum, record) => sum + recordBytes(record.payload.length), first);
     const newSize = end > size ? Math.ceil(end / this.#growBytes) * this.#growBytes : size;
     const bytes = new Uint8Array((end > size ? newSize : end) - start);
+    if (header) bytes.set(header);
     let { lastCrc } = this.#position;
-    let at = 0;
+    let at = first - start;
     for (const record of records) {
       lastCrc = encodeRecord(bytes, at, record, lastCrc, start);
       at += recordBytes(record.payload.length);
     }
     this.#env.failpoint(failpoints.logBeforeWrite);
-    this.#writeDurably(segmentPath(sequence), start, bytes, (error) => {
+    this.#writeDurably(segmentPath(sequence), start, bytes, header !== undefined, (error) => {
       if (error) return done(error);
-      this.#position = { sequence, end, size: newSize, lastCrc };
-      this.#env.failpoint(failpoints.logAfterSync);
+      this.#position = { sequence, end, size: newSize, lastCrc, isAppendable: true };
       return done(null);
     });
   }
 
-  /** Begins the next segment; records go there when it has completed. */
-  roll(firstIndex: Index, done: Finished): void {
-    const sequence = this.#position.sequence + 1;
-    const { lastCrc } = this.#position;
-    createSegment(
-      this.#env,
-      { ...this.#identity, sequence, firstIndex, previousCrc: lastCrc },
-      this.#growBytes,
-      (error) => {
-        if (error) return done(error);
-        this.#position = { sequence, end: headerBytes, size: this.#growBytes, lastCrc };
-        this.#env.failpoint(failpoints.logAfterRoll);
-        return done(null);
-      },
-    );
-  }
-
-  /** Moves the marker to the last durable position. */
-  saveMarker(done: Finished): void {
-    const { sequence, end, lastCrc } = this.#position;
-    this.#marker = { generation: this.#marker.generation + 1, sequence, offset: end, crc: lastCrc };
-    this.#env.failpoint(failpoints.logBeforeMarker);
-    writeMarker(this.#env.disk, this.#marker, done);
-  }
-
-  #writeDurably(path: string, offset: number, bytes: Uint8Array, done: Finished): void {
+  #writeDurably(path: string, offset: number, bytes: Uint8Array, isNew: boolean, done: Finished): void {
     const { disk, failpoint } = this.#env;
+    const named: Finished = isNew ? (error) => (error ? done(error) : disk.syncFolder("log", done)) : done;
     disk.write(path, offset, bytes, (error) => {
       if (error) return done(error);
       failpoint(failpoints.logAfterWrite);
-      return disk.sync(path, done);
+      return disk.sync(path, named);
     });
   }
-}
-
-/** Makes a segment without records, durable together with its name. `sizeBytes` is at least a header. */
-export function createSegment(env: LogEnv, header: SegmentHeader, sizeBytes: number, done: Finished): void {
-  const path = segmentPath(header.sequence);
-  const bytes = new Uint8Array(sizeBytes);
-  bytes.set(encodeHeader(header));
-  env.disk.write(path, 0, bytes, (writeError) => {
-    if (writeError) return done(writeError);
-    return env.disk.sync(path, (syncError) => {
-      if (syncError) return done(syncError);
-      return env.disk.syncFolder("log", done);
-    });
-  });
 }

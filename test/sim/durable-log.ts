@@ -1,6 +1,15 @@
 import type { Index, Message, NodeId, Term } from "../../raft/core/types.js";
 import { readU64 } from "../../raft/log/bytes.js";
-import { decodeRecord, headerBytes, recordKinds, segmentPath } from "../../raft/log/format.js";
+import type { LogRecord } from "../../raft/log/format.js";
+import {
+  decodeHeader,
+  decodeRecord,
+  headerBytes,
+  recordKinds,
+  segmentPath,
+  segmentSequences,
+} from "../../raft/log/format.js";
+import { decodeStart } from "../../raft/log/start-record.js";
 import type { SimulatedDisk } from "./disk.js";
 import { Violation } from "./violation.js";
 
@@ -11,10 +20,13 @@ import { Violation } from "./violation.js";
 export class DurableLog {
   readonly #node: NodeId;
   readonly #disk: SimulatedDisk;
-  #sequence = 1;
+  /** The segment that is read; 0 before the first one. */
+  #sequence = 0;
   #offset = headerBytes;
-  /** Of the entries, by index from 1 on. */
-  #terms: Term[] = [];
+  /** Of the entries, by index; those below the log's beginning count as held, since the state machine has them. */
+  readonly #terms = new Map<Index, Term>();
+  #lastIndex: Index = 0;
+  #beforeIndex: Index = 0;
   #term: Term = 0;
   #vote: NodeId = 0;
 
@@ -25,9 +37,11 @@ export class DurableLog {
 
   /** A restart may have cut what was behind the last durable record. */
   reset(): void {
-    this.#sequence = 1;
+    this.#sequence = 0;
     this.#offset = headerBytes;
-    this.#terms = [];
+    this.#terms.clear();
+    this.#lastIndex = 0;
+    this.#beforeIndex = 0;
     this.#term = 0;
     this.#vote = 0;
   }
@@ -36,8 +50,8 @@ export class DurableLog {
     if (message.type === "MsgAppResp" && !message.reject) {
       this.#advance();
       // What was promised in an older term may be replaced on disk while the promise was on its way.
-      if (this.#term > message.term || this.#terms.length >= message.index) return;
-      this.#fail(`answered an append up to ${message.index}, its disk holds ${this.#terms.length}`);
+      if (this.#term > message.term || this.#lastIndex >= message.index) return;
+      this.#fail(`answered an append up to ${message.index}, its disk holds ${this.#lastIndex}`);
     }
     const vote =
       message.type === "MsgVote" ? message.from : message.type === "MsgVoteResp" && !message.reject ? message.to : 0;
@@ -51,15 +65,15 @@ export class DurableLog {
 
   /** The member counts itself among those who hold entries up to `index`. */
   onDurableIndex(index: Index): void {
-    if (index <= this.#terms.length) return;
+    if (index <= this.#lastIndex) return;
     this.#advance();
-    if (index > this.#terms.length) this.#fail(`counts itself for ${index}, its disk holds ${this.#terms.length}`);
+    if (index > this.#lastIndex) this.#fail(`counts itself for ${index}, its disk holds ${this.#lastIndex}`);
   }
 
   /** Whether the entry would be there after a power cut. */
   holds(index: Index, term: Term): boolean {
-    if (this.#terms[index - 1] !== term) this.#advance();
-    return this.#terms[index - 1] === term;
+    if (this.#terms.get(index) !== term) this.#advance();
+    return index <= this.#beforeIndex || this.#terms.get(index) === term;
   }
 
   #fail(what: string): never {
@@ -67,6 +81,13 @@ export class DurableLog {
   }
 
   #advance(): void {
+    // Segments are removed from the oldest on: what was not read of them is in the start of a later one.
+    if (this.#disk.durableBytes(segmentPath(this.#sequence)) === undefined) {
+      const [first] = segmentSequences(this.#disk.files().map((path) => path.replace("log/", "")));
+      if (first === undefined) return;
+      this.#sequence = first;
+      this.#offset = headerBytes;
+    }
     for (;;) {
       const bytes = this.#disk.durableBytes(segmentPath(this.#sequence));
       if (bytes === undefined) return;
@@ -74,24 +95,29 @@ export class DurableLog {
         this.#take(record);
         this.#offset = record.end;
       }
-      if (this.#disk.durableBytes(segmentPath(this.#sequence + 1)) === undefined) return;
+      const next = this.#disk.durableBytes(segmentPath(this.#sequence + 1));
+      if (next === undefined || typeof decodeHeader(next) === "string") return;
       this.#sequence++;
       this.#offset = headerBytes;
     }
   }
 
-  #take(record: {
-    readonly kind: number;
-    readonly index: Index;
-    readonly term: Term;
-    readonly payload: Uint8Array;
-  }): void {
-    if (record.kind === recordKinds.entry || record.kind === recordKinds.confChangeEntry) {
+  #take({ kind, index, term, payload }: LogRecord): void {
+    if (kind === recordKinds.entry || kind === recordKinds.confChangeEntry) {
       // An entry replaces an earlier one of its index and all behind that.
-      this.#terms.splice(record.index - 1, Infinity, record.term);
+      for (let last = this.#lastIndex; last > index; last--) this.#terms.delete(last);
+      this.#terms.set(index, term);
+      this.#lastIndex = index;
     }
-    if (record.kind !== recordKinds.hardState) return;
-    this.#term = record.term;
-    this.#vote = readU64(record.payload, 0);
+    if (kind === recordKinds.snapshot || (kind === recordKinds.start && index > this.#lastIndex)) {
+      this.#terms.clear();
+      this.#terms.set(index, term);
+      this.#lastIndex = index;
+      this.#beforeIndex = index;
+    }
+    const hardState = kind === recordKinds.start ? decodeStart(payload)?.hardState : undefined;
+    if (kind !== recordKinds.hardState && !hardState) return;
+    this.#term = hardState?.term ?? term;
+    this.#vote = hardState?.vote ?? readU64(payload, 0);
   }
 }

@@ -334,7 +334,7 @@ describe("the driver's end", () => {
         }
       }
       // Opening and cutting happen at a start only.
-      if (point === failpoints.logBeforeCut) continue;
+      if (point === failpoints.logBeforeCut || point === failpoints.logBeforeRemove) continue;
       assert(crashed, `${point} is passed`);
       cluster.kill(victim.id, true);
       cluster.elect();

@@ -11,7 +11,7 @@ import {
 } from "../../../raft/log/format.js";
 import { markerPath } from "../../../raft/log/marker.js";
 import { MemoryDisk } from "../memory-disk.js";
-import { close, entries, entry, openLog, summary, write } from "./log-fixture.js";
+import { close, entries, entry, openLog, point, summary, write } from "./log-fixture.js";
 
 const fixtures = new URL("../../../../test/fixtures/", import.meta.url);
 
@@ -39,7 +39,7 @@ describe("format of the Raft log", () => {
       previousCrc: 0xfedcba98,
     };
     const bytes = encodeHeader(header);
-    assert.deepEqual(decodeHeader(bytes), header);
+    assert.deepEqual(decodeHeader(bytes), { ...header, version: 2 });
     for (let at = 0; at < headerBytes; at++) {
       const changed = bytes.slice();
       changed[at] = (changed[at] as number) ^ 4;
@@ -47,28 +47,38 @@ describe("format of the Raft log", () => {
     }
   });
 
-  it("writes the bytes that version 1 has always written", () => {
+  it("writes the bytes that version 2 has always written", () => {
     const disk = writeGoldenLog();
-    const golden = parseHex(readFileSync(new URL("raft-log-v1.hex", fixtures), "utf8"));
+    const golden = readGolden("raft-log-v2.hex");
     assert.equal(toHex(disk.files.get(segmentPath(1)) as Uint8Array), toHex(golden.segment));
     assert.equal(toHex(disk.files.get(markerPath) as Uint8Array), toHex(golden.marker));
   });
 
-  it("reads the bytes that version 1 has always written", () => {
-    const golden = parseHex(readFileSync(new URL("raft-log-v1.hex", fixtures), "utf8"));
-    const disk = new MemoryDisk(
-      new Map([
-        [segmentPath(1), golden.segment],
-        [markerPath, golden.marker],
-      ]),
-    );
-    const { content } = openLog(disk);
-    assert.deepEqual(summary(content), {
-      hardState: { term: 2, vote: 1, commit: 1 },
-      configuration: [1, 2, 3],
-      entries: ["1 1 Normal ", "2 2 ConfChange new", "3 2 Normal end"],
+  for (const version of [1, 2]) {
+    it(`reads the bytes that version ${version} has always written, and goes on behind them`, () => {
+      const { segment, marker } = readGolden(`raft-log-v${version}.hex`);
+      const disk = new MemoryDisk(
+        new Map([
+          [segmentPath(1), segment],
+          [markerPath, marker],
+        ]),
+      );
+      const { log, content } = openLog(disk);
+      const expected = {
+        before: { index: 0, term: 0 },
+        hardState: { term: 2, vote: 1, commit: 1 },
+        configuration: [1, 2, 3],
+        configurationIndex: 0,
+        entries: ["1 1 Normal ", "2 2 ConfChange new", "3 2 Normal end"],
+      };
+      assert.deepEqual(summary(content), expected);
+      write(disk, log, entries(entry(4, 2)));
+      // A segment of version 1 is never appended to: the version that wrote it could not read it any more.
+      assert.equal(disk.files.has(segmentPath(2)), version === 1);
+      const after = { ...expected, entries: [...expected.entries, "4 2 Normal 2/4"] };
+      assert.deepEqual(summary(openLog(new MemoryDisk(disk.files)).content), after);
     });
-  });
+  }
 
   it("decodes no record from zeros", () => {
     assert.equal(decodeRecord(new Uint8Array(256), 0), undefined);
@@ -80,7 +90,7 @@ function writeGoldenLog(): MemoryDisk {
   const disk = new MemoryDisk();
   const { log } = openLog(disk);
   write(disk, log, {
-    configuration: Uint8Array.of(1, 2, 3),
+    configuration: point(0, 0, 1, 2, 3),
     hardState: { term: 1, vote: 3, commit: 0 },
     entries: [],
     mustSync: true,
@@ -94,6 +104,10 @@ function writeGoldenLog(): MemoryDisk {
   });
   close(disk, log);
   return disk;
+}
+
+function readGolden(name: string): { segment: Uint8Array; marker: Uint8Array } {
+  return parseHex(readFileSync(new URL(name, fixtures), "utf8"));
 }
 
 /** Lines of 32 bytes, `name:` before each file; what is missing at the end is zeros up to a multiple of 256. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Log } from "../../../src/base/env.js";
 import type { Entry } from "../../../raft/core/types.js";
-import { RaftLog, type LogWrite, type RaftLogOptions } from "../../../raft/log/raft-log.js";
+import type { LogWrite } from "../../../raft/log/log-head.js";
+import type { SnapshotPoint } from "../../../raft/log/log-point.js";
+import { RaftLog, type RaftLogOptions } from "../../../raft/log/raft-log.js";
 import type { LogContent } from "../../../raft/log/replay.js";
 import type { LogEnv } from "../../../raft/log/segment-writer.js";
 import type { MemoryDisk } from "../memory-disk.js";
@@ -56,6 +58,10 @@ export function entry(index: number, term: number, text = `${term}/${index}`): E
   return { index, term, type: "Normal", data: new TextEncoder().encode(text) };
 }
 
+export function point(index: number, term: number, ...configuration: number[]): SnapshotPoint {
+  return { index, term, configuration: Uint8Array.from(configuration) };
+}
+
 export function entries(...list: Entry[]): LogWrite {
   return { entries: list, mustSync: true };
 }
@@ -82,7 +88,9 @@ export function close(disk: MemoryDisk, log: RaftLog): void {
 /** Content in a form that deepEqual shows well. */
 export function summary(content: LogContent): unknown {
   return {
+    before: content.before,
     hardState: content.hardState,
+    configurationIndex: content.configurationIndex,
     configuration: content.configuration && [...content.configuration],
     entries: content.entries.map(
       ({ index, term, type, data }) => `${index} ${term} ${type} ${new TextDecoder().decode(data)}`,

@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
-import { segmentPath } from "../../../raft/log/format.js";
-import type { LogWrite } from "../../../raft/log/raft-log.js";
+import { decodeRecord, headerBytes, recordKinds, segmentPath } from "../../../raft/log/format.js";
+import type { LogWrite } from "../../../raft/log/log-head.js";
+import { decodeStart } from "../../../raft/log/start-record.js";
 import { MemoryDisk } from "../memory-disk.js";
-import { close, entries, entry, openLog, summary, write } from "./log-fixture.js";
+import { close, entries, entry, openLog, point, summary, write } from "./log-fixture.js";
 
 describe("the Raft log", () => {
   it("begins empty and stays so", () => {
     const disk = new MemoryDisk();
-    const empty = { hardState: { term: 0, vote: 0, commit: 0 }, configuration: undefined, entries: [] };
+    const before = { index: 0, term: 0 };
+    const empty = {
+      before,
+      configurationIndex: 0,
+      hardState: { term: 0, vote: 0, commit: 0 },
+      configuration: undefined,
+      entries: [],
+    };
     assert.deepEqual(summary(openLog(disk).content), empty);
     assert.deepEqual(summary(openLog(disk).content), empty);
   });
@@ -15,7 +23,7 @@ describe("the Raft log", () => {
   it("gives back what was written, over segments and restarts", () => {
     const disk = new MemoryDisk();
     let { log } = openLog(disk);
-    write(disk, log, { configuration: Uint8Array.of(7), entries: [], mustSync: true });
+    write(disk, log, { configuration: point(0, 0, 7), entries: [], mustSync: true });
     for (let index = 1; index <= 100; index++) {
       write(disk, log, {
         hardState: { term: 1, vote: 2, commit: index - 1 },
@@ -46,6 +54,7 @@ describe("the Raft log", () => {
   it("keeps one durable write in flight, gathers the rest, and completes in order", () => {
     const disk = new MemoryDisk();
     const { log } = openLog(disk, { segmentBytes: 1 << 20, growBytes: 1 << 16 });
+    write(disk, log, { configuration: point(0, 0), entries: [], mustSync: true });
     const before = disk.requests.length;
     const completed: number[] = [];
     const append = (index: number): void => {
@@ -116,18 +125,16 @@ describe("the Raft log", () => {
     assert.equal(openLog(disk).content.hardState.commit, 1);
   });
 
-  it("repeats hard state and configuration at the start of a segment", () => {
+  it("begins each segment with what the ones before it add up to", () => {
     const disk = new MemoryDisk();
     const { log } = openLog(disk);
-    write(disk, log, {
-      configuration: Uint8Array.of(9),
-      hardState: { term: 3, vote: 2, commit: 0 },
-      entries: [],
-      mustSync: true,
-    });
+    const first = { term: 3, vote: 2, commit: 0 };
+    write(disk, log, { configuration: point(0, 0, 9), hardState: first, entries: [], mustSync: true });
     for (let index = 1; index <= 20; index++) write(disk, log, entries(entry(index, 3)));
-    const second = disk.files.get(segmentPath(2)) as Uint8Array;
-    assert.deepEqual([second[64 + 16], second[64 + 48 + 16]], [4, 3], "kinds of the first two records");
+    const record = decodeRecord(disk.files.get(segmentPath(2)) as Uint8Array, headerBytes);
+    assert.deepEqual([record?.kind, record?.batchOffset, record?.term], [recordKinds.start, 0, 3]);
+    const start = decodeStart(record?.payload as Uint8Array);
+    assert.deepEqual(start, { hardState: first, configuration: Uint8Array.of(9), configurationIndex: 0 });
   });
 
   for (const part of ["write log/0", "sync log/0", "syncFolder log", "write log/marker", "sync log/marker"]) {
