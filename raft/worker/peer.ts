@@ -7,6 +7,7 @@ import type { Message } from "../core/types.js";
 import { Ack, Batch, encodeMessage, streamRpc, wireFormat, type WireAck, type WireBatchInput } from "./codec.js";
 import { RoundTrip } from "./round-trip.js";
 import { SendQueue } from "./send-queue.js";
+import { whenRefused } from "./when-refused.js";
 
 export const streamMethod = method(streamRpc, Batch, Ack);
 
@@ -131,6 +132,9 @@ export class Peer {
       return;
     }
     this.#lossTimer = env.timers.after(redialMsMax, () => this.#lost("no new connection in time"));
+    whenRefused(this.#options.address, (refusal) => {
+      if (!this.#isOpen && !this.#isClosed) this.#lost(refusal);
+    });
     this.#dial();
   }
 
