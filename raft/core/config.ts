@@ -30,6 +30,13 @@ export interface RaftConfig {
   readonly preVote: boolean;
   /** A leader that does not hear a quorum for `electionTicks` steps down, and followers keep to a leader they hear (thesis 6.2, 6.4). */
   readonly checkQuorum: boolean;
+  /**
+   * Answer reads without a round of messages while a quorum has promised silence (lease.ts): quicker, and stale if a clock
+   * misleads. All members alike; needs `checkQuorum`. `forgetLeader` and campaigns ahead of time are refused then.
+   */
+  readonly leaseReads: boolean;
+  /** A leader that a change removes or demotes makes way as soon as the change is applied (thesis 4.2.2); else it leads on without counting itself. */
+  readonly stepDownOnRemoval: boolean;
 }
 
 /** What holds where a caller has no better reason. The bounds are those of one process among a few, on a local network. */
@@ -46,6 +53,8 @@ export const defaultRaftConfig: Omit<RaftConfig, "id"> = Object.freeze({
   pendingReadsMax: 16 * 1024,
   preVote: true,
   checkQuorum: true,
+  leaseReads: false,
+  stepDownOnRemoval: true,
 });
 
 /** Throws when the numbers contradict each other. */
@@ -56,6 +65,7 @@ export function checkConfig(config: RaftConfig): void {
   );
   invariant(config.heartbeatTicks >= 1, "heartbeatTicks must be at least 1");
   checkElectionTicks(config.electionTicks, config.electionJitterTicks, config.heartbeatTicks);
+  invariant(config.checkQuorum || !config.leaseReads, "leaseReads needs checkQuorum");
   invariant(config.appendEntriesMax >= 1, "appendEntriesMax must be at least 1");
   invariant(config.inflightMessagesMax >= 1, "inflightMessagesMax must be at least 1");
   invariant(

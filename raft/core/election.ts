@@ -1,4 +1,5 @@
 import { isVoter, members } from "./configuration.js";
+import { promisesSilence } from "./lease.js";
 import { draft, transferCampaign } from "./message.js";
 import { Progress } from "./progress.js";
 import { voteResult } from "./quorum.js";
@@ -11,7 +12,7 @@ import type { Message, NodeId } from "./types.js";
  * not applied a committed configuration change: with a configuration that is one step behind it might count the wrong quorum.
  */
 export function campaign(state: RaftState): void {
-  if (!mayCampaign(state)) return;
+  if (!mayCampaign(state) || promisesSilence(state)) return;
   if (state.config.preVote) startPreVote(state);
   else startElection(state, 0);
 }

@@ -69,6 +69,14 @@ export function handleSnapshot(state: RaftState, message: Message): void {
 }
 
 /**
+ * What a snapshot stands for is committed, whoever leads by now: a long transfer that an election has overtaken is not thrown
+ * away. The leader of today learns of it by the answer to its next append.
+ */
+export function restoreFromOldTerm(state: RaftState, message: Message): void {
+  if (message.snapshot !== undefined && state.role === "Follower") restore(state, message.snapshot);
+}
+
+/**
  * Nothing is replaced when the log has all of it already: it is committed then, no more. A member may be missing in
  * the configuration of its own snapshot, when the entry that brought it in is behind: it does not vote meanwhile.
  */
@@ -89,4 +97,5 @@ function hearLeader(state: RaftState, message: Message): void {
   if (state.role !== "Follower") state.becomeFollower(state.term, message.from);
   state.leader = message.from;
   state.electionElapsed = 0;
+  state.leaderHeardAt = state.ticks;
 }

@@ -1,3 +1,5 @@
+import { Applying } from "./applying.js";
+import { payloadBytes, sliceWithinBytes } from "./entries.js";
 import { invariant } from "./invariant.js";
 import type { Entry, Index, RaftStorage, SnapshotMeta, Term } from "./types.js";
 
@@ -35,11 +37,7 @@ export class RaftLog {
   #snapshot: PendingSnapshot | undefined;
   readonly #outstanding: OutstandingEntries[] = [];
   #committed: Index;
-  /** Handed to the state machine up to here. */
-  #applying: Index;
-  #applied: Index;
-  readonly #applyingChunks: AppliedChunk[] = [];
-  #applyingBytes = 0;
+  readonly #applying: Applying;
 
   /** `isDamaged`: the end of the log is known to be lost, the commit index may be behind it. */
   constructor(storage: RaftStorage, hardCommit: Index, applied: Index, isDamaged = false) {
@@ -58,8 +56,7 @@ export class RaftLog {
     this.#handedOut = this.#offset;
     // The commit index is written without waiting, so the state machine may have got further than it tells.
     this.#committed = Math.max(committed, applied, storage.firstIndex() - 1);
-    this.#applying = applied;
-    this.#applied = applied;
+    this.#applying = new Applying(applied);
   }
 
   get lastIndex(): Index {
@@ -89,7 +86,7 @@ export class RaftLog {
   }
 
   get applied(): Index {
-    return this.#applied;
+    return this.#applying.applied;
   }
 
   /** Undefined for an index that the log doesn't hold (and isn't the one just before the first). */
@@ -186,8 +183,7 @@ export class RaftLog {
     // Rule 3 of the contract above: the entries of earlier Readies are in the log no more.
     for (const ready of this.#outstanding) ready.lastIndex = 0;
     this.#committed = meta.index;
-    this.#applying = meta.index;
-    this.#applyingChunks.push({ lastIndex: meta.index, bytes: 0 });
+    this.#applying.handOut(meta.index, 0);
   }
 
   /** The newest snapshot that can be sent to a member. */
@@ -249,40 +245,31 @@ export class RaftLog {
 
   /** Whether `takeCommitted` would give anything: entries both committed and durable here, unless too much is being applied. */
   canTakeCommitted(bytesMax: number): boolean {
-    return this.#applying < Math.min(this.#committed, this.durableIndex) && this.#applyingBytes < bytesMax;
+    return this.#applying.handedOut < Math.min(this.#committed, this.durableIndex) && this.#applying.bytes < bytesMax;
   }
 
   takeCommitted(bytesMax: number): readonly Entry[] {
     if (!this.canTakeCommitted(bytesMax)) return [];
+    const from = this.#applying.handedOut + 1;
     const to = Math.min(this.#committed, this.durableIndex) + 1;
-    const entries = this.entries(this.#applying + 1, to, bytesMax - this.#applyingBytes);
-    this.#applying += entries.length;
-    const bytes = payloadBytes(entries);
-    this.#applyingBytes += bytes;
-    this.#applyingChunks.push({ lastIndex: this.#applying, bytes });
+    const entries = this.entries(from, to, bytesMax - this.#applying.bytes);
+    this.#applying.handOut(from + entries.length - 1, payloadBytes(entries));
     return entries;
   }
 
   /** The state machine has applied up to `index`. Returns the payload bytes that this completes. */
   appliedTo(index: Index): number {
     invariant(
-      index >= this.#applied && index <= Math.min(this.#applying, this.durableIndex),
-      () =>
-        `${index} reported as applied, but ${this.#applied} was before, ${this.#applying} handed out and ${this.durableIndex} durable`,
+      index <= this.durableIndex,
+      () => `${index} reported as applied, but the log is durable to ${this.durableIndex}`,
     );
-    this.#applied = index;
-    let completed = 0;
-    while (this.#applyingChunks.length > 0 && this.#applyingChunks[0]!.lastIndex <= index) {
-      completed += this.#applyingChunks.shift()!.bytes;
-    }
-    this.#applyingBytes -= completed;
-    return completed;
+    return this.#applying.complete(index);
   }
 
   /** Whether an entry committed and not applied yet changes the configuration. */
   hasUnappliedConfChange(): boolean {
     // What a snapshot stands for is in the configuration already, whether or not the state machine has installed it.
-    for (let index = Math.max(this.#applied + 1, this.firstIndex); index <= this.#committed;) {
+    for (let index = Math.max(this.applied + 1, this.firstIndex); index <= this.#committed;) {
       const page = this.entries(index, this.#committed + 1, scanBytesMax);
       if (page.some((entry) => entry.type === "ConfChange")) return true;
       index += page.length;
@@ -318,25 +305,4 @@ interface PendingSnapshot {
   readonly durableBefore: Index;
 }
 
-interface AppliedChunk {
-  readonly lastIndex: Index;
-  readonly bytes: number;
-}
-
 const scanBytesMax = 1024 * 1024;
-
-export function payloadBytes(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (const entry of entries) bytes += entry.data.length;
-  return bytes;
-}
-
-/** `entries[from, to)`, as far as its payload stays within `bytesMax`, but at least one entry. */
-export function sliceWithinBytes(entries: readonly Entry[], from: number, to: number, bytesMax: number): Entry[] {
-  let bytes = 0;
-  for (let place = from; place < to; place++) {
-    bytes += entries[place]!.data.length;
-    if (bytes > bytesMax && place > from) return entries.slice(from, place);
-  }
-  return entries.slice(from, to);
-}

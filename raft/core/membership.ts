@@ -60,10 +60,11 @@ function adoptConfiguration(state: RaftState, index: Index): void {
     added.recentlyActive = true;
     progress.set(id, added);
   }
-  if (!state.isVoter) {
+  if (!state.isVoter && state.config.stepDownOnRemoval) {
     state.becomeFollower(state.term, 0);
     return;
   }
+  state.lease.interrupt();
   if (state.transferee !== 0 && !isVoter(configuration, state.transferee)) abortTransfer(state);
   // A smaller quorum may make more committed, and more reads confirmed, than the last answer did.
   maybeCommit(state);

@@ -1,5 +1,5 @@
 import { invariant } from "./invariant.js";
-import { sliceWithinBytes } from "./log.js";
+import { sliceWithinBytes } from "./entries.js";
 import type { Entry, Index, RaftStorage, SnapshotMeta, Term } from "./types.js";
 
 /**

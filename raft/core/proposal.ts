@@ -42,6 +42,8 @@ export function handleProposal(state: RaftState, proposal: Message): void {
 }
 
 function proposeAsLeader(state: RaftState, data: readonly Uint8Array[]): ProposeResult {
+  // A leader that was removed and leads on brings to an end what is under way, no more.
+  if (!state.progress.has(state.id)) return refused("NoLeader");
   if (state.transferee !== 0) return refused("Transferring");
   let bytes = 0;
   for (const each of data) bytes += each.length;

@@ -2,10 +2,10 @@ import type { RaftConfig } from "./config.js";
 import type { ConfChange } from "./configuration.js";
 import { campaign, handleTimeoutNow, handleVoteRequest, handleVoteResponse, noteVoteDurable } from "./election.js";
 import { handleAppend, handleHeartbeat, handleSnapshot } from "./follower.js";
+import { passesTermGate } from "./gate.js";
 import { invariant } from "./invariant.js";
 import { tickLeader } from "./leadership.js";
 import { applyConfChange, leaveJointWhenDue, proposeConfChange } from "./membership.js";
-import { draft, transferCampaign } from "./message.js";
 import type { ProgressState } from "./progress.js";
 import { handleProposal, propose, type ProposeResult } from "./proposal.js";
 import { handleReadRequest, handleReadResponse, requestRead } from "./reads.js";
@@ -74,33 +74,20 @@ export class Raft {
     this.#readies = new ReadyQueue(this.#state, initial.hardState);
   }
 
-  /** One step of the logical clock. */
+  /** One step of the logical clock. With `leaseReads`, to be called for every interval that has passed. */
   tick(): void {
     const state = this.#state;
+    state.ticks++;
     state.electionElapsed++;
-    if (state.role === "Leader") {
-      tickLeader(state);
-    } else if (state.electionElapsed >= state.electionTimeout) {
-      state.electionElapsed = 0;
-      campaign(state);
-    }
+    if (state.role === "Leader") tickLeader(state);
+    else if (state.electionElapsed >= state.electionTimeout) campaign(state);
   }
 
-  /**
-   * Takes a message from another member, of any age, any number of times. The gate compares terms (Figure 2, rules for
-   * all servers): a higher one makes a follower, a lower one is ignored or told about ours.
-   */
+  /** Takes a message from another member, of any age, any number of times. */
   step(message: Message): void {
     const state = this.#state;
     if (message.to !== state.id || message.from === state.id || message.from === 0) return;
-    if (message.term > state.term) {
-      if (disturbsHeardLeader(state, message)) return;
-      if (!speaksOfFutureTerm(message)) state.becomeFollower(message.term, 0);
-    } else if (message.term < state.term) {
-      answerOldTerm(state, message);
-      return;
-    }
-    this.#dispatch(message);
+    if (passesTermGate(state, message)) this.#dispatch(message);
   }
 
   #dispatch(message: Message): void {
@@ -177,9 +164,15 @@ export class Raft {
     return transferLeadership(this.#state, to);
   }
 
-  /** A follower stops keeping to its leader, for example since the connection to it broke: it may vote for others at once. */
-  forgetLeader(): void {
-    if (this.#state.role === "Follower") this.#state.leader = 0;
+  /**
+   * A follower stops keeping to its leader, for example since the connection to it broke: it may vote for others at once.
+   * Refused, that is false, with `leaseReads`: the leader counts on the follower's silence. Without effect in other roles.
+   */
+  forgetLeader(): boolean {
+    const { config, role } = this.#state;
+    if (config.leaseReads || role !== "Follower") return false;
+    this.#state.leader = 0;
+    return true;
   }
 
   /** What was sent to this member is probably lost: a leader stops sending ahead until the member answers. */
@@ -193,8 +186,9 @@ export class Raft {
     this.#state.progress.get(id)?.snapshotEnded(ok);
   }
 
-  /** A node that was paused itself has not waited for a leader: its wait begins anew. Without effect on a leader. */
+  /** A node that was paused itself has not waited for a leader: its wait begins anew. A leader's lease is interrupted. */
   restartElectionTimer(): void {
+    this.#state.lease.interrupt();
     if (this.#state.role !== "Leader") this.#state.electionElapsed = 0;
   }
 
@@ -265,36 +259,5 @@ export class Raft {
       transferee,
       progress,
     };
-  }
-}
-
-/**
- * A candidate that lost touch does not depose a leader the others hear (thesis 4.2.3, 6.4): requests of a higher term
- * are dropped within the base election timeout after the leader's last message, unless the leader asked for the election.
- */
-function disturbsHeardLeader(state: RaftState, message: Message): boolean {
-  if (message.type !== "MsgVote" && message.type !== "MsgPreVote") return false;
-  const isTransfer = message.type === "MsgVote" && message.context === transferCampaign;
-  return state.config.checkQuorum && state.hearsLeader && !isTransfer;
-}
-
-/** Pre-votes ask about a term that nobody has taken yet; asking and granting must not make it real. */
-function speaksOfFutureTerm(message: Message): boolean {
-  return message.type === "MsgPreVote" || (message.type === "MsgPreVoteResp" && !message.reject);
-}
-
-/**
- * Most messages of an old term need no answer. Two senders would be stuck without one: a leader of an old term whose
- * messages a node with a higher term ignores, and a node that asks for pre-votes in terms that are over.
- */
-function answerOldTerm(state: RaftState, message: Message): void {
-  if (message.type === "MsgApp" || message.type === "MsgHeartbeat") {
-    const response = draft("MsgAppResp", state.id, message.from, state.term);
-    response.reject = true;
-    state.sendAfterPersist(response);
-  } else if (message.type === "MsgPreVote") {
-    const response = draft("MsgPreVoteResp", state.id, message.from, state.term);
-    response.reject = true;
-    state.sendAfterPersist(response);
   }
 }

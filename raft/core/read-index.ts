@@ -48,9 +48,9 @@ export class ReadIndexQueue {
     }
   }
 
-  /** Position for a heartbeat round that leaves now. */
-  issue(): number {
-    if (this.roundDue) this.#issued++;
+  /** Position for a heartbeat round that leaves now. A new one when a read waits for it, or `always`. */
+  issue(always = false): number {
+    if (always || this.roundDue) this.#issued++;
     return this.#issued;
   }
 

@@ -1,6 +1,8 @@
+import { extendLease, holdsLease } from "./lease.js";
 import { draft } from "./message.js";
 import type { Progress } from "./progress.js";
 import { committedIndex } from "./quorum.js";
+import type { PendingRead } from "./read-index.js";
 import type { RaftState } from "./state.js";
 import type { Message, NodeId } from "./types.js";
 
@@ -27,6 +29,10 @@ function admitRead(state: RaftState, from: NodeId, context: number, session: num
   if (state.reads.length >= state.config.pendingReadsMax) return false;
   // Before the first commit of the term, earlier leaders may have committed more than this node knows (paper 8).
   const index = state.hasCommittedInTerm ? state.log.committed : 0;
+  if (index > 0 && holdsLease(state)) {
+    answer(state, { from, context, session, index });
+    return true;
+  }
   state.reads.add(from, context, session, index);
   return true;
 }
@@ -35,6 +41,7 @@ function admitRead(state: RaftState, from: NodeId, context: number, session: num
 export function acknowledgeReads(state: RaftState, progress: Progress, position: number): void {
   if (position <= progress.readPosition || position > state.reads.issued) return;
   progress.readPosition = position;
+  extendLease(state);
   releaseReads(state);
 }
 
@@ -42,16 +49,20 @@ export function acknowledgeReads(state: RaftState, progress: Progress, position:
 export function releaseReads(state: RaftState): void {
   const confirmed = committedIndex(state.configuration, (id) => state.progress.get(id)?.readPosition ?? 0);
   for (const read of state.reads.confirmed(confirmed)) {
-    if (read.from === state.id) {
-      state.readStates.push({ index: read.index, context: read.context });
-      continue;
-    }
-    const response = draft("MsgReadIndexResp", state.id, read.from, state.term);
-    response.index = read.index;
-    response.context = read.context;
-    response.session = read.session;
-    state.send(response);
+    answer(state, read);
   }
+}
+
+function answer(state: RaftState, { from, context, session, index }: Omit<PendingRead, "position">): void {
+  if (from === state.id) {
+    state.readStates.push({ index, context });
+    return;
+  }
+  const response = draft("MsgReadIndexResp", state.id, from, state.term);
+  response.index = index;
+  response.context = context;
+  response.session = session;
+  state.send(response);
 }
 
 /** Follower: the leader's answer to a forwarded read. */

@@ -1,5 +1,5 @@
 import { draft, noEntries, recoveringRefusal } from "./message.js";
-import { payloadBytes } from "./log.js";
+import { payloadBytes } from "./entries.js";
 import type { Progress } from "./progress.js";
 import { committedIndex } from "./quorum.js";
 import { acknowledgeReads, releaseReads } from "./reads.js";
@@ -98,7 +98,8 @@ function sendSnapshot(state: RaftState, progress: Progress): void {
  * the member is known to have.
  */
 export function broadcastHeartbeat(state: RaftState): void {
-  const position = state.reads.issue();
+  const position = state.reads.issue(state.config.leaseReads);
+  if (state.config.leaseReads) state.lease.sent(position, state.ticks);
   for (const progress of state.progress.values()) {
     if (progress.id === state.id) {
       progress.readPosition = position;

@@ -2,6 +2,7 @@ import { checkConfig, checkElectionTicks, type RaftConfig } from "./config.js";
 import { checked, isVoter } from "./configuration.js";
 import { invariant } from "./invariant.js";
 import { RaftLog } from "./log.js";
+import { Lease } from "./lease.js";
 import type { Draft } from "./message.js";
 import type { Progress } from "./progress.js";
 import { ForwardedReads, ReadIndexQueue } from "./read-index.js";
@@ -15,9 +16,10 @@ export interface InitialState {
   /** What the state machine has applied, durably. Committed entries are handed out from the next one on. */
   readonly applied: Index;
   /**
-   * Above 0: the end of the log was lost, and everything that was acknowledged lies at or below this index. Until the log
-   * is durable and committed up to there again, this node neither votes nor campaigns. A state machine that is ahead of what is left of
-   * the log starts with `applied` at the log's end, `configuration` as of there, and is given those entries again. @default 0
+   * Above 0: the end of the log was lost, and everything that was acknowledged lies at or below this index. This node neither
+   * votes nor campaigns until its log is durable and committed up to there again, or up to an entry of a later term than
+   * `hardState` knows, whose leader had all that was committed before. A state machine that is ahead of what is left of the log
+   * starts with `applied` at the log's end, `configuration` as of there, and is given those entries again. @default 0
    */
   readonly recoverTo?: Index;
 }
@@ -50,9 +52,15 @@ export class RaftState {
   configurationIndex: Index = 0;
   /** 0 in a healthy node. */
   #recoverTo: Index;
+  /** No acknowledgement that was lost is of a later term. */
+  readonly #recoverTerm: Term;
   /** Indexes of configuration changes that were handed out as committed and wait for `applyConfChange`. */
   readonly handedOutConfChanges: Index[] = [];
 
+  /** Ticks since the start. */
+  ticks = 0;
+  /** When a leader was last heard, of whatever term; the start counts as such. */
+  leaderHeardAt = 0;
   electionTicks: number;
   electionJitterTicks: number;
   /** This wait's length: base and jitter. */
@@ -74,6 +82,7 @@ export class RaftState {
   /** Leaders: who is to take over; proposals are refused meanwhile. */
   transferee: NodeId = 0;
   readonly reads = new ReadIndexQueue();
+  readonly lease = new Lease();
 
   /** Followers: reads sent to the leader. */
   readonly forwardedReads: ForwardedReads;
@@ -94,6 +103,7 @@ export class RaftState {
     this.durableVote = hardState.vote;
     this.configuration = checked(configuration);
     this.#recoverTo = recoverTo;
+    this.#recoverTerm = hardState.term;
     this.log = new RaftLog(storage, hardState.commit, applied, recoverTo > 0);
     invariant(
       this.log.lastTerm <= this.term,
@@ -111,8 +121,9 @@ export class RaftState {
 
   /** Part of what this node has acknowledged is not in its log, as far as it can tell. */
   get isRecovering(): boolean {
-    if (this.#recoverTo > 0 && Math.min(this.log.durableIndex, this.log.committed) >= this.#recoverTo)
-      this.#recoverTo = 0;
+    if (this.#recoverTo === 0) return false;
+    const safe = Math.min(this.log.durableIndex, this.log.committed);
+    if (safe >= this.#recoverTo || (this.log.term(safe) ?? 0) > this.#recoverTerm) this.#recoverTo = 0;
     return this.#recoverTo > 0;
   }
 
@@ -174,6 +185,7 @@ export class RaftState {
     this.uncommittedBytes = 0;
     this.transferee = 0;
     this.reads.clear();
+    this.lease.clear();
   }
 }
 

@@ -33,6 +33,7 @@ export function handleTransferRequest(state: RaftState, request: Message): void 
 /** Tells the transferee to campaign once it has every entry. Asked again whenever it reports progress. */
 export function offerLeadership(state: RaftState): boolean {
   if (state.transferee === 0 || state.progress.get(state.transferee)?.match !== state.log.lastIndex) return false;
+  state.lease.forfeit();
   state.send(draft("MsgTimeoutNow", state.id, state.transferee, state.term));
   return true;
 }
