@@ -105,8 +105,10 @@ export class RaftState {
     this.#recoverTo = recoverTo;
     this.#recoverTerm = hardState.term;
     this.log = new RaftLog(storage, hardState.commit, applied, recoverTo > 0);
+    // A node that has only been given a snapshot has not taken part in any term yet.
+    const isNew = hardState.term === 0 && hardState.vote === 0 && this.log.lastIndex < this.log.firstIndex;
     invariant(
-      this.log.lastTerm <= this.term,
+      isNew || this.log.lastTerm <= this.term,
       () => `the log ends in term ${this.log.lastTerm}, the node knows only ${this.term}: its hard state was lost`,
     );
     this.electionTicks = config.electionTicks;
