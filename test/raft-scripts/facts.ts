@@ -80,11 +80,14 @@ class OutputReader {
 
   get written(): string[] {
     const nodes = [...new Set([...this.#hardStates.keys(), ...this.#written.keys(), ...this.#applied.keys()])].sort();
-    return nodes.flatMap((node) => [
-      ...(this.#hardStates.get(node) ?? []).map((text) => `${node}: ${text}`),
-      ...(this.#written.get(node) ?? []).map((text) => `${node} writes: ${text}`),
-      ...(this.#applied.get(node) ?? []).map((text) => `${node} applies: ${text}`),
-    ]);
+    return nodes.flatMap((node) => {
+      const states = (this.#hardStates.get(node) ?? []).map((text) => `${node}: ${text}`);
+      const writes = (this.#written.get(node) ?? []).map((text) => `${node} writes: ${text}`);
+      return states.concat(
+        writes,
+        (this.#applied.get(node) ?? []).map((text) => `${node} applies: ${text}`),
+      );
+    });
   }
 
   read(line: string): void {

@@ -347,9 +347,10 @@ function nodeOptions(directive: Directive): ParsedOptions | string {
     else if (key === "checkquorum") config.checkQuorum = truth(value, key);
     else if (key === "max-committed-size-per-ready") config.committedBytesMax = wholeNumber(value, key);
     else if (key === "disable-conf-change-validation") truth(value, key);
-    else if (key === "step-down-on-removal") truth(value, key);
+    else if (key === "step-down-on-removal") config.stepDownOnRemoval = truth(value, key);
     else if (key !== "read-only") continue;
     else if (value !== "safe" && value !== "lease-based") return `invalid read-only option "${value}"`;
+    else config.leaseReads = value === "lease-based";
   }
   return { config, asyncStorage, snapshot };
 }

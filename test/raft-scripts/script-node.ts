@@ -1,6 +1,6 @@
 import { defaultRaftConfig, type RaftConfig } from "../../raft/core/config.js";
 import { isVoter, members } from "../../raft/core/configuration.js";
-import { sliceWithinBytes } from "../../raft/core/log.js";
+import { sliceWithinBytes } from "../../raft/core/entries.js";
 import { MemoryStorage } from "../../raft/core/memory-storage.js";
 import { draft } from "../../raft/core/message.js";
 import { Raft, type Status } from "../../raft/core/raft.js";
@@ -66,6 +66,9 @@ export class ScriptNode {
     const initial = { hardState, configuration: snapshot?.configuration ?? noSteps, applied: before.index };
     // Not by chance: a script that waits for an election says how long. The large bound is that of a process's incarnation.
     this.#raft = new Raft(config, initial, this.storage, (bound) => (bound > 1000 ? id : this.#jitter));
+    // No earlier process of this node can have promised a leader not to vote, which the core would wait for.
+    if (config.leaseReads) for (let tick = 0; tick < electionTicks; tick++) this.#raft.tick();
+    this.#raft.restartElectionTimer();
     this.#handedOut = before.index;
     this.#gatherer = new ReadyGatherer(this.#raft, hardState, before);
   }
@@ -325,4 +328,5 @@ const scriptConfig: Partial<RaftConfig> = {
   committedBytesMax: Infinity,
   preVote: false,
   checkQuorum: false,
+  stepDownOnRemoval: false,
 };
