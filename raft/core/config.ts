@@ -35,6 +35,12 @@ export interface RaftConfig {
    * misleads. All members alike; needs `checkQuorum`. `forgetLeader` and campaigns ahead of time are refused then.
    */
   readonly leaseReads: boolean;
+  /**
+   * When a leader takes a proposed change of the members. `NoOp`: when the first entry of its term is applied, and the change
+   * is valid then (single-server bug, raft-dev 2015). `EarlierChanges`: when all that it found in its log is applied, which is
+   * as safe while changes count from when they are applied, and what etcd/raft does. `None`: always; who applies it has to know that it is valid.
+   */
+  readonly confChangeGuard: "NoOp" | "EarlierChanges" | "None";
   /** A leader that a change removes or demotes makes way as soon as the change is applied (thesis 4.2.2); else it leads on without counting itself. */
   readonly stepDownOnRemoval: boolean;
 }
@@ -54,6 +60,7 @@ export const defaultRaftConfig: Omit<RaftConfig, "id"> = Object.freeze({
   preVote: true,
   checkQuorum: true,
   leaseReads: false,
+  confChangeGuard: "NoOp",
   stepDownOnRemoval: true,
 });
 

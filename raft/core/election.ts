@@ -132,7 +132,7 @@ function becomeLeader(state: RaftState): void {
   state.progress.get(state.id)?.becomeReplicate();
   // Changes that earlier leaders left are in front of the no-op: none is accepted before that is applied. It also keeps
   // a leader that has committed nothing in its term from changing members (the single-server bug, raft-dev 2015).
-  state.pendingConfIndex = noOpIndex;
+  state.pendingConfIndex = state.config.confChangeGuard === "NoOp" ? noOpIndex : noOpIndex - 1;
   appendOwn(state, "Normal", [noData]);
   noteOwnDurable(state);
 }

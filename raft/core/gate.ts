@@ -40,10 +40,10 @@ function speaksOfFutureTerm(message: Message): boolean {
  * having whoever sent it.
  */
 function answerOldTerm(state: RaftState, message: Message): void {
+  const { preVote, checkQuorum } = state.config;
   if (message.type === "MsgApp" || message.type === "MsgHeartbeat") {
-    const response = draft("MsgAppResp", state.id, message.from, state.term);
-    response.reject = true;
-    state.sendAfterPersist(response);
+    // Without both, the next vote request of this term would tell the leader.
+    if (preVote || checkQuorum) state.sendAfterPersist(draft("MsgAppResp", state.id, message.from, state.term));
   } else if (message.type === "MsgPreVote") {
     const response = draft("MsgPreVoteResp", state.id, message.from, state.term);
     response.reject = true;

@@ -14,8 +14,9 @@ import type { ConfState, Index } from "./types.js";
  * changes the configuration, a change that is valid now is valid when it is applied.
  */
 export function proposeConfChange(state: RaftState, change: ConfChange, data: Uint8Array): ProposeResult {
-  if (state.role !== "Leader") return refused("NoLeader");
+  if (state.role !== "Leader" || !state.progress.has(state.id)) return refused("NoLeader");
   if (state.transferee !== 0) return refused("Transferring");
+  if (state.config.confChangeGuard === "None") return appendConfChange(state, data);
   if (state.pendingConfIndex > state.log.applied) return refused("ConfChangePending");
   const result = applyChange(state.configuration, change);
   if ("error" in result) return { outcome: "Refused", reason: "InvalidConfChange", detail: result.error };

@@ -87,8 +87,10 @@ export class Progress {
     return true;
   }
 
+  /** The answer that leads here was to an append: another empty one would tell nothing. */
   becomeReplicate(): void {
     this.#become("Replicate");
+    this.appendDue = false;
     this.next = this.match + 1;
   }
 

@@ -346,7 +346,8 @@ function nodeOptions(directive: Directive): ParsedOptions | string {
     else if (key === "prevote") config.preVote = truth(value, key);
     else if (key === "checkquorum") config.checkQuorum = truth(value, key);
     else if (key === "max-committed-size-per-ready") config.committedBytesMax = wholeNumber(value, key);
-    else if (key === "disable-conf-change-validation") truth(value, key);
+    else if (key === "disable-conf-change-validation")
+      config.confChangeGuard = truth(value, key) ? "None" : "EarlierChanges";
     else if (key === "step-down-on-removal") config.stepDownOnRemoval = truth(value, key);
     else if (key !== "read-only") continue;
     else if (value !== "safe" && value !== "lease-based") return `invalid read-only option "${value}"`;

@@ -116,8 +116,11 @@ export class ReadyGatherer {
       this.#entries = [...this.#entries.filter(({ index }) => index < first.index), ...ready.entries];
       this.last = ready.entries.at(-1)!;
     }
-    this.#messages.push(...ready.messages);
-    this.#afterPersist.push(...ready.messagesAfterPersist, ...this.#ownAnswers(ready));
+    // On purpose against the core's contract: etcd/raft lets requests for votes leave before the candidate's own vote is durable.
+    const isVoteRequest = ({ type }: Message): boolean => type === "MsgVote";
+    this.#messages.push(...ready.messages, ...ready.messagesAfterPersist.filter(isVoteRequest));
+    const answers = ready.messagesAfterPersist.filter((message) => !isVoteRequest(message));
+    this.#afterPersist.push(...answers, ...this.#ownAnswers(ready));
     this.#committed.push(...ready.committedEntries);
     this.#reads.push(...ready.readStates);
   }

@@ -329,4 +329,5 @@ const scriptConfig: Partial<RaftConfig> = {
   preVote: false,
   checkQuorum: false,
   stepDownOnRemoval: false,
+  confChangeGuard: "EarlierChanges",
 };

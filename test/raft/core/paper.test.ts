@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { RaftConfig } from "../../../raft/core/config.js";
 import { RaftInvariantError } from "../../../raft/core/invariant.js";
 import type { Message, Term } from "../../../raft/core/types.js";
 import { Group, Member, bytes, entry, logOf, message, text, voters } from "./group.js";
@@ -41,15 +42,18 @@ describe("paper 5.1: terms", () => {
   }
 
   it("a request of an old term changes nothing", () => {
-    const member = new Member(1, { ...plain, hardState: { term: 3 } });
-    const answers = member.step("MsgApp", 2, 2, { entries: [entry(2, 1)] });
-    assert.equal(member.log.length, 0);
-    assert.deepEqual([member.status.term, member.status.leader], [3, 0]);
-    // It tells the sender the term it has missed.
-    assert.deepEqual(
-      answers.map(({ type, term, reject }) => [type, term, reject]),
-      [["MsgAppResp", 3, true]],
-    );
+    const answersWith = (config: Partial<RaftConfig>): unknown[] => {
+      const member = new Member(1, { config: { ...plain.config, ...config }, hardState: { term: 3 } });
+      const answers = member.step("MsgApp", 2, 2, { entries: [entry(2, 1)] });
+      assert.equal(member.log.length, 0);
+      assert.deepEqual([member.status.term, member.status.leader], [3, 0]);
+      return answers.map(({ type, term, index, session }) => [type, term, index, session]);
+    };
+    // It tells the sender the term it has missed, and nothing that could be taken for more: no index, no session.
+    assert.deepEqual(answersWith({ checkQuorum: true }), [["MsgAppResp", 3, 0, 0]]);
+    assert.deepEqual(answersWith({ preVote: true }), [["MsgAppResp", 3, 0, 0]]);
+    // Else its own next request for votes tells it.
+    assert.deepEqual(answersWith({}), []);
   });
 
   it("everyone starts as a follower", () => {
