@@ -2,16 +2,21 @@
 import { ikada } from "#proto/store.js";
 import type { Index, Term } from "../raft/core/types.js";
 import { InvariantError } from "../src/base/errors.js";
+import { ByteWriter } from "../src/base/byte-writer.js";
+import { bytesField, messageField, numberField, signedField, textField, WireReader } from "../src/base/wire.js";
 import { formatVersion } from "./layout.js";
 import type { Compare, Operation, Revision, Txn, TxnResult, WriteRequest } from "./store.js";
 
 const wire = ikada.store.v1;
-type WireTxn = ikada.store.v1.Txn.$Properties;
-type WireOperation = ikada.store.v1.Operation.$Properties;
 type WireResult = ikada.store.v1.TxnResult.$Properties;
 
 /** No encryption yet; rows and entries carry the field so that it can come without a new format. */
 const plainKeyId = 0;
+const noBytes: Uint8Array = new Uint8Array(0);
+/** An object of usual size fits; the writer grows for others. */
+const commandBytesUsual = 1024;
+/** Of a `Record`, all but the value. */
+const versionFieldsBytesMax = 64;
 /** Lists index the wire's numbers. Append only. */
 const targets = ["version", "createRevision", "modRevision"] as const;
 const operators = ["=", "!=", "<", ">"] as const;
@@ -54,48 +59,35 @@ export interface KeyspaceRow {
 }
 
 export function encodeCommand(proposal: number, request: WriteRequest): Uint8Array {
-  const encoded = wire.Command.encode({
-    format: formatVersion,
-    keyId: plainKeyId,
-    proposal,
-    client: request.client?.id ?? "",
-    sequence: request.client?.sequence ?? 0,
-    origin: request.origin,
-    txns: request.txns.map((txn) => ({
-      compares: txn.compares.map((compare) => ({
-        key: compare.key,
-        target: targets.indexOf(compare.target),
-        operator: operators.indexOf(compare.operator),
-        operand: compare.operand,
-      })),
-      success: txn.success.map(toWireOperation),
-      failure: txn.failure.map(toWireOperation),
-    })),
-  }).finish();
-  // Small ones are parts of a shared pool, which would travel to another thread as a whole.
-  return encoded.buffer.byteLength === encoded.length ? encoded : copy(encoded);
+  const into = new ByteWriter(commandBytesUsual);
+  numberField(into, 1, formatVersion);
+  numberField(into, 2, plainKeyId);
+  numberField(into, 3, proposal);
+  textField(into, 4, request.client?.id ?? "");
+  numberField(into, 5, request.client?.sequence ?? 0);
+  textField(into, 6, request.origin);
+  for (const txn of request.txns) messageField(into, 7, () => writeTxn(into, txn));
+  return into.take();
 }
 
 /** @throws InvariantError when this version cannot know what the entry means; guessing would make replicas differ. */
 export function decodeCommand(index: Index, data: Uint8Array): Command {
-  const command = decoded(`log entry ${index}`, () => wire.Command.decode(data));
+  const command = decoded(`log entry ${index}`, () => readCommand(index, data));
   checkFormat(`log entry ${index}`, command.format, command.keyId);
-  return {
-    proposal: command.proposal,
-    client: command.client === "" ? undefined : { id: command.client, sequence: command.sequence },
-    origin: command.origin,
-    txns: command.txns.map((txn) => fromWireTxn(index, txn)),
-  };
+  return command;
 }
 
-export function encodeVersion(row: VersionRow): Uint8Array {
-  return wire.Record.encode({
-    createRevision: row.createRevision,
-    version: row.version,
-    value: row.value,
-    previous: row.previous,
-    keyId: plainKeyId,
-  }).finish();
+/** One is written for every change. */
+export function encodeVersion(
+  row: VersionRow,
+  into = new ByteWriter(row.value.length + versionFieldsBytesMax),
+): Uint8Array {
+  numberField(into, 1, row.createRevision);
+  numberField(into, 2, row.version);
+  bytesField(into, 3, row.value);
+  numberField(into, 4, row.previous);
+  numberField(into, 5, plainKeyId);
+  return into.take();
 }
 
 export function decodeVersion(row: Uint8Array): VersionRow {
@@ -151,32 +143,81 @@ export function decodeKeyspace(row: Uint8Array): KeyspaceRow {
   return { revision: meta.revision, compactRevision: meta.compactRevision };
 }
 
-function toWireOperation(operation: Operation): WireOperation {
-  const type = operationTypes.indexOf(operation.type);
-  if (operation.type === "delete") return { type, key: operation.key };
-  return { type, key: operation.key, value: operation.value, revisionAt: operation.revisionAt };
+function writeTxn(into: ByteWriter, { compares, success, failure }: Txn): void {
+  for (const compare of compares) messageField(into, 1, () => writeCompare(into, compare));
+  for (const operation of success) messageField(into, 2, () => writeOperation(into, operation));
+  for (const operation of failure) messageField(into, 3, () => writeOperation(into, operation));
 }
 
-function fromWireTxn(index: Index, txn: WireTxn): Txn {
-  return {
-    compares: (txn.compares ?? []).map((compare): Compare => {
-      const target = targets[compare.target ?? 0];
-      const operator = operators[compare.operator ?? 0];
-      if (!target || !operator) throw unknownPart(index, "comparison");
-      return { key: compare.key ?? "", target, operator, operand: compare.operand ?? 0 };
-    }),
-    success: (txn.success ?? []).map((operation) => fromWireOperation(index, operation)),
-    failure: (txn.failure ?? []).map((operation) => fromWireOperation(index, operation)),
-  };
+function writeCompare(into: ByteWriter, { key, target, operator, operand }: Compare): void {
+  textField(into, 1, key);
+  numberField(into, 2, targets.indexOf(target));
+  numberField(into, 3, operators.indexOf(operator));
+  numberField(into, 4, operand);
 }
 
-function fromWireOperation(index: Index, operation: WireOperation): Operation {
-  const type = operationTypes[operation.type ?? 0];
-  const key = operation.key ?? "";
+function writeOperation(into: ByteWriter, operation: Operation): void {
+  numberField(into, 1, operationTypes.indexOf(operation.type));
+  textField(into, 2, operation.key);
+  if (operation.type === "delete") return;
+  bytesField(into, 3, operation.value);
+  signedField(into, 4, operation.revisionAt);
+}
+
+function readCommand(index: Index, data: Uint8Array): Command & { readonly format: number; readonly keyId: number } {
+  const wire = new WireReader(data);
+  const txns: Txn[] = [];
+  const command = { format: 0, keyId: 0, proposal: 0, origin: "", txns };
+  let [id, sequence] = ["", 0];
+  for (let field = wire.next(); field !== 0; field = wire.next())
+    if (field === 1) command.format = wire.number();
+    else if (field === 2) command.keyId = wire.number();
+    else if (field === 3) command.proposal = wire.number();
+    else if (field === 4) id = wire.text();
+    else if (field === 5) sequence = wire.number();
+    else if (field === 6) command.origin = wire.text();
+    else if (field === 7) txns.push(readTxn(index, wire.message()));
+    else wire.skip();
+  return { ...command, client: id === "" ? undefined : { id, sequence } };
+}
+
+function readTxn(index: Index, wire: WireReader): Txn {
+  const txn = { compares: [] as Compare[], success: [] as Operation[], failure: [] as Operation[] };
+  for (let field = wire.next(); field !== 0; field = wire.next())
+    if (field === 1) txn.compares.push(readCompare(index, wire.message()));
+    else if (field === 2) txn.success.push(readOperation(index, wire.message()));
+    else if (field === 3) txn.failure.push(readOperation(index, wire.message()));
+    else wire.skip();
+  return txn;
+}
+
+function readCompare(index: Index, wire: WireReader): Compare {
+  let [key, targetNumber, operatorNumber, operand] = ["", 0, 0, 0];
+  for (let field = wire.next(); field !== 0; field = wire.next())
+    if (field === 1) key = wire.text();
+    else if (field === 2) targetNumber = wire.number();
+    else if (field === 3) operatorNumber = wire.number();
+    else if (field === 4) operand = wire.number();
+    else wire.skip();
+  const target = targets[targetNumber];
+  const operator = operators[operatorNumber];
+  if (!target || !operator) throw unknownPart(index, "comparison");
+  return { key, target, operator, operand };
+}
+
+function readOperation(index: Index, wire: WireReader): Operation {
+  let [typeNumber, key, revisionAt] = [0, "", 0];
+  let value: Uint8Array = noBytes;
+  for (let field = wire.next(); field !== 0; field = wire.next())
+    if (field === 1) typeNumber = wire.number();
+    else if (field === 2) key = wire.text();
+    else if (field === 3) value = wire.bytes();
+    else if (field === 4) revisionAt = wire.signed();
+    else wire.skip();
+  const type = operationTypes[typeNumber];
   if (type === "delete") return { type, key };
   if (type !== "put") throw unknownPart(index, "operation");
-  const value = operation.value ?? new Uint8Array(0);
-  return { type, key, value, revisionAt: operation.revisionAt ?? 0 };
+  return { type, key, value, revisionAt };
 }
 
 function fromWireResult(result: WireResult): TxnResult {
@@ -192,6 +233,7 @@ function decoded<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (cause) {
+    if (cause instanceof InvariantError) throw cause;
     const error = new InvariantError(`${what} cannot be decoded; it is damaged or from another program`);
     error.cause = cause;
     throw error;

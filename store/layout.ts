@@ -1,3 +1,5 @@
+import { ByteWriter } from "../src/base/byte-writer.js";
+
 /**
  * The key space on disk. One ordered map, because a batch is atomic only inside one; the first byte says what a row is,
  * the second (for `s`, `k`, `r`) which keyspace it belongs to. All numbers in keys are 8 bytes, big endian, so that
@@ -34,26 +36,24 @@ export function keyspaceKey(keyspace: number): Uint8Array {
 }
 
 /** The row of one version of `key`. */
-export function versionKey(keyspace: number, key: string, revision: number): Uint8Array {
-  const bytes: number[] = [tags.version, keyspace];
-  pushEscaped(bytes, key);
-  bytes.push(...terminator);
-  return withNumber(bytes, revision);
+export function versionKey(keyspace: number, key: string, revision: number, into = new ByteWriter()): Uint8Array {
+  into.byte(tags.version).byte(keyspace);
+  writeEscaped(into, key);
+  return into.byte(terminator[0]).byte(terminator[1]).number(revision).take();
 }
 
 /** Where the versions of keys that start with `prefix` begin. */
 export function versionsFrom(keyspace: number, prefix: string): Uint8Array {
-  const bytes: number[] = [tags.version, keyspace];
-  pushEscaped(bytes, prefix);
-  return Uint8Array.from(bytes);
+  return writeEscaped(new ByteWriter().byte(tags.version).byte(keyspace), prefix).take();
 }
 
 /** Behind the last version of `key`, and before any other key. */
 export function versionsAfter(keyspace: number, key: string): Uint8Array {
-  const bytes: number[] = [tags.version, keyspace];
-  pushEscaped(bytes, key);
-  bytes.push(terminator[0], terminator[1] + 1);
-  return Uint8Array.from(bytes);
+  const into = writeEscaped(new ByteWriter().byte(tags.version).byte(keyspace), key);
+  return into
+    .byte(terminator[0])
+    .byte(terminator[1] + 1)
+    .take();
 }
 
 /** Behind all versions of all keys that start with `prefix`. */
@@ -69,13 +69,17 @@ export function parseVersionKey(row: Uint8Array): { key: string; revision: numbe
   return { key: parseEscaped(row, 2, end), revision: parseNumber(row, end + terminator.length) };
 }
 
-export function revisionKey(keyspace: number, revision: number, operation: number): Uint8Array {
-  const head = withNumber([tags.revision, keyspace], revision);
-  const row = new Uint8Array(head.length + 2);
-  row.set(head);
-  row[head.length] = operation >>> 8;
-  row[head.length + 1] = operation & 0xff;
-  return row;
+export function revisionKey(
+  keyspace: number,
+  revision: number,
+  operation: number,
+  into = new ByteWriter(),
+): Uint8Array {
+  into.byte(tags.revision).byte(keyspace).number(revision);
+  return into
+    .byte(operation >>> 8)
+    .byte(operation)
+    .take();
 }
 
 export function parseRevisionKey(row: Uint8Array): { revision: number; operation: number } {
@@ -88,10 +92,8 @@ export function parseRevisionKey(row: Uint8Array): { revision: number; operation
 }
 
 /** The value of a revision row. */
-export function keyBytes(key: string): Uint8Array {
-  const bytes: number[] = [];
-  pushEscaped(bytes, key);
-  return Uint8Array.from(bytes);
+export function keyBytes(key: string, into = new ByteWriter()): Uint8Array {
+  return writeEscaped(into, key).take();
 }
 
 export function parseKeyBytes(bytes: Uint8Array): string {
@@ -129,14 +131,19 @@ function successor(row: Uint8Array): Uint8Array {
   throw new Error("no row is behind this one");
 }
 
-function pushEscaped(into: number[], key: string): void {
+function writeEscaped(into: ByteWriter, key: string): ByteWriter {
   for (let at = 0; at < key.length; at += 1) {
     const unit = key.charCodeAt(at);
-    if (unit === 0) into.push(0x00, 0xff);
-    else if (unit < 0x80) into.push(unit);
-    else if (unit < 0x800) into.push(0xc0 | (unit >> 6), 0x80 | (unit & 0x3f));
-    else into.push(0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f));
+    if (unit === 0) into.byte(0x00).byte(0xff);
+    else if (unit < 0x80) into.byte(unit);
+    else if (unit < 0x800) into.byte(0xc0 | (unit >> 6)).byte(0x80 | (unit & 0x3f));
+    else
+      into
+        .byte(0xe0 | (unit >> 12))
+        .byte(0x80 | ((unit >> 6) & 0x3f))
+        .byte(0x80 | (unit & 0x3f));
   }
+  return into;
 }
 
 function parseEscaped(row: Uint8Array, from: number, to: number): string {
@@ -157,15 +164,6 @@ function parseEscaped(row: Uint8Array, from: number, to: number): string {
     }
   }
   return key;
-}
-
-function withNumber(head: readonly number[], value: number): Uint8Array {
-  const row = new Uint8Array(head.length + numberBytes);
-  row.set(head);
-  const view = new DataView(row.buffer);
-  view.setUint32(head.length, Math.floor(value / 2 ** 32));
-  view.setUint32(head.length + 4, value % 2 ** 32);
-  return row;
 }
 
 function parseNumber(row: Uint8Array, at: number): number {

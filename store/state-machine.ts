@@ -1,6 +1,7 @@
 import type { Entry, Index, Term } from "../raft/core/types.js";
 import { invariant } from "../src/base/errors.js";
 import { type Command, decodeCommand, encodeAnswers, encodeKeyspace, encodeMeta, encodeVersion } from "./codec.js";
+import { ByteWriter } from "../src/base/byte-writer.js";
 import { type Digest, DigestSum, Hasher } from "./digest.js";
 import type { KeyValueBatch, KeyValuePair } from "./key-value.js";
 import { clientKey, keyBytes, keyspaceKey, metaKey, objectKeyspace, revisionKey, versionKey } from "./layout.js";
@@ -24,6 +25,8 @@ interface Live {
   readonly digest: Digest;
 }
 
+/** Rows are written into chunks of this size; the disk's batches let go of them within milliseconds. */
+const chunkBytes = 64 * 1024;
 const nothing: readonly TxnResult[] = [];
 const emptyValue = new Uint8Array(0);
 
@@ -44,6 +47,7 @@ export class StateMachine {
   #revision: Revision = 0;
   #compactRevision: Revision = 0;
   #puts: KeyValuePair[] = [];
+  readonly #rows = new ByteWriter(chunkBytes);
   #batchBytes = 0;
 
   constructor(bounds?: RequestBounds) {
@@ -190,7 +194,8 @@ export class StateMachine {
   }
 
   #put(operation: Operation & { type: "put" }, revision: Revision): WatchEvent {
-    const previous = this.get(operation.key);
+    const live = this.#records.get(operation.key);
+    const previous = live?.record;
     const record: KeyRecord = {
       key: operation.key,
       value: splice(operation.value, operation.revisionAt, revision),
@@ -198,42 +203,36 @@ export class StateMachine {
       modRevision: revision,
       version: (previous?.version ?? 0) + 1,
     };
-    this.#forget(operation.key);
+    if (live) this.#digest.remove(live.digest);
     this.#keep(record);
     return { type: "put", key: operation.key, record, previous };
   }
 
   #delete(key: string, revision: Revision): WatchEvent | undefined {
-    const previous = this.get(key);
-    if (!previous) return undefined;
-    this.#forget(key);
+    const live = this.#records.get(key);
+    if (!live) return undefined;
+    this.#digest.remove(live.digest);
+    this.#records.delete(key);
+    const previous = live.record;
     return { type: "delete", key, record: tombstone(key, previous.createRevision, revision), previous };
   }
 
+  /** In place of the key's record before, whose digest was taken out. */
   #keep(record: KeyRecord): void {
     const digest = recordDigest(record);
     this.#records.set(record.key, { record, digest });
     this.#digest.add(digest);
   }
 
-  #forget(key: string): void {
-    const live = this.#records.get(key);
-    if (!live) return;
-    this.#digest.remove(live.digest);
-    this.#records.delete(key);
-  }
-
   /** Queues the rows of one event for the disk. */
   #store(event: WatchEvent, operation: number): void {
     const { record, key } = event;
-    const value = encodeVersion({
-      createRevision: record.createRevision,
-      version: record.version,
-      value: record.value,
-      previous: event.previous?.modRevision ?? 0,
-    });
-    this.#puts.push({ key: versionKey(objectKeyspace, key, record.modRevision), value });
-    this.#puts.push({ key: revisionKey(objectKeyspace, record.modRevision, operation), value: keyBytes(key) });
+    const rows = this.#rows;
+    const { modRevision: revision, createRevision, version } = record;
+    const previous = event.previous?.modRevision ?? 0;
+    const value = encodeVersion({ createRevision, version, value: record.value, previous }, rows);
+    this.#puts.push({ key: versionKey(objectKeyspace, key, revision, rows), value });
+    this.#puts.push({ key: revisionKey(objectKeyspace, revision, operation, rows), value: keyBytes(key, rows) });
     this.#batchBytes += value.length + 2 * key.length + 32;
   }
 }
