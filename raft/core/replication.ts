@@ -5,7 +5,9 @@ import { committedIndex } from "./quorum.js";
 import { acknowledgeReads, releaseReads } from "./reads.js";
 import type { RaftState } from "./state.js";
 import { offerLeadership } from "./transfer.js";
-import type { EntryType, Message } from "./types.js";
+import type { EntryType, Index, Message } from "./types.js";
+
+const noData = new Uint8Array(0);
 
 /** Appends entries of the leader's own term behind its log; they leave with the next Ready, to disk and members at once. */
 export function appendOwn(state: RaftState, type: EntryType, data: readonly Uint8Array[]): void {
@@ -133,13 +135,26 @@ export function handleAppendResponse(state: RaftState, response: Message): void 
  * entries of terms above ours, here we skip ours of terms above the hint's.
  */
 function handleRefusal(state: RaftState, progress: Progress, response: Message): void {
-  if (response.context === recoveringRefusal && progress.fellBack(response.rejectHint)) {
-    state.replicationDue = true;
-    return;
-  }
+  if (response.context === recoveringRefusal) handleLoss(state, progress, response.rejectHint);
   const hint = Math.min(response.rejectHint, response.index);
   const agreement = response.logTerm > 0 ? state.log.agreementBefore(hint, response.logTerm) : hint;
   if (progress.refused(response.index, agreement)) state.replicationDue = true;
+}
+
+/**
+ * The member has lost what it acknowledged behind `lastIndex`. When it has all of this log and still misses something, that
+ * was never committed; it votes again once the log has grown to where that was, which in an idle group takes entries without data.
+ */
+function handleLoss(state: RaftState, progress: Progress, lastIndex: Index): void {
+  if (progress.fellBack(lastIndex)) {
+    state.replicationDue = true;
+    return;
+  }
+  const { log, transferee } = state;
+  const hasAll = progress.match === log.lastIndex && lastIndex === log.lastIndex && log.committed === log.lastIndex;
+  if (hasAll && transferee === 0) {
+    appendOwn(state, "Normal", [noData]);
+  }
 }
 
 function handleAcceptance(state: RaftState, progress: Progress, response: Message): void {

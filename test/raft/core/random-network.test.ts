@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RandomNetwork } from "./random-network.js";
+import { RandomNetwork, type Happenings } from "./random-network.js";
 
 describe("random network", function () {
   // A wider range takes as long as it takes.
@@ -8,23 +8,23 @@ describe("random network", function () {
   it("keeps every invariant under faults and agrees after them", () => {
     // RAFT_SEEDS=first-last replays or widens.
     const [first, last] = (process.env["RAFT_SEEDS"] ?? "1-120").split("-").map(Number);
-    const total = { committed: 0, leaders: 0, reads: 0 };
+    const total: Happenings = { committed: 0, leaders: 0, reads: 0, snapshots: 0, changes: 0, recovered: 0, wiped: 0 };
     for (let seed = first!; seed <= (last ?? first!); seed++) {
       const network = new RandomNetwork(seed);
       try {
-        network.run(3000);
+        network.run(8000);
         network.recover();
       } catch (failure) {
         throw new Error(`seed ${seed}: ${failure instanceof Error ? failure.message : String(failure)}`, {
           cause: failure,
         });
       }
-      const { committed, leaders, reads } = network.summary;
-      total.committed += committed;
-      total.leaders += leaders;
-      total.reads += reads;
+      const { happened } = network;
+      for (const what of Object.keys(total) as (keyof Happenings)[]) total[what] += happened[what];
     }
     if (process.env["RAFT_SEEDS"] !== undefined) console.log(total);
-    assert(total.committed > 1000 && total.leaders > 300 && total.reads > 300, `a dull run: ${JSON.stringify(total)}`);
+    const dull = `a dull run: ${JSON.stringify(total)}`;
+    assert(total.committed > 1000 && total.leaders > 300 && total.reads > 300, dull);
+    assert(total.snapshots > 50 && total.changes > 50 && total.recovered > 20 && total.wiped > 5, dull);
   });
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { applyChange, leaveJointChange, type ConfChange } from "../../../raft/core/configuration.js";
+import { applyChange, leaveJointChange, members, type ConfChange } from "../../../raft/core/configuration.js";
 import { defaultRaftConfig } from "../../../raft/core/config.js";
-import { MemoryStorage } from "../../../raft/core/memory-storage.js";
 import { Raft } from "../../../raft/core/raft.js";
-import type { ConfState, Entry, HardState, Index, Message, NodeId, Ready, Term } from "../../../raft/core/types.js";
+import type { InitialState } from "../../../raft/core/state.js";
+import type { ConfState, Entry, Index, Message, NodeId, Term } from "../../../raft/core/types.js";
 import { bytes, encodeChange, voters } from "./group.js";
+import { RandomNode, changeOf } from "./random-node.js";
 
 /** mulberry32: enough chance for a test, the same everywhere. */
 function randomFrom(seed: number): (bound: number) => number {
@@ -17,50 +18,46 @@ function randomFrom(seed: number): (bound: number) => number {
   };
 }
 
-/** One member with a disk that completes writes late and loses in a crash what it hasn't completed. */
-class Node {
-  readonly id: NodeId;
-  readonly storage = new MemoryStorage();
-  hardState: HardState = { term: 0, vote: 0, commit: 0 };
-  /** What the state machine has durably: index, and the configuration as of it. */
-  durableApplied: Index = 0;
-  durableConfiguration: ConfState;
-  raft: Raft;
-  writing: Ready[] = [];
-  applying: Entry[] = [];
-  /** Reads by context: the highest commit index known anywhere when they were asked for. */
-  reads = new Map<number, Index>();
-  lastTerm: Term = 0;
-  lastCommit: Index = 0;
-
-  constructor(id: NodeId, configuration: ConfState, start: (node: Node) => Raft) {
-    this.id = id;
-    this.durableConfiguration = configuration;
-    this.raft = start(this);
-  }
+/** What happened in a run, to see that it was worth something. */
+export interface Happenings {
+  committed: number;
+  leaders: number;
+  reads: number;
+  snapshots: number;
+  changes: number;
+  recovered: number;
+  wiped: number;
 }
 
 /**
- * A group under loss, doubling, reordering and delay without bound, crashes with asynchronous disks, slow state machines,
- * transfers, reads and membership changes. Every step is followed by checks of the invariants of Figure 3; a violation
- * throws with the seed.
+ * A group under loss, doubling, reordering and delay without bound, crashes with asynchronous disks, damaged logs, slow state
+ * machines, snapshots, transfers, reads, and members that change, come back and come back empty. Every step is
+ * followed by checks of the invariants of Figure 3; a violation throws.
  */
 export class RandomNetwork {
   readonly #random: (bound: number) => number;
-  readonly #nodes: Node[] = [];
+  readonly #nodes: RandomNode[] = [];
   #messages: Message[] = [];
   readonly #leaders = new Map<Term, NodeId>();
-  /** What is committed: entry i at place i - 1. */
+  /** What is committed: entry i at place i - 1, and the configuration as of it at place i. */
   readonly #ledger: Entry[] = [];
+  readonly #configurations: ConfState[];
   #context = 0;
   #proposals = 0;
-  #answeredReads = 0;
+  readonly #happened = { reads: 0, snapshots: 0, recovered: 0, wiped: 0 };
   readonly #membership: boolean;
+  readonly #snapshots: boolean;
+  readonly #damages: boolean;
+  /** Members with a higher id join later. */
+  readonly #firstMembers: number;
   #cut: NodeId = 0;
   /** A node whose clock runs at a fifth of the others' pace: it leads on long after it was deposed. */
   readonly #slow: NodeId;
   readonly #checkQuorum: boolean;
   readonly #preVote: boolean;
+  /** Only with clocks that agree. */
+  readonly #leaseReads: boolean;
+  readonly #stepDownOnRemoval: boolean;
   readonly #electionTicks: number;
   /** One delivery in so many leaves its message in the network to come again. */
   readonly #doubling: number;
@@ -68,21 +65,32 @@ export class RandomNetwork {
   constructor(seed: number) {
     this.#random = randomFrom(seed);
     const count = this.#oneIn(3) ? 5 : 3;
+    this.#firstMembers = count;
     this.#membership = this.#oneIn(2);
+    this.#snapshots = !this.#oneIn(3);
+    this.#damages = this.#oneIn(3);
     this.#slow = this.#random(4);
     this.#checkQuorum = !this.#oneIn(3);
     this.#preVote = !this.#oneIn(4);
+    this.#leaseReads = this.#checkQuorum && this.#oneIn(3);
+    this.#stepDownOnRemoval = !this.#oneIn(3);
     this.#electionTicks = 3 + this.#random(8);
     this.#doubling = 4 + this.#random(20);
-    const initial = voters(...Array.from({ length: count }, (_, place) => place + 1));
+    this.#configurations = [voters(...Array.from({ length: count }, (_, place) => place + 1))];
     for (let id = 1; id <= count + (this.#membership ? 2 : 0); id++) {
-      this.#nodes.push(new Node(id, initial, (node) => this.#start(node)));
+      this.#nodes.push(
+        new RandomNode(
+          id,
+          (node, initial) => this.#start(node, initial),
+          (index) => this.#configurations[index]!,
+        ),
+      );
     }
   }
 
-  /** What happened, to see that the run was worth something. */
-  get summary(): { committed: number; leaders: number; reads: number } {
-    return { committed: this.#ledger.length, leaders: this.#leaders.size, reads: this.#answeredReads };
+  get happened(): Happenings {
+    const changes = this.#ledger.filter(({ type }) => type === "ConfChange").length;
+    return { committed: this.#ledger.length, leaders: this.#leaders.size, changes, ...this.#happened };
   }
 
   run(steps: number): void {
@@ -100,23 +108,31 @@ export class RandomNetwork {
       for (let calm = false; !calm;) calm = this.#deliverAll();
       for (const node of this.#nodes) this.#check(node);
       const leader = this.#nodes.find((node) => node.raft.status().role === "Leader");
-      if (round % 40 === 0) leader?.raft.propose([bytes("after")]);
+      if (leader !== undefined && round % 40 === 0) this.#goOn(leader);
       if (round > 200 && leader !== undefined && this.#agree(leader)) return;
     }
     assert.fail(`no agreement: ${JSON.stringify(this.#nodes.map((node) => node.raft.status()))}`);
   }
 
-  #agree(leader: Node): boolean {
+  /** What a driver and its operator do: propose, leave a joint configuration, give up on snapshots that were lost. */
+  #goOn(leader: RandomNode): void {
+    leader.raft.propose([bytes("after")]);
+    const { configuration, progress } = leader.raft.status();
+    if (configuration.outgoing.length > 0 && !configuration.autoLeave) {
+      leader.raft.proposeConfChange(leaveJointChange, encodeChange(leaveJointChange));
+    }
+    for (const { id, state } of progress) if (state === "Snapshot") leader.raft.reportSnapshot(id, false);
+  }
+
+  #agree(leader: RandomNode): boolean {
     const { commit, configuration, lastIndex, term } = leader.raft.status();
     if (commit !== lastIndex || configuration.outgoing.length > 0 || this.#ledger[commit - 1]?.term !== term)
       return false;
-    const others = this.#nodes.filter(
-      ({ id }) => configuration.voters.includes(id) || configuration.learners.includes(id),
-    );
-    return others.every((node) => node.durableApplied === commit || node.raft.status().applied === commit);
+    const others = this.#nodes.filter(({ id }) => members(configuration).includes(id));
+    return others.every((node) => node.raft.status().applied === commit && !node.raft.status().isRecovering);
   }
 
-  #start(node: Node): Raft {
+  #start(node: RandomNode, initial: InitialState): Raft {
     const config = {
       ...defaultRaftConfig,
       id: node.id,
@@ -124,41 +140,52 @@ export class RandomNetwork {
       electionJitterTicks: this.#electionTicks,
       checkQuorum: this.#checkQuorum,
       preVote: this.#preVote,
+      leaseReads: this.#leaseReads,
+      stepDownOnRemoval: this.#stepDownOnRemoval,
       appendEntriesMax: 1 + this.#random(4),
       inflightMessagesMax: 1 + this.#random(4),
     };
-    const { hardState, durableConfiguration: configuration, durableApplied: applied } = node;
-    return new Raft(config, { hardState, configuration, applied }, node.storage, this.#random);
+    return new Raft(config, initial, node.storage, this.#random);
   }
 
   #disturb(): void {
     const node = this.#nodes[this.#random(this.#nodes.length)]!;
     const chance = this.#random(1000);
     if (chance < 390) this.#deliverOne();
-    else if (chance < 470) this.#tick(node);
-    else if (chance < 650) this.#takeReady(node);
-    else if (chance < 800) this.#completeWrite(node);
-    else if (chance < 890) this.#applySome(node);
-    else if (chance < 940) this.#propose(node);
-    else if (chance < 960) this.#read(node);
-    else if (chance < 968) this.#crash(node);
-    else if (chance < 972) node.raft.transferLeadership(1 + this.#random(this.#nodes.length));
-    else if (chance < 976) node.raft.forgetLeader();
-    else if (chance < 980) node.raft.reportUnreachable(1 + this.#random(this.#nodes.length));
-    else if (chance < 982) this.#cutOff(node);
-    else if (chance < 990) this.#changeMembers(node);
-    else if (chance < 992) this.#messages = this.#messages.filter(() => !this.#oneIn(4));
+    else if (chance < 460) this.#tick(node);
+    else if (chance < 630) this.#takeReady(node);
+    else if (chance < 780) this.#send(node.complete(1 + this.#random(2)));
+    else if (chance < 870) node.apply(1 + this.#random(4), this.#oneIn(2));
+    else if (chance < 910) this.#propose(node);
+    else if (chance < 930) this.#read(node);
+    else this.#disturbRarely(node, chance - 930);
+  }
+
+  #disturbRarely(node: RandomNode, chance: number): void {
+    if (chance < 3) node.crash(this.#random(node.writing.length + 1));
+    else if (chance < 5) node.raft.transferLeadership(1 + this.#random(this.#nodes.length));
+    else if (chance < 7) node.raft.forgetLeader();
+    else if (chance < 9) node.raft.reportUnreachable(1 + this.#random(this.#nodes.length));
+    else if (chance < 12) this.#cutOff(node);
+    else if (chance < 30) this.#changeMembers();
+    else if (chance < 32) this.#messages = this.#messages.filter(() => !this.#oneIn(4));
+    else if (chance < 44) this.#snapshot(node);
+    else if (chance < 48) node.raft.reportSnapshot(1 + this.#random(this.#nodes.length), this.#oneIn(2));
+    else if (chance < 49) this.#damage(node);
+    else if (chance < 59) this.#wipe(node);
     else this.#deliverOne();
   }
 
-  #tick(node: Node): void {
-    if (node.id !== this.#slow || this.#oneIn(5)) node.raft.tick();
+  #tick(node: RandomNode): void {
+    if (this.#leaseReads) for (const each of this.#nodes) each.raft.tick();
+    else if (node.id !== this.#slow || this.#oneIn(5)) node.raft.tick();
   }
 
   /** Often the leader, else whom chance named. */
-  #cutOff(node: Node): void {
+  #cutOff(node: RandomNode): void {
     const leader = this.#nodes.find(({ raft }) => raft.status().role === "Leader");
-    this.#cut = this.#cut !== 0 ? 0 : ((this.#oneIn(2) ? leader : node)?.id ?? node.id);
+    if (this.#cut !== 0) this.#cut = 0;
+    else if (this.#oneIn(4)) this.#cut = (this.#oneIn(2) ? leader : node)?.id ?? node.id;
   }
 
   #oneIn(bound: number): boolean {
@@ -177,98 +204,88 @@ export class RandomNetwork {
     this.#nodes[message.to - 1]?.raft.step(message);
   }
 
-  #takeReady(node: Node): void {
+  #takeReady(node: RandomNode): void {
     if (!node.raft.hasReady()) return;
     const ready = node.raft.ready();
     this.#messages.push(...ready.messages);
     node.writing.push(ready);
     node.applying.push(...ready.committedEntries);
+    if (ready.snapshot !== undefined) this.#happened.snapshots++;
     for (const committed of ready.committedEntries) this.#noteCommitted(node, committed);
     for (const { context, index } of ready.readStates) {
       const known = node.reads.get(context);
       assert(known !== undefined, `read ${context} was answered twice or never asked`);
       assert(index >= known, `read at ${index}, but ${known} was committed before it was asked for`);
       node.reads.delete(context);
-      this.#answeredReads++;
+      this.#happened.reads++;
     }
   }
 
-  /** The disk completes the oldest write, sometimes several with one report. */
-  #completeWrite(node: Node): void {
-    const count = Math.min(node.writing.length, 1 + this.#random(2));
-    const done = node.writing.splice(0, count);
-    for (const ready of done) this.#write(node, ready);
-    const last = done.at(-1);
-    if (last === undefined) return;
-    node.raft.persisted(last.number);
+  #send(done: ReturnType<RandomNode["complete"]>): void {
     for (const ready of done) this.#messages.push(...ready.messagesAfterPersist);
   }
 
-  #write(node: Node, ready: Ready): void {
-    node.storage.append(ready.entries);
-    if (ready.hardState === undefined) return;
-    assert(ready.hardState.term >= node.hardState.term, "a lower term was written");
-    if (ready.hardState.term === node.hardState.term && node.hardState.vote !== 0) {
-      assert.equal(ready.hardState.vote, node.hardState.vote, "the vote changed within a term");
-    }
-    node.hardState = ready.hardState;
-  }
-
-  #applySome(node: Node): void {
-    const entries = node.applying.splice(0, 1 + this.#random(4));
-    for (const committed of entries) {
-      if (committed.type === "ConfChange") this.#applyChange(node, committed);
-    }
-    const last = entries.at(-1);
-    if (last === undefined) return;
-    node.raft.applied(last.index);
-    if (this.#oneIn(2)) {
-      node.durableApplied = last.index;
-      node.durableConfiguration = node.raft.status().configuration;
-    }
-  }
-
-  #applyChange(node: Node, committed: Entry): void {
-    const change: ConfChange =
-      committed.data.length === 0
-        ? leaveJointChange
-        : (JSON.parse(new TextDecoder().decode(committed.data)) as ConfChange);
-    node.raft.applyConfChange(change);
-  }
-
-  #propose(node: Node): void {
+  #propose(node: RandomNode): void {
     node.raft.propose(Array.from({ length: 1 + this.#random(3) }, () => bytes(`p${++this.#proposals}`)));
   }
 
-  #read(node: Node): void {
+  #read(node: RandomNode): void {
     const context = ++this.#context;
     const known = Math.max(...this.#nodes.map(({ raft }) => raft.status().commit));
     if (node.raft.readIndex(context)) node.reads.set(context, known);
   }
 
-  /** The process ends; of the writes under way some may have reached the disk. */
-  #crash(node: Node): void {
-    for (const ready of node.writing.splice(0, this.#random(node.writing.length + 1))) this.#write(node, ready);
-    node.writing = [];
-    node.applying = [];
-    node.reads.clear();
-    node.lastCommit = 0;
-    node.lastTerm = node.hardState.term;
-    node.raft = this.#start(node);
+  /** Sometimes one to send, sometimes a shorter log, mostly both. */
+  #snapshot(node: RandomNode): void {
+    if (!this.#snapshots) return;
+    if (!this.#oneIn(3)) node.offerSnapshot();
+    if (!this.#oneIn(3)) node.compact(Math.max(0, node.durableApplied - this.#random(4)));
   }
 
-  #changeMembers(node: Node): void {
-    if (!this.#membership || node.raft.status().role !== "Leader") return;
+  /** One at a time, and only while the others are a majority that has everything: two damages of three can lose data. */
+  #damage(node: RandomNode): void {
+    const configurations = [...this.#nodes.map(({ raft }) => raft.status().configuration), this.#configurations.at(-1)!];
+    const isSmall = configurations.some((each) => [each.voters, each.outgoing].some(({ length }) => length === 1 || length === 2));
+    if (!this.#damages || this.#membership || isSmall || this.#nodes.some(({ recoverTo }) => recoverTo > 0)) return;
+    node.damage(1 + this.#random(4));
+    this.#happened.recovered++;
+  }
+
+  /** A member that joined later and was removed comes back empty, under its id. */
+  #wipe(node: RandomNode): void {
+    const isMember = members(this.#configurations.at(-1)!).includes(node.id);
+    if (node.id <= this.#firstMembers || isMember || node.durableApplied === 0) return;
+    node.wipe();
+    this.#happened.wiped++;
+  }
+
+  #changeMembers(): void {
+    const leader = this.#nodes.find(({ raft }) => raft.status().role === "Leader");
+    if (!this.#membership || leader === undefined) return;
+    const { configuration } = leader.raft.status();
+    const change = this.#drawChange(configuration);
+    const result = applyChange(configuration, change);
+    // Fewer than two voters left alone with unbounded loss make a dull run.
+    if ("configuration" in result && result.configuration.voters.length < 2) return;
+    leader.raft.proposeConfChange(change, encodeChange(change));
+  }
+
+  #drawChange({ outgoing, autoLeave }: ConfState): ConfChange {
+    if (outgoing.length > 0 && !autoLeave) return leaveJointChange;
     const types = ["AddVoter", "AddVoter", "AddLearner", "Remove"] as const;
     const steps = Array.from({ length: 1 + this.#random(2) }, () => ({
       type: types[this.#random(types.length)]!,
-      node: 1 + this.#random(this.#nodes.length),
+      node: this.#drawMember(),
     }));
-    const change: ConfChange = { transition: this.#oneIn(3) ? "JointImplicit" : "Auto", steps };
-    const result = applyChange(node.raft.status().configuration, change);
-    // Fewer than two voters left alone with unbounded loss make a dull run.
-    if ("configuration" in result && result.configuration.voters.length < 2) return;
-    node.raft.proposeConfChange(change, encodeChange(change));
+    const transitions = ["JointImplicit", "JointExplicit", "Auto", "Auto", "Auto"] as const;
+    return { transition: transitions[this.#random(transitions.length)]!, steps };
+  }
+
+  /** Often one that joins later, so that it comes, goes and comes again. */
+  #drawMember(): NodeId {
+    const later = this.#nodes.length - this.#firstMembers;
+    if (this.#oneIn(2)) return this.#firstMembers + 1 + this.#random(later);
+    return 1 + this.#random(this.#nodes.length);
   }
 
   /** Everything that is ready, written, applied and delivered once, in order. True when nothing was. */
@@ -276,8 +293,9 @@ export class RandomNetwork {
     let calm = true;
     for (const node of this.#nodes) {
       for (; node.raft.hasReady(); calm = false) this.#takeReady(node);
-      for (; node.writing.length > 0; calm = false) this.#completeWrite(node);
-      for (; node.applying.length > 0; calm = false) this.#applySome(node);
+      for (; node.writing.length > 0; calm = false) this.#send(node.complete(node.writing.length));
+      for (; node.applying.length > 0; calm = false) node.apply(node.applying.length, true);
+      if (node.storage.takeSnapshotWanted()) node.offerSnapshot();
     }
     const messages = this.#messages.splice(0);
     for (const message of messages) this.#nodes[message.to - 1]?.raft.step(message);
@@ -285,19 +303,27 @@ export class RandomNetwork {
   }
 
   /** State machine safety and log matching on what is committed: one entry per index, for all and ever. */
-  #noteCommitted(node: Node, committed: Entry): void {
+  #noteCommitted(node: RandomNode, committed: Entry): void {
     const known = this.#ledger[committed.index - 1];
     if (known === undefined) {
       assert.equal(committed.index, this.#ledger.length + 1, "a gap among the committed entries");
       this.#ledger.push(committed);
+      this.#configurations.push(this.#changed(committed));
       return;
     }
     assert.equal(committed.term, known.term, `node ${node.id} committed another entry at ${committed.index}`);
     assert.deepEqual(committed.data, known.data);
-    assert(node.storage.term(committed.index) !== undefined || node.writing.length > 0);
   }
 
-  #check(node: Node): void {
+  #changed(committed: Entry): ConfState {
+    const before = this.#configurations.at(-1)!;
+    if (committed.type !== "ConfChange") return before;
+    const result = applyChange(before, changeOf(committed));
+    assert("configuration" in result, `entry ${committed.index} can't be applied`);
+    return result.configuration;
+  }
+
+  #check(node: RandomNode): void {
     const { role, term, commit, applied, lastIndex, durableIndex } = node.raft.status();
     assert(term >= node.lastTerm, `the term of ${node.id} fell`);
     assert(commit >= node.lastCommit, `the commit index of ${node.id} fell`);
@@ -309,18 +335,16 @@ export class RandomNetwork {
     node.lastCommit = commit;
     if (role !== "Leader" || this.#leaders.get(term) === node.id) return;
     assert(!this.#leaders.has(term), `nodes ${this.#leaders.get(term)} and ${node.id} both lead term ${term}`);
+    assert(node.recoverTo === 0 || !node.raft.status().isRecovering, `node ${node.id} leads and has lost entries`);
     this.#leaders.set(term, node.id);
     this.#checkCompleteness(node);
   }
 
   /** Leader completeness: a new leader's log holds all that was committed. It is in storage: to win took a durable vote. */
-  #checkCompleteness(node: Node): void {
-    for (const committed of this.#ledger) {
-      assert.equal(
-        node.storage.term(committed.index),
-        committed.term,
-        `new leader ${node.id} lacks entry ${committed.index}`,
-      );
+  #checkCompleteness(node: RandomNode): void {
+    for (let index: Index = node.storage.firstIndex(); index <= this.#ledger.length; index++) {
+      const { term } = this.#ledger[index - 1]!;
+      assert.equal(node.storage.term(index), term, `new leader ${node.id} lacks entry ${index}`);
     }
   }
 }

@@ -81,6 +81,28 @@ describe("a recovering member", () => {
     assert.deepEqual(left.data, ["a", "b", "c"]);
   });
 
+  it("gets its vote back in an idle group too, though what it lost was never committed", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    const { log, hardState } = group.member(2);
+    group.members.set(2, new Member(2, { log, hardState, recoverTo: 4 }));
+    group.tick(2);
+    assert.equal(group.member(2).status.isRecovering, true);
+    group.tick(4);
+    assert.equal(group.member(2).status.isRecovering, false);
+    const { lastIndex } = group.leader.status;
+    group.tick(10);
+    assert.equal(group.leader.status.lastIndex, lastIndex, "no more than it takes");
+  });
+
+  it("or by an entry of a later term, whose leader had all that was committed", () => {
+    const member = damaged(2);
+    member.step("MsgApp", 1, 2, { index: 2, logTerm: 1, entries: [{ ...logOf(1, 1, 2)[2]! }], commit: 2 });
+    assert.equal(member.status.isRecovering, true);
+    member.step("MsgHeartbeat", 1, 2, { commit: 3 });
+    assert.equal(member.status.isRecovering, false);
+  });
+
   it("only such a one may start with less than what was committed", () => {
     assert.throws(() => new Member(2, { log: logOf(1, 1), hardState: { term: 1, commit: 4 } }), /entries were lost/);
   });
