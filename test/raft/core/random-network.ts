@@ -142,7 +142,7 @@ export class RandomNetwork {
       preVote: this.#preVote,
       leaseReads: this.#leaseReads,
       stepDownOnRemoval: this.#stepDownOnRemoval,
-      appendEntriesMax: 1 + this.#random(4),
+      appendEntriesMax: 1 + this.#random(8),
       inflightMessagesMax: 1 + this.#random(4),
     };
     return new Raft(config, initial, node.storage, this.#random);
@@ -156,8 +156,9 @@ export class RandomNetwork {
     else if (chance < 630) this.#takeReady(node);
     else if (chance < 780) this.#send(node.complete(1 + this.#random(2)));
     else if (chance < 870) node.apply(1 + this.#random(4), this.#oneIn(2));
-    else if (chance < 910) this.#propose(node);
-    else if (chance < 930) this.#read(node);
+    else if (chance < 885) this.#propose(node);
+    else if (chance < 900) this.#read(node);
+    else if (chance < 930) this.#deliverOne();
     else this.#disturbRarely(node, chance - 930);
   }
 
@@ -226,7 +227,7 @@ export class RandomNetwork {
   }
 
   #propose(node: RandomNode): void {
-    node.raft.propose(Array.from({ length: 1 + this.#random(3) }, () => bytes(`p${++this.#proposals}`)));
+    node.raft.propose(Array.from({ length: 1 + this.#random(2) }, () => bytes(`p${++this.#proposals}`)));
   }
 
   #read(node: RandomNode): void {
@@ -244,8 +245,13 @@ export class RandomNetwork {
 
   /** One at a time, and only while the others are a majority that has everything: two damages of three can lose data. */
   #damage(node: RandomNode): void {
-    const configurations = [...this.#nodes.map(({ raft }) => raft.status().configuration), this.#configurations.at(-1)!];
-    const isSmall = configurations.some((each) => [each.voters, each.outgoing].some(({ length }) => length === 1 || length === 2));
+    const configurations = [
+      ...this.#nodes.map(({ raft }) => raft.status().configuration),
+      this.#configurations.at(-1)!,
+    ];
+    const isSmall = configurations.some((each) =>
+      [each.voters, each.outgoing].some(({ length }) => length === 1 || length === 2),
+    );
     if (!this.#damages || this.#membership || isSmall || this.#nodes.some(({ recoverTo }) => recoverTo > 0)) return;
     node.damage(1 + this.#random(4));
     this.#happened.recovered++;

@@ -4,7 +4,16 @@ import { leaveJointChange, type ConfChange } from "../../../raft/core/configurat
 import { MemoryStorage } from "../../../raft/core/memory-storage.js";
 import type { InitialState } from "../../../raft/core/state.js";
 import type { Raft } from "../../../raft/core/raft.js";
-import type { ConfState, Entry, HardState, Index, NodeId, Ready, SnapshotMeta, Term } from "../../../raft/core/types.js";
+import type {
+  ConfState,
+  Entry,
+  HardState,
+  Index,
+  NodeId,
+  Ready,
+  SnapshotMeta,
+  Term,
+} from "../../../raft/core/types.js";
 
 /** The configuration as of a committed index. */
 export type ConfigurationAt = (index: Index) => ConfState;
