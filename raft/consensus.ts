@@ -12,6 +12,7 @@ export interface Consensus {
   readIndex(tag: number): void;
   /** Tells how far the state machine has applied, and how far it is durable without the log. */
   applied(index: Index, durable: Index): void;
+  /** Hands leadership over to a voter, or with 0 to whichever is furthest. Nothing happens when this member does not lead or the other is out of reach. */
   transferLeadership(to: NodeId): void;
 }
 

@@ -35,6 +35,8 @@ export interface DriverOptions extends Omit<OpenReplicaOptions, "node"> {
   readonly inflightMessagesMax?: number;
 }
 
+/** Pre-votes are asked for again after 100 to 150 ms: about two rounds on a slow network. */
+const preVoteRetryTicks = 2;
 /** Messages of one turn; more than any correct set of peers sends in it. */
 const receivedMax = 2 * limits.peerQueueMessagesMax;
 
@@ -136,6 +138,7 @@ export class Driver implements Consensus {
       id: options.id,
       electionTicks,
       electionJitterTicks,
+      preVoteRetryTicks,
       appendBytesMax: limits.appendBytesMax,
       appendEntriesMax: options.appendEntriesMax ?? limits.appendEntriesMax,
       inflightMessagesMax: options.inflightMessagesMax ?? limits.inflightMessagesMax,
@@ -250,7 +253,8 @@ export class Driver implements Consensus {
     for (const peer of this.#lostPeers.splice(0)) this.#losePeer(peer);
     if (this.#lateMs !== undefined) this.#tick(this.#lateMs);
     this.#lateMs = undefined;
-    if (this.#transferTo !== undefined) this.#core.transferLeadership(this.#transferTo);
+    if (this.#transferTo === 0) this.#handOver(this.#core.status(), "it was asked for");
+    else if (this.#transferTo !== undefined) this.#core.transferLeadership(this.#transferTo);
     this.#transferTo = undefined;
     this.#propose();
     if (this.#reads.hasWaiting) this.#reads.ask(this.#now(), (context) => this.#core.readIndex(context));

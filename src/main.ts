@@ -13,6 +13,7 @@ import { hostLog } from "./host/log.js";
 import { createMetrics, serveMetrics } from "./host/metrics.js";
 import { loadTlsFiles } from "./host/tls.js";
 import { tokenOwner } from "./host/tokens.js";
+import { handOver } from "./hand-over.js";
 import { Leadership } from "./leadership.js";
 import { ObjectCache } from "./objects/cache.js";
 import { objectStoreOf } from "./objects/object-store.js";
@@ -86,6 +87,8 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     const ownerOf = tokenOwner(config.users);
     scope.use(await serveMetrics({ registry, address: config.listen.metrics, tls, ownerOf }));
   }
+  // The first of all that a stop does.
+  scope.defer(() => handOver(control));
   void serveWhenCaughtUp(store, (serving) => server.setServing(serving), scope);
 }
 

@@ -28,6 +28,11 @@ export interface RaftConfig {
   readonly pendingReadsMax: number;
   /** Ask for votes before taking a new term (thesis 9.6), so that a node that comes back does not depose a leader. */
   readonly preVote: boolean;
+  /**
+   * A pre-candidate asks again after this many ticks and up to as many more, drawn; 0: after another election timeout. Members lose
+   * patience with a silent leader one after the other, so that the first to ask is refused: a question costs nothing, the wait would.
+   */
+  readonly preVoteRetryTicks: number;
   /** A leader that does not hear a quorum for `electionTicks` steps down, and followers keep to a leader they hear (thesis 6.2, 6.4). */
   readonly checkQuorum: boolean;
   /**
@@ -58,6 +63,7 @@ export const defaultRaftConfig: Omit<RaftConfig, "id"> = Object.freeze({
   committedBytesMax: 16 * 1024 * 1024,
   pendingReadsMax: 16 * 1024,
   preVote: true,
+  preVoteRetryTicks: 0,
   checkQuorum: true,
   leaseReads: false,
   confChangeGuard: "NoOp",

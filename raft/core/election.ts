@@ -34,6 +34,8 @@ function startPreVote(state: RaftState): void {
   state.leader = 0;
   state.electionElapsed = 0;
   state.drawElectionTimeout();
+  const { preVoteRetryTicks } = state.config;
+  if (preVoteRetryTicks > 0) state.electionTimeout = preVoteRetryTicks + state.random(preVoteRetryTicks);
   state.votes.clear();
   for (const id of otherVoters(state)) {
     state.send(voteRequest(state, "MsgPreVote", id, state.term + 1, 0));

@@ -55,6 +55,25 @@ describe("pre-vote (thesis 9.6)", () => {
     assert.equal(member.status.role, "PreCandidate");
   });
 
+  it("is asked for again soon when nobody answers, since the others may just not have lost patience yet", () => {
+    const config = { preVoteRetryTicks: 2 };
+    const member = new Member(1, { config, chance: (bound) => bound - 1 });
+    member.raft.campaign();
+    member.turn();
+    const asked = Array.from({ length: 7 }, () => {
+      member.tick();
+      return member.turn().length;
+    });
+    assert.deepEqual(asked, [0, 0, 2, 0, 0, 2, 0]);
+    member.step("MsgPreVoteResp", 2, 0, { reject: true });
+    member.step("MsgPreVoteResp", 3, 0, { reject: true });
+    assert.equal(member.status.role, "Follower");
+    for (let tick = 0; tick < 9; tick++) {
+      member.tick();
+      assert.deepEqual(member.turn(), [], "after a refusal it waits an election timeout");
+    }
+  });
+
   it("a refusal at a higher term tells a node that was away the term it missed", () => {
     const member = new Member(1, { hardState: { term: 1 } });
     member.raft.campaign();

@@ -218,6 +218,17 @@ describe("the driver, paused or with a bad disk", () => {
     assert.equal(cluster.elect().id, leader.id);
   });
 
+  it("hands leadership over to whoever is furthest when no member is named", () => {
+    const cluster = new VirtualCluster(3);
+    cluster.start();
+    const leader = cluster.elect();
+    const [behind, furthest] = followers(cluster) as [Member, Member];
+    cluster.loses = ({ to, type }) => to === behind.id && type === "MsgApp";
+    cluster.commit(leader, "x", [furthest]);
+    leader.driver?.transferLeadership(0);
+    cluster.time.run(() => leads(furthest), electionMs / 2);
+  });
+
   it("hands leadership over while a sync of the leader hangs", () => {
     const cluster = new VirtualCluster(3);
     cluster.start();
