@@ -76,6 +76,8 @@ export class Driver implements Consensus {
   #lateMs: number | undefined;
   #lostPeers: NodeId[] = [];
   #transferTo: NodeId | undefined;
+  /** What the state machine had applied at the start. */
+  readonly #knownIndex: Index;
   #appliedIndex: Index;
   #reportedApplied: Index;
   readonly #outbox = new Map<NodeId, Message[]>();
@@ -129,6 +131,7 @@ export class Driver implements Consensus {
     this.#id = options.id;
     this.#log = replica.log;
     this.#storage = replica.storage;
+    this.#knownIndex = options.appliedIndex;
     this.#appliedIndex = replica.initial.applied;
     this.#reportedApplied = replica.initial.applied;
     const { tickMs = limits.tickMs, electionTicks = limits.electionTicks } = options;
@@ -287,7 +290,11 @@ export class Driver implements Consensus {
 
   #deliver(entries: readonly Entry[]): void {
     for (const { type, data } of entries) if (type === "ConfChange") this.#core.applyConfChange(decodeConfChange(data));
-    this.#handlers.onCommitted(entries);
+    // After a repair of the log come entries again that the state machine has.
+    const known = entries.findLast(({ index }) => index <= this.#knownIndex);
+    if (known) this.applied(known.index, known.index);
+    const fresh = known ? entries.filter(({ index }) => index > known.index) : entries;
+    if (fresh.length > 0) this.#handlers.onCommitted(fresh);
     this.#env.failpoint(failpoints.afterCommitDelivered);
   }
 
@@ -363,6 +370,7 @@ export class Driver implements Consensus {
   #report(): void {
     const status = this.#core.status();
     const { id, role, term, leader, commit, lastIndex, durableIndex, configuration, progress } = status;
+    if (!status.isRecovering) this.#log.recovered();
     const leadership = `${term} ${leader}`;
     if (leadership !== this.#leadership) {
       this.#leadership = leadership;

@@ -3,16 +3,17 @@ import { IkadaError, invariant } from "../src/base/errors.js";
 import { decodeConfChange, decodeConfState, encodeConfState } from "./conf-change.js";
 import { applyChange } from "./core/configuration.js";
 import { MemoryStorage } from "./core/memory-storage.js";
-import type { ConfState, HardState, Index, NodeId } from "./core/types.js";
+import type { InitialState } from "./core/state.js";
+import type { ConfState, Index, NodeId } from "./core/types.js";
 import type { SnapshotPoint } from "./log/log-point.js";
-import type { RaftLogOptions } from "./log/raft-log.js";
+import type { OpenedLog, RaftLogOptions } from "./log/raft-log.js";
 import { RaftLog } from "./log/raft-log.js";
 import type { LogContent } from "./log/replay.js";
 import type { LogEnv } from "./log/segment-writer.js";
 import type { MembershipMark } from "./membership-mark.js";
 import { membershipMarkPath, readMembershipMark, writeMembershipMark } from "./membership-mark.js";
 
-export interface OpenReplicaOptions extends RaftLogOptions {
+export interface OpenReplicaOptions extends Omit<RaftLogOptions, "isRepairable"> {
   /** Voters of a new cluster, the same on each of them. Ignored when the log has a configuration. */
   readonly initialMembers: readonly NodeId[];
   /** What the state machine holds durably. */
@@ -27,7 +28,7 @@ export interface OpenReplicaOptions extends RaftLogOptions {
 export interface Replica {
   readonly log: RaftLog;
   readonly storage: MemoryStorage;
-  readonly initial: { readonly hardState: HardState; readonly configuration: ConfState; readonly applied: Index };
+  readonly initial: InitialState;
 }
 
 /**
@@ -63,21 +64,33 @@ function openLog(
   onFatal: (error: Error) => void,
   done: Done<Replica>,
 ): void {
-  RaftLog.open(options, env, onFatal, (error, opened) => {
+  const isRepairable = (content: LogContent): boolean => !isAlone(options, content);
+  RaftLog.open({ ...options, isRepairable }, env, onFatal, (error, opened) => {
     if (error) return done(error, undefined as never);
-    const { log, content } = opened;
-    const { configuration } = content;
+    const { log, content, recoverTo } = opened;
     // The mark was written when the log had its first record.
-    if (mark) return configuration ? reachSnapshot(options, log, content, done) : lost();
-    const finish = (first: Uint8Array): void =>
-      writeMembershipMark(env.disk, options, (writeError) =>
-        writeError
-          ? done(writeError, undefined as never)
-          : reachSnapshot(options, log, { ...content, configuration: first }, done),
-      );
-    return configuration ? finish(configuration) : bootstrap(options, log, done, finish);
+    if (mark && !content.configuration && recoverTo === 0) return done(missingLog(options), undefined as never);
+    const next = (configuration: Uint8Array): void =>
+      reachSnapshot(options, { log, recoverTo, content: { ...content, configuration } }, done);
+    const finish = mark
+      ? next
+      : (configuration: Uint8Array): void =>
+          writeMembershipMark(env.disk, options, (writeError) =>
+            writeError ? done(writeError, undefined as never) : next(configuration),
+          );
+    return content.configuration ? finish(content.configuration) : bootstrap(options, log, done, finish);
   });
-  const lost = (): void => done(missingLog(options), undefined as never);
+}
+
+/** Nobody else has what the log of the only voter lost. */
+function isAlone(options: OpenReplicaOptions, content: LogContent): boolean {
+  const lastIndex = content.before.index + content.entries.length;
+  try {
+    const voters = content.configuration ? configurationAt(content, lastIndex).voters : options.initialMembers;
+    return voters.length <= 1;
+  } catch {
+    return true; // Nothing is known of others.
+  }
 }
 
 function bootstrap(
@@ -101,31 +114,33 @@ function bootstrap(
 }
 
 /** A snapshot is installed before the log follows it: a crash between the two is made good here. */
-function reachSnapshot(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+function reachSnapshot(options: OpenReplicaOptions, opened: OpenedLog, done: Done<Replica>): void {
   const { snapshot } = options;
+  const { log, recoverTo, content } = opened;
   const { before, entries, hardState } = content;
-  if (!snapshot || snapshot.index <= before.index) return assemble(options, log, content, done);
+  if (!snapshot || snapshot.index <= before.index) return assemble(options, opened, done);
   const { index, term, configuration } = snapshot;
-  if (entries[index - before.index - 1]?.term === term) return assemble(options, log, content, done);
+  if (entries[index - before.index - 1]?.term === term) return assemble(options, opened, done);
   const commit = Math.max(hardState.commit, index);
   const after = { before: { index, term }, hardState: { ...hardState, commit }, entries: [] };
-  return log.reset(snapshot, () =>
-    assemble(options, log, { ...after, configuration, configurationIndex: index }, done),
-  );
+  const reset = { ...after, configuration, configurationIndex: index };
+  return log.reset(snapshot, () => assemble(options, { log, recoverTo, content: reset }, done));
 }
 
-function assemble(options: OpenReplicaOptions, log: RaftLog, content: LogContent, done: Done<Replica>): void {
+function assemble(options: OpenReplicaOptions, { log, recoverTo, content }: OpenedLog, done: Done<Replica>): void {
   const { before, entries, hardState } = content;
-  const applied = options.appliedIndex;
   const lastIndex = before.index + entries.length;
   const firstPossible = Math.max(before.index, content.configurationIndex);
+  // A log that lost its end is behind the state machine, until the others have repaired it.
+  const applied = recoverTo > 0 ? Math.min(options.appliedIndex, lastIndex) : options.appliedIndex;
   if (applied > lastIndex) return done(lostLog(applied, lastIndex), undefined as never);
   if (applied < firstPossible) return done(lostState(applied, firstPossible), undefined as never);
   const storage = new MemoryStorage(before);
   storage.append(entries);
   let initial: Replica["initial"];
   try {
-    initial = { hardState, applied, configuration: configurationAt(content, applied) };
+    const configuration = configurationAt(content, applied);
+    initial = { hardState, applied, configuration, recoverTo: recoverTo && Math.max(recoverTo, options.appliedIndex) };
   } catch (error) {
     return done(error as Error, undefined as never);
   }

@@ -30,6 +30,12 @@ export function crc32c(bytes: Uint8Array, seed = 0, from = 0, to = bytes.length)
 /** Reflected form of the Castagnoli polynomial 0x1edc6f41. */
 const polynomial = 0x82f63b78;
 
+/** What flipping the last bit does to a CRC; and, of a bit's effect, that of the bit before it. */
+export const crcOfLastBit = polynomial;
+export function crcBeforeBit(effect: number): number {
+  return ((effect & 1) === 0 ? effect >>> 1 : (effect >>> 1) ^ polynomial) >>> 0;
+}
+
 /** Eight tables of 256 entries, one after the other: table n holds the CRC of a byte followed by n zero bytes. */
 const tables = makeTables();
 

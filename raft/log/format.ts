@@ -1,3 +1,4 @@
+import { limits } from "../../src/base/limits.js";
 import type { Index, NodeId, Term } from "../core/types.js";
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.js";
 import { crc32c } from "./crc32c.js";
@@ -22,6 +23,8 @@ import { crc32c } from "./crc32c.js";
 export const formatVersion = 2;
 export const headerBytes = 64;
 export const recordHeaderBytes = 40;
+/** A longer one is damage: nothing that is written comes near it. */
+export const payloadBytesMax = 2 * limits.entryBytesMax;
 
 /** Numbers on disk; never reused. */
 export const recordKinds = {
@@ -159,7 +162,7 @@ export function decodeRecord(bytes: Uint8Array, at: number): DecodedRecord | und
   const length = readU32(bytes, at + 4);
   const kind = bytes[at + 16] as number;
   const batchOffset = readU32(bytes, at + 12);
-  if (!isKind(kind) || batchOffset > at || length > bytes.length - at - recordHeaderBytes) return undefined;
+  if (!isKind(kind) || batchOffset > at || length > payloadBytesMax) return undefined;
   const payloadEnd = at + recordHeaderBytes + length;
   const end = at + recordBytes(length);
   const crc = readU32(bytes, at);

@@ -30,11 +30,12 @@ export class LogHead {
   #hardStateUnwritten = false;
   #highestIndex: Index;
 
-  /** `highestIndex` is that of an entry in the last segment. */
-  constructor(content: LogContent, highestIndex: Index) {
-    const { before, entries, hardState, configuration, configurationIndex } = content;
+  /** `highestIndex` is that of an entry in the last segment; `hardState` may be newer than that of the records. */
+  constructor(content: LogContent, hardState: HardState, highestIndex: Index) {
+    const { before, entries, configuration, configurationIndex } = content;
     this.#last = entries.at(-1) ?? before;
     this.#hardState = hardState;
+    this.#hardStateUnwritten = !isSameVote(hardState, content.hardState);
     this.#configuration = configuration;
     this.#configurationIndex = configurationIndex;
     this.#highestIndex = highestIndex;
@@ -47,6 +48,10 @@ export class LogHead {
   /** Of an entry in the segment that is written, also of one that was replaced. */
   get highestIndex(): Index {
     return this.#highestIndex;
+  }
+
+  get hardState(): HardState {
+    return this.#hardState;
   }
 
   get hasUnwritten(): boolean {
@@ -82,7 +87,7 @@ export class LogHead {
   #add({ snapshot, configuration, hardState, entries }: LogWrite, records: LogRecord[]): void {
     const before = this.#hardState;
     const hasLog = entries.length > 0 || snapshot !== undefined;
-    if (hardState && hasLog && (hardState.term !== before.term || hardState.vote !== before.vote))
+    if (hardState && hasLog && !isSameVote(hardState, before))
       records.push(hardStateRecord({ ...hardState, commit: before.commit }, this.#last.index));
     if (snapshot) {
       records.push(pointRecord(recordKinds.snapshot, snapshot));
@@ -99,8 +104,13 @@ export class LogHead {
     this.#configurationIndex = applied?.index ?? this.#configurationIndex;
     const commit = Math.max(before.commit, applied?.index ?? 0, hardState?.commit ?? 0);
     this.#hardState = { ...(hardState ?? before), commit };
-    if (hardState) records.push(hardStateRecord(this.#hardState, this.#last.index));
+    // A record says how far the log goes, or is followed by one that does: should one before it be damaged.
+    if (hardState || configuration) records.push(hardStateRecord(this.#hardState, this.#last.index));
   }
+}
+
+export function isSameVote(left: HardState, right: HardState): boolean {
+  return left.term === right.term && left.vote === right.vote;
 }
 
 function pointRecord(kind: RecordKind, { index, term, configuration }: SnapshotPoint): LogRecord {

@@ -1,17 +1,19 @@
-import type { Done, Finished } from "../../src/base/env.js";
+import type { Done, Finished, Timer } from "../../src/base/env.js";
 import { invariant } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import type { Index, NodeId } from "../core/types.js";
 import type { LogRecord } from "./format.js";
 import { clusterHash } from "./format.js";
-import { LogHead, type LogWrite } from "./log-head.js";
+import { entriesBeyondMarkerMax } from "./damage.js";
+import { isSameVote, LogHead, type LogWrite } from "./log-head.js";
 import type { SnapshotPoint } from "./log-point.js";
 import { OldSegments } from "./old-segments.js";
-import type { OpenedFiles } from "./open-files.js";
+import type { OpenedFiles, OpeningOptions } from "./open-files.js";
 import { openFiles } from "./open-files.js";
 import type { LogContent } from "./replay.js";
 import type { LogEnv } from "./segment-writer.js";
 import { SegmentWriter } from "./segment-writer.js";
+import type { VoteFile } from "./vote-file.js";
 
 export interface RaftLogOptions {
   readonly clusterId: string;
@@ -22,6 +24,15 @@ export interface RaftLogOptions {
   readonly growBytes?: number;
   /** The marker moves once in about so many written bytes. @default 1 MiB */
   readonly markerBytes?: number;
+  /** See `OpeningOptions`. A log that is alone has nobody to be repaired by. */
+  readonly isRepairable?: OpeningOptions["isRepairable"];
+}
+
+export interface OpenedLog {
+  readonly log: RaftLog;
+  readonly content: LogContent;
+  /** Above 0: entries up to there may have been acknowledged and are lost, see `InitialState.recoverTo`. */
+  readonly recoverTo: Index;
 }
 
 interface Append {
@@ -31,6 +42,8 @@ interface Append {
 
 const growBytesDefault = 1024 * 1024;
 const markerBytesDefault = 1024 * 1024;
+/** The marker moves when nothing was written for so long. */
+const markerIdleMs = 30;
 /** How much of what has gathered goes into one write; a single append may be larger. */
 const batchBytesMax = 8 * 1024 * 1024;
 
@@ -54,6 +67,7 @@ export class RaftLog {
   readonly #onFatal: (error: Error) => void;
   readonly #head: LogHead;
   readonly #old: OldSegments;
+  readonly #voteFile: VoteFile;
 
   #queue: Append[] = [];
   #writingSinceMs: number | undefined;
@@ -63,26 +77,26 @@ export class RaftLog {
   #markerBusy = false;
   #afterMarker: (() => void)[] = [];
   #removing = false;
-  /** The last index of what is durable. */
+  /** The last index of what is durable, and of what the marker knows to be. */
   #durableIndex: Index;
+  #markerIndex: Index;
+  #markerTimer: Timer | undefined;
+  #completedAtMs = 0;
 
   /**
    * Opens or creates the log in the folder `log` and makes all that it read durable. Fails with an
    * IkadaError when the log is damaged or not this member's. `onFatal` is called at most once, after which
    * the process has to end.
    */
-  static open(
-    options: RaftLogOptions,
-    env: LogEnv,
-    onFatal: (error: Error) => void,
-    done: Done<{ readonly log: RaftLog; readonly content: LogContent }>,
-  ): void {
+  static open(options: RaftLogOptions, env: LogEnv, onFatal: (error: Error) => void, done: Done<OpenedLog>): void {
     const identity = { keyId: 0, cluster: clusterHash(options.clusterId), node: options.node };
     const growBytes = options.growBytes ?? growBytesDefault;
-    openFiles(env, identity, (error, files) => {
+    openFiles(env, { identity, isRepairable: options.isRepairable }, (error, files) => {
       if (error) return done(error, undefined as never);
       const writer = new SegmentWriter(env, identity, growBytes, files.position, files.marker);
-      return done(null, { log: new RaftLog(options, env, writer, files, onFatal), content: files.content });
+      const log = new RaftLog(options, env, writer, files, onFatal);
+      const content = { ...files.content, hardState: files.hardState };
+      return done(null, { log, content, recoverTo: files.voteFile.recoverTo });
     });
   }
 
@@ -98,9 +112,11 @@ export class RaftLog {
     this.#segmentBytes = options.segmentBytes ?? limits.segmentBytes;
     this.#markerBytes = options.markerBytes ?? markerBytesDefault;
     this.#onFatal = onFatal;
-    this.#head = new LogHead(files.content, files.highestIndex);
+    this.#head = new LogHead(files.content, files.hardState, files.highestIndex);
     this.#old = new OldSegments(env, files.closed);
+    this.#voteFile = files.voteFile;
     this.#durableIndex = this.#head.lastIndex;
+    this.#markerIndex = this.#durableIndex;
   }
 
   /** Monotonic milliseconds at which the durable write in flight began; undefined when there is none. */
@@ -145,11 +161,19 @@ export class RaftLog {
     this.flush();
   }
 
+  /** What was lost is back: from now on a start does not wait for it. */
+  recovered(): void {
+    if (this.#failed || this.#closing || this.#voteFile.recoverTo === 0) return;
+    this.#env.log.info("the Raft log is repaired: this member votes again");
+    this.#voteFile.recovered(this.#head.hardState, (error) => error && this.#fail(error));
+  }
+
   /** Writes what has gathered and moves the marker to the end. Later appends are dropped. */
   close(done: Finished): void {
     if (this.#failed) return done(this.#failed);
     invariant(!this.#closing, "a log is closed once");
     this.#closing = done;
+    this.#markerTimer?.cancel();
     return this.flush();
   }
 
@@ -170,16 +194,27 @@ export class RaftLog {
     const closed = { sequence, highestIndex: this.#head.highestIndex };
     const firstIndex = this.#head.lastIndex + 1;
     const records: LogRecord[] = isRoll ? [this.#head.start()] : [];
+    const before = this.#head.hardState;
     this.#head.add(
       batch.map(({ write }) => write),
       records,
     );
+    // The second copy of a vote is written beside the first; neither is answered before both are durable.
+    let copies = 1;
+    const copied: Finished = (error) => {
+      if (error) return this.#fail(error);
+      return --copies === 0 ? this.#complete(batch, isReset) : undefined;
+    };
     const written: Finished = (error) => {
       if (error) return this.#fail(error);
       if (isRoll && sequence > 0) this.#old.add(closed);
       this.#bytesSinceMarker += this.#writer.position.end - (isRoll ? 0 : end);
-      return this.#completeBatch(batch, isReset);
+      return copied(null);
     };
+    if (!isSameVote(before, this.#head.hardState)) {
+      copies++;
+      this.#voteFile.save(this.#head.hardState, copied);
+    }
     if (isRoll) this.#writer.roll(firstIndex, records, written);
     else this.#writer.write(records, written);
   }
@@ -196,16 +231,39 @@ export class RaftLog {
     return this.#queue.splice(0, count);
   }
 
-  #completeBatch(batch: readonly Append[], isReset: boolean): void {
-    this.#writingSinceMs = undefined;
+  /** How far one may have acknowledged is always within a bound behind the marker: the end of a log can be lost. */
+  #complete(batch: readonly Append[], isReset: boolean): void {
     this.#durableIndex = this.#head.lastIndex;
+    if (this.#durableIndex - this.#markerIndex <= entriesBeyondMarkerMax) return this.#completeBatch(batch, isReset);
+    return this.#saveMarker(() => this.#completeBatch(batch, isReset));
+  }
+
+  #completeBatch(batch: readonly Append[], isReset: boolean): void {
+    if (this.#failed) return;
+    this.#writingSinceMs = undefined;
+    this.#completedAtMs = this.#env.clock.monotonic();
     for (const { done } of batch) done();
     if (isReset) {
       this.#old.void();
       this.#removeAll(0);
     }
-    if (this.#bytesSinceMarker >= this.#markerBytes && !this.#closing) this.#moveMarker();
+    const isFar = this.#durableIndex - this.#markerIndex > entriesBeyondMarkerMax / 4;
+    if ((isFar || this.#bytesSinceMarker >= this.#markerBytes) && !this.#closing) this.#moveMarker();
+    this.#moveMarkerWhenIdle(markerIdleMs);
     this.flush();
+  }
+
+  /** The write after the last one proves that it was durable. When none comes the marker does. */
+  #moveMarkerWhenIdle(delayMs: number): void {
+    if (this.#markerTimer || this.#closing) return;
+    this.#markerTimer = this.#env.timers.after(delayMs, () => {
+      this.#markerTimer = undefined;
+      if (this.#failed || this.#closing || this.#bytesSinceMarker === 0) return;
+      const idleMs = this.#env.clock.monotonic() - this.#completedAtMs;
+      if (this.#writingSinceMs !== undefined) return;
+      if (idleMs < markerIdleMs) this.#moveMarkerWhenIdle(markerIdleMs - idleMs);
+      else this.#moveMarker();
+    });
   }
 
   /** While another removal is going on it waits for that: the marker may be in one of these. */
@@ -243,9 +301,11 @@ export class RaftLog {
     }
     this.#markerBusy = true;
     this.#bytesSinceMarker = 0;
-    this.#writer.saveMarker(this.#durableIndex, (error) => {
+    const index = this.#durableIndex;
+    this.#writer.saveMarker(index, (error) => {
       this.#markerBusy = false;
       if (error) return this.#fail(error);
+      this.#markerIndex = index;
       then();
       return this.#afterMarker.shift()?.();
     });
@@ -254,6 +314,7 @@ export class RaftLog {
   #fail(error: Error): void {
     if (this.#failed) return;
     this.#failed = error;
+    this.#markerTimer?.cancel();
     this.#queue = [];
     this.#env.log.error("the Raft log can't be written", { error: error.message });
     this.#onFatal(error);

@@ -41,6 +41,15 @@ export class Replay {
     };
   }
 
+  clear(): void {
+    this.#before = { index: 0, term: 0 };
+    this.#hardState = { term: 0, vote: 0, commit: 0 };
+    this.#configuration = undefined;
+    this.#configurationIndex = 0;
+    this.#entries = [];
+    this.#isEmpty = true;
+  }
+
   /** Returns what is wrong with the record as a follower of those before it, or undefined. */
   add(record: LogRecord): string | undefined {
     const isFirst = this.#isEmpty;

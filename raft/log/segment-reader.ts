@@ -68,37 +68,26 @@ export function isUnfinished(bytes: Uint8Array): boolean {
 }
 
 /**
- * The header, when the segment is this member's.
- * @throws IkadaError when it is not, when another version wrote it, and Internal when it is damaged
+ * The header, or what is wrong with it.
+ * @throws IkadaError when the segment is another member's, or another version wrote it
  */
-export function readHeader({ sequence, bytes }: SegmentFile, identity: LogIdentity): DecodedHeader {
+export function readHeader(
+  { sequence, bytes }: SegmentFile,
+  identity: LogIdentity,
+): DecodedHeader | { readonly fault: string } {
   const header = decodeHeader(bytes);
   if (header === "version" || header === "key")
     throw new IkadaError("Unsupported", `${segmentPath(sequence)}: written by another version (unknown ${header})`, {
       hint: "Start the version of ikada that wrote this data folder, or a newer one.",
     });
-  if (typeof header === "string") throw damaged(sequence, 0, `the header's ${header} is wrong`);
+  if (typeof header === "string") return { fault: `the header's ${header} is wrong` };
   if (header.cluster !== identity.cluster || header.node !== identity.node)
     throw new IkadaError(
       "BadRequest",
       `${segmentPath(sequence)}: belongs to member ${header.node}${header.cluster === identity.cluster ? "" : " of another cluster"}, not to member ${identity.node} of this one`,
       { hint: "Give each replica the data folder that it made itself." },
     );
-  if (header.sequence !== sequence) throw damaged(sequence, 0, `this is segment ${header.sequence}`);
-  return header;
-}
-
-/** An error that names file and place, and what to do about it. */
-export function damaged(sequence: number, offset: number, fault: string): IkadaError {
-  return damagedFile(segmentPath(sequence), `offset ${offset}: ${fault}`);
-}
-
-export function damagedFile(path: string, fault: string): IkadaError {
-  return new IkadaError("Internal", `the Raft log is damaged: ${path}, ${fault}`, {
-    hint:
-      "Leave this replica stopped; the others serve without it while they are a majority. Keep the folder, check the disk, " +
-      "and do not start the replica on an emptied folder: one that forgot its vote or its entries can make the cluster lose acknowledged writes.",
-  });
+  return header.sequence === sequence ? header : { fault: `this is segment ${header.sequence}` };
 }
 
 /** Offset behind the last byte that is not zero, `from` at least. */

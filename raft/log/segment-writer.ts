@@ -6,7 +6,7 @@ import { encodeHeader, encodeRecord, recordBytes, segmentPath } from "./format.j
 import type { Marker } from "./marker.js";
 import { writeMarker } from "./marker.js";
 
-export type LogEnv = Pick<Env, "disk" | "clock" | "log" | "failpoint">;
+export type LogEnv = Pick<Env, "disk" | "clock" | "timers" | "log" | "failpoint">;
 export type LogIdentity = Pick<SegmentHeader, "keyId" | "cluster" | "node">;
 
 /** Where the log ends on disk. All in it is durable. */

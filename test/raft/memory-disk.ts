@@ -13,7 +13,9 @@ export class MemoryDisk {
   /** Told of each request, to let somebody complete it later. */
   onRequest: () => void = () => undefined;
   readonly disk: Disk;
+  nowMs = 0;
   readonly #queue: (() => void)[] = [];
+  readonly #timers = new Set<() => void>();
 
   constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
     this.files = new Map([...files].map(([path, bytes]) => [path, bytes.slice()]));
@@ -47,6 +49,22 @@ export class MemoryDisk {
     };
   }
 
+  /** A timer of the process whose disk this is: it waits until `idle`. */
+  later(run: () => void): { cancel(): void } {
+    this.#timers.add(run);
+    return { cancel: () => this.#timers.delete(run) };
+  }
+
+  /** Completes all requests, lets a second pass and all timers run, and completes what they asked for. */
+  idle(): void {
+    this.run();
+    this.nowMs += 1000;
+    const due = Array.from(this.#timers);
+    this.#timers.clear();
+    for (const run of due) run();
+    this.run();
+  }
+
   get waiting(): number {
     return this.#queue.length;
   }
@@ -61,6 +79,11 @@ export class MemoryDisk {
   /** Completes all requests, and those that they lead to. */
   run(): void {
     while (this.step());
+  }
+
+  /** The process died: what it had asked for does not happen any more. */
+  drop(): void {
+    this.#queue.length = 0;
   }
 
   count(prefix: string): number {

@@ -90,6 +90,7 @@ export class VirtualCluster {
   kill(id: NodeId, hint: boolean): void {
     const member = this.member(id);
     member.life++;
+    member.disk.drop();
     member.driver = undefined;
     member.status = undefined;
     if (hint) for (const other of this.members.values()) if (other !== member && other.driver) other.peer(id, false);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { HardState } from "../../../raft/core/types.js";
-import { headerBytes, segmentPath } from "../../../raft/log/format.js";
+import { segmentPath } from "../../../raft/log/format.js";
 import { markerPath } from "../../../raft/log/marker.js";
 import type { LogWrite } from "../../../raft/log/log-head.js";
+import { votePath } from "../../../raft/log/vote-file.js";
 import { damage, MemoryDisk } from "../memory-disk.js";
-import { close, entries, entry, openLog, point, summary, write } from "./log-fixture.js";
+import { close, entries, entry, openLog, summary, write } from "./log-fixture.js";
 
 type Files = Map<string, Uint8Array>;
 
@@ -31,7 +32,7 @@ describe("the Raft log after a crash", () => {
           assert.deepEqual(next.entries, [...kept.entries, `${kept.entries.length + 1} 1000 Normal next`]);
         }
       }),
-      { numRuns: 30, seed: 7 },
+      { numRuns: 12, seed: 7 },
     );
   });
 
@@ -97,96 +98,6 @@ describe("the Raft log after a crash", () => {
   });
 });
 
-describe("a damaged Raft log", () => {
-  const closedLog = (): Files => {
-    const disk = new MemoryDisk();
-    const { log } = openLog(disk);
-    write(disk, log, {
-      configuration: point(0, 0, 1),
-      hardState: { term: 1, vote: 2, commit: 0 },
-      entries: [],
-      mustSync: true,
-    });
-    for (let index = 1; index <= 24; index++) write(disk, log, entries(entry(index, 1)));
-    write(disk, log, entries(entry(25, 1), entry(26, 1)));
-    close(disk, log);
-    return disk.files;
-  };
-
-  it("is refused for any flipped bit in any record or header", () => {
-    const files = closedLog();
-    const expected = summary(openLog(new MemoryDisk(files)).content);
-    let refused = 0;
-    for (const path of [segmentPath(1), segmentPath(2)]) {
-      for (let at = 0; at < (files.get(path)?.length ?? 0); at++) {
-        const changed = copy(files);
-        damage(changed, path, (bytes) => void (bytes[at] = (bytes[at] as number) ^ (1 << (at % 8))));
-        try {
-          assert.deepEqual(summary(openLog(new MemoryDisk(changed)).content), expected, `${path} at ${at}`);
-        } catch (error) {
-          if (!(error instanceof Error) || !error.message.startsWith("the Raft log is damaged")) throw error;
-          assert(error.message.includes(path), error.message);
-          refused++;
-        }
-      }
-    }
-    assert(refused > 1200, `only ${refused} flips were refused`);
-  });
-
-  it("without its last marker loses the last write at most", () => {
-    const disk = new MemoryDisk();
-    const { log } = openLog(disk, { segmentBytes: 1 << 16 });
-    for (let index = 1; index <= 12; index++) write(disk, log, entries(entry(index, 1)));
-    const size = disk.files.get(segmentPath(1))?.length ?? 0;
-    for (let at = headerBytes; at < size; at++) {
-      const changed = copy(disk.files);
-      damage(changed, segmentPath(1), (bytes) => void (bytes[at] = (bytes[at] as number) ^ 1));
-      let count = 11;
-      try {
-        count = openLog(new MemoryDisk(changed)).content.entries.length;
-      } catch (error) {
-        assert.match((error as Error).message, /the Raft log is damaged/);
-      }
-      assert(count >= 11, `${count} entries are left after a flip at ${at}`);
-    }
-  });
-
-  const faults: Record<string, (files: Files) => void> = {
-    "zeroed last record": (files) => damage(files, segmentPath(2), (bytes) => void bytes.fill(0, 200)),
-    "lost last segment": (files) => void files.delete(segmentPath(2)),
-    "lost first segment": (files) => void files.delete(segmentPath(1)),
-    "cut last segment": (files) => damage(files, segmentPath(2), (bytes) => bytes.slice(0, 250)),
-    "emptied last segment": (files) => damage(files, segmentPath(2), () => new Uint8Array(0)),
-    "zeroed tail before a later segment": (files) => damage(files, segmentPath(1), (bytes) => void bytes.fill(0, 900)),
-    "lost marker": (files) => void files.delete(markerPath),
-    "both marker slots damaged": (files) => damage(files, markerPath, (bytes) => void bytes.fill(1)),
-    "all segments lost": (files) => [1, 2].forEach((sequence) => files.delete(segmentPath(sequence))),
-    "older copy of the last segment": (files) =>
-      damage(files, segmentPath(2), (bytes) => void bytes.fill(0, headerBytes)),
-  };
-  for (const [name, change] of Object.entries(faults)) {
-    it(`is refused: ${name}`, () => {
-      const files = copy(closedLog());
-      change(files);
-      assert.throws(() => openLog(new MemoryDisk(files)), /the Raft log is damaged: log\//);
-    });
-  }
-
-  it("goes on with one marker slot", () => {
-    for (const slot of [0, 4096]) {
-      const files = copy(closedLog());
-      damage(files, markerPath, (bytes) => void bytes.fill(7, slot, slot + 48));
-      assert.equal(openLog(new MemoryDisk(files)).content.entries.length, 26);
-    }
-  });
-
-  it("is refused when it belongs to another member or cluster, or to a later version", () => {
-    const files = closedLog();
-    assert.throws(() => openLog(new MemoryDisk(files), { node: 2 }), /belongs to member 1, not to member 2/);
-    assert.throws(() => openLog(new MemoryDisk(files), { clusterId: "other" }), /of another cluster/);
-  });
-});
-
 /** Writes as a follower's: terms rise with hard state, a conflicting tail is replaced above what is committed. */
 const history = fc
   .array(
@@ -221,7 +132,7 @@ const tail = fc.constantFrom("zeros", "cut", "noise", "hole" as const);
 function* crashes(before: Files, after: Files, left: string): Generator<Files> {
   for (const [path, bytes] of after) {
     const old = before.get(path) ?? new Uint8Array(0);
-    if (path === markerPath || Buffer.from(old).equals(bytes)) continue;
+    if (path === markerPath || path === votePath || Buffer.from(old).equals(bytes)) continue;
     const start = firstDifference(old, bytes);
     const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
     for (let at = start; at < end; at++) {

@@ -26,12 +26,19 @@ export const smallLog: RaftLogOptions = {
 };
 
 export function logEnv(disk: MemoryDisk): LogEnv {
-  return { disk: disk.disk, clock: { now: () => 0, monotonic: () => 0 }, log: quietLog, failpoint: () => undefined };
+  return {
+    disk: disk.disk,
+    clock: { now: () => disk.nowMs, monotonic: () => disk.nowMs },
+    timers: { after: (_, run) => disk.later(run) },
+    log: quietLog,
+    failpoint: () => undefined,
+  };
 }
 
 export interface OpenedLog {
   readonly log: RaftLog;
   readonly content: LogContent;
+  readonly recoverTo: number;
   readonly fatal: Error[];
 }
 
