@@ -47,7 +47,9 @@ function runWorker(
   take: () => readonly number[],
   onResult: (result: SeedResult) => void,
 ): Promise<void> {
-  const child = fork(new URL("./worker.js", import.meta.url), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = fork(new URL("./worker.js", import.meta.url), {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   return new Promise((resolve, reject) => {
     let waiting = 0;
     const assign = (): void => {

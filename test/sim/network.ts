@@ -152,14 +152,21 @@ export class SimulatedNetwork<M> {
       const endpoint = this.#endpoints.get(to);
       if (!endpoint?.process.alive) return;
       if (endpoint !== addressed && !this.faults.survivesRestart) return;
-      // Runs as an event of the receiver, so that a pause holds it up and a crash drops it.
-      this.#world.after(0, () => endpoint.receive?.(from, this.#open(payload)), endpoint.process);
+      // As a paused process's own event it waits in its socket, and a crash drops it.
+      const { process } = endpoint;
+      if (process.pausedUntilUs > this.#world.timeUs)
+        this.#world.after(0, () => this.#receive(endpoint, from, payload), process);
+      else this.#receive(endpoint, from, payload);
     };
     this.#world.after(delayUs, () => {
       if (link.cut) return;
       if (!link.clogged) return deliver();
       if (link.held.length < heldBatchesMax) link.held.push(deliver);
     });
+  }
+
+  #receive(endpoint: Endpoint<M>, from: number, payload: Uint8Array | readonly M[]): void {
+    endpoint.receive?.(from, this.#open(payload));
   }
 
   #open(payload: Uint8Array | readonly M[]): readonly M[] {

@@ -55,6 +55,31 @@ export interface Swarm {
   readonly clockRateSpread: number;
 }
 
+interface Size {
+  /** Probability of five replicas; else there are three. */
+  readonly fiveShare: number;
+  readonly clientsMax: number;
+  readonly watchesMax: number;
+  readonly thinkMs: readonly number[];
+  readonly safetyTicks: readonly [number, number];
+}
+
+const small: Size = { fiveShare: 0.15, clientsMax: 2, watchesMax: 1, thinkMs: [10, 30, 80], safetyTicks: [30, 90] };
+const medium: Size = {
+  fiveShare: 0.35,
+  clientsMax: 4,
+  watchesMax: 2,
+  thinkMs: [5, 10, 30, 80],
+  safetyTicks: [60, 200],
+};
+const large: Size = { fiveShare: 0.5, clientsMax: 6, watchesMax: 2, thinkMs: [2, 10, 30], safetyTicks: [150, 400] };
+
+/** Most mistakes need few steps, so most worlds are small: many of them find more in a minute than few large ones. */
+function drawSize(random: SeededRandom): Size {
+  const draw = random.next();
+  return draw < 0.85 ? small : draw < 0.985 ? medium : large;
+}
+
 /**
  * Draws a world (swarm testing: Groce et al., ISSTA 2012): each fault is on or off and has its own strength, since mixing
  * all of them at middling rates hides what needs one alone.
@@ -63,18 +88,19 @@ export function drawSwarm(random: SeededRandom): Swarm {
   const on = (probability: number): boolean => random.chance(probability);
   const someMs = (probability: number, low: number, high: number): number =>
     on(probability) ? random.between(low, high) : 0;
+  const size = drawSize(random);
   const tickMs = random.pick([5, 10, 10, 20]);
   const electionTicks = random.between(5, 10);
   const slowDisk = on(0.25);
   return {
-    replicas: random.pick([3, 3, 3, 5, 5]),
-    clients: random.between(1, 5),
+    replicas: random.chance(size.fiveShare) ? 5 : 3,
+    clients: random.between(1, size.clientsMax),
     keys: random.between(1, 5),
-    thinkMs: random.pick([2, 10, 30, 80]),
+    thinkMs: random.pick(size.thinkMs),
     readShare: random.pick([0.1, 0.4, 0.7]),
     valueBytesMax: random.pick([8, 64, 700, 2000]),
     clientTimeoutMs: random.between(20, 60) * tickMs,
-    watches: random.int(3),
+    watches: random.int(size.watchesMax + 1),
     tickMs,
     electionTicks,
     electionJitterTicks: random.between(2, electionTicks),
@@ -85,7 +111,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     recentEventsMax: random.pick([1, 5, 1000]),
     appendEntriesMax: random.pick([1, 2, 8, 256]),
     inflightMessagesMax: random.pick([1, 2, 8, 64]),
-    safetyMs: random.between(60, 250) * tickMs,
+    safetyMs: random.between(size.safetyTicks[0], size.safetyTicks[1]) * tickMs,
     downMsMax: random.pick([2, 20, 60]) * tickMs,
     useCodec: on(0.1),
     network: {
