@@ -1,14 +1,18 @@
 import { fork, type ChildProcess } from "node:child_process";
+import type { Overrides } from "./overrides.js";
 import type { SeedResult } from "./seed-result.js";
 
 /** What a parent asks of a worker process. */
 export interface Assignment {
   readonly world: string;
   readonly seeds: readonly number[];
+  readonly set: Overrides;
 }
 
 export interface BatchOptions {
   readonly world: string;
+  /** @default nothing */
+  readonly set?: Overrides;
   readonly seeds: readonly number[];
   readonly workers: number;
   /** After a violation no more seeds are handed out. @default false */
@@ -38,12 +42,12 @@ export async function runBatch(options: BatchOptions): Promise<SeedResult[]> {
     options.onResult?.(result);
   };
   const workers = Math.max(1, Math.min(options.workers, Math.ceil(options.seeds.length / size)));
-  await Promise.all(Array.from({ length: workers }, () => runWorker(options.world, take, onResult)));
+  await Promise.all(Array.from({ length: workers }, () => runWorker(options, take, onResult)));
   return results.sort((left, right) => left.seed - right.seed);
 }
 
 function runWorker(
-  world: string,
+  { world, set = {} }: BatchOptions,
   take: () => readonly number[],
   onResult: (result: SeedResult) => void,
 ): Promise<void> {
@@ -56,7 +60,7 @@ function runWorker(
       const seeds = take();
       waiting = seeds.length;
       if (seeds.length === 0) child.disconnect();
-      else send(child, { world, seeds });
+      else send(child, { world, seeds, set });
     };
     child.on("message", (result: SeedResult) => {
       onResult(result);

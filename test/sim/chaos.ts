@@ -1,3 +1,4 @@
+import { drawPartition, swizzle } from "./chaos-network.js";
 import type { SimulatedNetwork } from "./network.js";
 import type { SeededRandom } from "./random.js";
 import type { SimulatedReplica } from "./simulated-replica.js";
@@ -32,6 +33,9 @@ export class Chaos<M> {
     this.#every(chaos.pauseMs, "pause", () => this.#pause());
     this.#every(chaos.clockJumpMs, "clock jump", () => this.#jumpClock());
     this.#every(chaos.transferMs, "transfer", () => this.#transfer());
+    this.#every(chaos.swizzleMs, "swizzle", () => this.#swizzle());
+    this.#every(chaos.diskHangMs, "disk hang", () => this.#hangDisk());
+    this.#every(chaos.diskFullMs, "disk full", () => this.#fillDisk());
   }
 
   stop(): void {
@@ -121,44 +125,16 @@ export class Chaos<M> {
 
   #partition(): boolean {
     const { world, random, swarm } = this.#options;
-    const links = this.#drawPartition();
+    const ids = random.shuffle(this.#options.replicas.map((replica) => replica.id));
+    const leader = this.#leader(0.5)?.id;
+    if (leader !== undefined) ids.sort((left, right) => Number(right === leader) - Number(left === leader));
+    const links = drawPartition(random, ids);
     for (const [from, to] of links) this.#options.network.setCut(from, to, true);
     world.after(random.int(swarm.downMsMax * 3000), () => {
       if (this.#stopped) return;
       for (const [from, to] of links) this.#options.network.setCut(from, to, false);
     });
     return true;
-  }
-
-  /** The directed links to cut: one member or some from the others, both ways or one, a ring, a bridge, or at random. */
-  #drawPartition(): [number, number][] {
-    const { random, replicas } = this.#options;
-    const ids = random.shuffle(replicas.map((replica) => replica.id));
-    const leader = this.#leader(0.5)?.id;
-    if (leader !== undefined) ids.sort((left, right) => Number(right === leader) - Number(left === leader));
-    const links: [number, number][] = [];
-    const kind = random.int(5);
-    const border = kind === 0 ? 1 : random.between(1, ids.length - 1);
-    const oneWay = random.chance(0.4) ? random.between(1, 2) : 0;
-    ids.forEach((from, fromAt) => {
-      ids.forEach((to, toAt) => {
-        if (from === to) return;
-        const crosses = fromAt < border !== toAt < border;
-        const distance = Math.abs(fromAt - toAt);
-        const isBridge = fromAt === 0 || toAt === 0;
-        const isNeighbour = distance === 1 || distance === ids.length - 1;
-        const cut =
-          kind <= 1
-            ? crosses && (oneWay === 0 || (oneWay === 1) === fromAt < border)
-            : kind === 2
-              ? !isBridge && crosses
-              : kind === 3
-                ? ids.length > 3 && !isNeighbour
-                : random.chance(0.3);
-        if (cut) links.push([from, to]);
-      });
-    });
-    return links;
   }
 
   #clog(): boolean {
@@ -179,9 +155,40 @@ export class Chaos<M> {
     return true;
   }
 
+  #swizzle(): boolean {
+    const { world, random, swarm, network, replicas } = this.#options;
+    const ids = replicas.map((replica) => replica.id);
+    swizzle(world, random, network, ids, random.between(1, swarm.downMsMax * 1000));
+    return true;
+  }
+
+  /** Long enough for a leader to notice, and to be noticed, now and then. */
+  #hangDisk(): boolean {
+    const { world, random, swarm, replicas } = this.#options;
+    const victim = this.#leader(0.6) ?? random.pick(replicas);
+    const ticks = random.pick([5, 40, 200]);
+    victim.disk.hang(world.timeUs + random.int(ticks * swarm.tickMs * 1000));
+    return true;
+  }
+
+  #fillDisk(): boolean {
+    const { world, random, swarm, replicas } = this.#options;
+    const { disk } = this.#leader(0.4) ?? random.pick(replicas);
+    const before = disk.faults.capacityBytes;
+    if (before !== Infinity) return false;
+    disk.faults.capacityBytes = disk.usedBytes + random.int(2_000);
+    world.after(random.int(swarm.downMsMax * 3000), () => {
+      disk.faults.capacityBytes = before;
+    });
+    return true;
+  }
+
+  /** Wall clocks jump both ways; monotonic ones only ahead, as when a virtual machine was frozen. */
   #jumpClock(): boolean {
-    const { random, replicas } = this.#options;
-    random.pick(replicas).clock.wallOffsetMs += random.between(-60_000, 60_000);
+    const { random, replicas, swarm } = this.#options;
+    const { clock } = random.pick(replicas);
+    if (random.chance(0.7)) clock.wallOffsetMs += random.between(-60_000, 60_000);
+    else clock.monotonicOffsetMs += random.int(swarm.downMsMax * 2);
     return true;
   }
 

@@ -35,6 +35,7 @@ export class Client {
   givesUp = true;
   readonly #options: ClientOptions;
   readonly #lastSeen = new Map<string, number>();
+  #isIdle = false;
   #sequence = 0;
   #values = 0;
 
@@ -47,8 +48,15 @@ export class Client {
     world.after(random.int(2 * swarm.thinkMs * 1000 + 1), () => this.#request());
   }
 
+  /** From now on it insists on answers, and goes on if it had made all its requests. */
+  insist(): void {
+    this.givesUp = false;
+    if (this.#isIdle) this.start();
+  }
+
   #request(): void {
-    if (this.stopped) return;
+    this.#isIdle = this.givesUp && this.answered >= this.#options.swarm.operationsMax;
+    if (this.stopped || this.#isIdle) return;
     this.busy = true;
     const { random, swarm } = this.#options;
     if (!random.chance(swarm.readShare)) this.#write();

@@ -7,8 +7,8 @@ export interface ClockShape {
   rate: number;
   /** Added to the wall clock; a jump changes it. */
   wallOffsetMs: number;
-  /** The monotonic clock's arbitrary start. */
-  readonly monotonicOffsetMs: number;
+  /** The monotonic clock's arbitrary start; a jump moves it ahead. */
+  monotonicOffsetMs: number;
   /** Timers fire up to this much late. */
   readonly timerLatenessUsMax: number;
 }

@@ -14,6 +14,7 @@ const steady: DiskFaults = {
   stallRate: 0,
   stallUsMax: 0,
   syncErrorRate: 0,
+  writeErrorRate: 0,
   capacityBytes: 1e9,
 };
 

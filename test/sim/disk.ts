@@ -13,6 +13,8 @@ export interface DiskFaults {
   stallUsMax: number;
   /** Probability that a sync fails. What it was to make durable may or may not be; the process has to end, and only a power cut tells. */
   syncErrorRate: number;
+  /** Probability that a write fails and changes nothing. */
+  writeErrorRate: number;
   /** Bytes that fit; writes beyond fail with ENOSPC. */
   capacityBytes: number;
 }
@@ -48,11 +50,31 @@ export class SimulatedDisk {
   /** Made ones are durable at once, as the real disk makes them. */
   readonly #folders = new Set([""]);
   readonly #inFlight = new Set<InFlight>();
+  #hungUntilUs = 0;
+  #hungSinceUs = 0;
+  #waitingSinceUs: number | undefined;
   #order = 0;
 
   constructor(world: World, faults: DiskFaults) {
     this.#world = world;
     this.faults = faults;
+  }
+
+  /** No request that begins before then completes before. */
+  hang(untilUs: number): void {
+    this.#hungSinceUs = this.#world.timeUs;
+    this.#hungUntilUs = untilUs;
+  }
+
+  /** Since when a request waits for a disk that hangs. */
+  get waitingSinceUs(): number | undefined {
+    return this.#hungUntilUs > this.#world.timeUs ? this.#waitingSinceUs : undefined;
+  }
+
+  get usedBytes(): number {
+    let used = 0;
+    for (const file of this.#names.values()) used += file.cached.length;
+    return used;
   }
 
   /** The disk as a process's present incarnation sees it. */
@@ -91,6 +113,7 @@ export class SimulatedDisk {
       for (const part of whole ? [change] : tear(random, change, loss.tearBytes)) this.#file(request.path).change(part);
     }
     this.#inFlight.clear();
+    this.#waitingSinceUs = undefined;
     if (loss.processOnly) return;
     for (const [folder, changes] of this.#folderChanges) {
       const kept = loss.keep === "nothing" ? 0 : random.int(changes.length + 1);
@@ -144,11 +167,15 @@ export class SimulatedDisk {
       this.#inFlight.delete(change);
       const { path, offset, bytes } = change;
       if (bytes === undefined ? !this.#names.has(path) : !this.#folders.has(folderOf(path))) return done(missing(path));
+      if (this.#world.random.chance(this.faults.writeErrorRate)) {
+        this.onError();
+        return done(new Error(`EIO: write of ${path} failed`));
+      }
       const file = this.#file(path);
       if (
         bytes &&
         offset + bytes.length > file.cached.length &&
-        this.#usedBytes() + bytes.length > this.faults.capacityBytes
+        this.usedBytes + bytes.length > this.faults.capacityBytes
       ) {
         this.onError();
         return done(new Error(`ENOSPC: no space left for ${path}`));
@@ -216,12 +243,6 @@ export class SimulatedDisk {
     else this.#folderChanges.set(folder, [change]);
   }
 
-  #usedBytes(): number {
-    let used = 0;
-    for (const file of this.#names.values()) used += file.cached.length;
-    return used;
-  }
-
   #latency(): number {
     return this.#stalled(this.#world.random.between(this.faults.latencyUsMin, this.faults.latencyUsMax));
   }
@@ -231,7 +252,11 @@ export class SimulatedDisk {
   }
 
   #stalled(latencyUs: number): number {
-    const { random } = this.#world;
+    const { random, timeUs } = this.#world;
+    if (this.#hungUntilUs > timeUs) {
+      if (this.#waitingSinceUs === undefined || this.#waitingSinceUs < this.#hungSinceUs) this.#waitingSinceUs = timeUs;
+      return latencyUs + this.#hungUntilUs - timeUs;
+    }
     return random.chance(this.faults.stallRate) ? latencyUs + random.int(this.faults.stallUsMax + 1) : latencyUs;
   }
 }

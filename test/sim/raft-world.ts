@@ -41,7 +41,8 @@ class RaftWorld {
   constructor(seed: number, options: RunOptions) {
     const world = new World({ seed, ...options });
     const { random } = world;
-    const swarm = drawSwarm(random);
+    const swarm = drawSwarm(random, options.set);
+    for (let skipped = 0; skipped < swarm.salt; skipped++) random.uint32();
     this.#seed = seed;
     this.#world = world;
     this.#swarm = swarm;
@@ -116,6 +117,7 @@ class RaftWorld {
       simulatedMs: this.#world.timeUs / 1000,
       events: this.#world.events,
       counts: this.#counts(),
+      ...(violation ? { swarm: this.#swarm } : {}),
       violation,
     };
   }
@@ -152,7 +154,7 @@ class RaftWorld {
     for (const watcher of this.#watchers) watcher.replicas = core;
     const targets = this.#clients.map((client) => {
       client.replicas = core;
-      client.givesUp = false;
+      client.insist();
       return client.answered + 2;
     });
     const answered = (): boolean => this.#clients.every((client, at) => client.answered >= (targets[at] ?? 0));
@@ -203,9 +205,11 @@ class RaftWorld {
   #calm(): void {
     Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300 });
     for (const { disk } of this.#replicas) {
+      disk.hang(0);
       Object.assign(disk.faults, {
         stallRate: 0,
         syncErrorRate: 0,
+        writeErrorRate: 0,
         syncUsMax: Math.min(disk.faults.syncUsMax, 2_000),
         capacityBytes: Infinity,
       });

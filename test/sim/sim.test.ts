@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { runBatch } from "./batch.js";
-import { hunt, mutants } from "./mutants.js";
+import { plantedFaults } from "./planted/all.js";
+import { corners } from "./planted/corners.js";
+import { hunt, unplantable } from "./planted/hunt.js";
 import { runRaftSeed } from "./raft-world.js";
 import { rememberedSeeds } from "./remembered-seeds.js";
 
@@ -25,6 +27,16 @@ describe("simulated raft world", () => {
     // A simulation in which nothing happens would violate nothing either.
     const sums = (name: string): number => results.reduce((sum, result) => sum + (result.counts[name] ?? 0), 0);
     assert.ok(sums("writes answered") > 1000 && sums("reads answered") > 1000, "clients were answered");
+    it("can plant every fault, and has one for each corner or says why not", () => {
+      assert.deepEqual(unplantable(plantedFaults), []);
+      const planted = new Set(plantedFaults.map(({ corner }) => corner));
+      const open = corners.filter(({ number, without }) => planted.has(number) === (without !== undefined));
+      assert.deepEqual(
+        open.map(({ number }) => number),
+        [],
+      );
+    });
+
     for (const fault of ["crash", "blackout", "partition", "clog", "pause", "clock jump", "transfer"]) {
       assert.ok(sums(`fault: ${fault}`) > 20, `${fault} happened`);
     }
@@ -40,9 +52,19 @@ describe("simulated raft world", () => {
     assert.ok(lines.some((line) => line.includes("leadership changed")));
   });
 
-  for (const mutant of mutants.filter(({ quick }) => quick)) {
-    it(`finds the planted fault: ${mutant.name}`, async () => {
-      const found = await hunt(mutant, { world: "raft", from: 1, seeds: 120, workers });
+  it("can plant every fault, and has one for each corner or says why not", () => {
+    assert.deepEqual(unplantable(plantedFaults), []);
+    const planted = new Set(plantedFaults.map(({ corner }) => corner));
+    const open = corners.filter(({ number, without }) => planted.has(number) === (without !== undefined));
+    assert.deepEqual(
+      open.map(({ number }) => number),
+      [],
+    );
+  });
+
+  for (const fault of plantedFaults.filter(({ quick }) => quick)) {
+    it(`finds the planted fault: ${fault.name}`, async () => {
+      const found = await hunt(fault, { world: "raft", from: 1, seeds: 120, workers });
       assert.ok(found.violation, `not found in ${found.seeds} seeds`);
     }).timeout(120_000);
   }

@@ -1,3 +1,4 @@
+import { overridesText, type Overrides } from "./overrides.js";
 import type { SeedResult } from "./seed-result.js";
 import { Trace } from "./trace.js";
 
@@ -12,7 +13,12 @@ export function combinedHash(results: readonly SeedResult[]): string {
 }
 
 /** The closing lines of a run. */
-export function summarize(world: string, results: readonly SeedResult[], elapsedMs: number): string[] {
+export function summarize(
+  world: string,
+  results: readonly SeedResult[],
+  elapsedMs: number,
+  set: Overrides = {},
+): string[] {
   const violations = results.filter((result) => result.violation);
   const simulatedMs = results.reduce((sum, result) => sum + result.simulatedMs, 0);
   const events = results.reduce((sum, result) => sum + result.events, 0);
@@ -27,13 +33,13 @@ export function summarize(world: string, results: readonly SeedResult[], elapsed
       .toSorted(([left], [right]) => (left < right ? -1 : 1))
       .map(([name, count]) => `${name}: ${count}`)
       .join(", "),
-    ...violations.map(describeViolation(world)),
+    ...violations.map(describeViolation(world, set)),
     `combined trace hash ${combinedHash(results)}`,
     `${violations.length} violations`,
   ];
 }
 
-function describeViolation(world: string): (result: SeedResult) => string {
+function describeViolation(world: string, set: Overrides): (result: SeedResult) => string {
   return ({ seed, violation }) =>
-    `seed ${seed}: ${violation?.message}\n  replay: npm run sim -- --world ${world} --seed ${seed} --trace`;
+    `seed ${seed}: ${violation?.message}\n  replay: npm run sim -- --world ${world} --seed ${seed}${overridesText(set)} --trace`;
 }

@@ -3,6 +3,7 @@ import type { CrashLoss } from "./disk-file.js";
 import type { DiskFaults } from "./disk.js";
 import type { KeyValueFaults } from "./key-value.js";
 import type { NetworkFaults } from "./network.js";
+import { override, type Overrides } from "./overrides.js";
 import type { SeededRandom } from "./random.js";
 
 /** What the chaos of one world may do, each with the mean time between two; 0 for never. */
@@ -15,12 +16,39 @@ export interface ChaosRates {
   readonly pauseMs: number;
   readonly clockJumpMs: number;
   readonly transferMs: number;
+  /** All links stop one by one and work again in another order. */
+  readonly swizzleMs: number;
+  /** A disk answers nothing for a while. */
+  readonly diskHangMs: number;
+  /** A disk is full for a while. */
+  readonly diskFullMs: number;
   /** Probability that passing a failpoint ends the process. */
   readonly failpointRate: number;
 }
 
+/** Changes of the members; 0 for never. */
+export interface MemberChaos {
+  /** Mean time between two wishes; a leader refuses those that make no sense. */
+  readonly changeMs: number;
+  /** Machines beside the first members. */
+  readonly spares: number;
+  /** Share of removed members that come back under their id with an empty disk. */
+  readonly rejoinShare: number;
+  /** Share of changes that are refused by nobody although they are unwise: fewer than three voters, learners that lag. */
+  readonly unwiseShare: number;
+}
+
+/** What a share of the worlds is about; `general` for all others. */
+export type Profile = "general" | "membership" | "disk" | "calm";
+
 /** Everything about a world that its seed draws before it begins. */
 export interface Swarm {
+  readonly profile: Profile;
+  /** Another course of the same world: shrinking tries some. */
+  readonly salt: number;
+  /** Requests that one client makes in the phase with faults. */
+  readonly operationsMax: number;
+  readonly members: MemberChaos;
   readonly replicas: number;
   readonly clients: number;
   readonly keys: number;
@@ -84,7 +112,21 @@ function drawSize(random: SeededRandom): Size {
  * Draws a world (swarm testing: Groce et al., ISSTA 2012): each fault is on or off and has its own strength, since mixing
  * all of them at middling rates hides what needs one alone.
  */
-export function drawSwarm(random: SeededRandom): Swarm {
+export function drawSwarm(random: SeededRandom, overrides: Overrides = {}): Swarm {
+  const drawn = drawProfile(random);
+  const profile = typeof overrides["profile"] === "string" ? (overrides["profile"] as Profile) : drawn;
+  const swarm = drawOf(profile, random);
+  override(swarm, overrides);
+  return swarm;
+}
+
+/** A share of all worlds is about what the general ones seldom reach. */
+function drawProfile(random: SeededRandom): Profile {
+  const draw = random.next();
+  return draw < 0.7 ? "general" : draw < 0.88 ? "membership" : "disk";
+}
+
+function drawOf(profile: Profile, random: SeededRandom): Swarm {
   const on = (probability: number): boolean => random.chance(probability);
   const someMs = (probability: number, low: number, high: number): number =>
     on(probability) ? random.between(low, high) : 0;
@@ -92,8 +134,19 @@ export function drawSwarm(random: SeededRandom): Swarm {
   const tickMs = random.pick([5, 10, 10, 20]);
   const electionTicks = random.between(5, 10);
   const slowDisk = on(0.25);
+  const isAboutMembers = profile === "membership";
+  const isAboutDisks = profile === "disk";
   return {
-    replicas: random.chance(size.fiveShare) ? 5 : 3,
+    profile,
+    salt: 0,
+    operationsMax: 1_000_000,
+    members: {
+      changeMs: isAboutMembers ? random.between(3, 20) * tickMs : 0,
+      spares: isAboutMembers ? random.between(1, 3) : 0,
+      rejoinShare: random.pick([0, 0.5, 1]),
+      unwiseShare: random.pick([0, 0, 0.3]),
+    },
+    replicas: random.chance(0.03) ? 1 : random.chance(size.fiveShare) ? 5 : 3,
     clients: random.between(1, size.clientsMax),
     keys: random.between(1, 5),
     thinkMs: random.pick(size.thinkMs),
@@ -132,7 +185,8 @@ export function drawSwarm(random: SeededRandom): Swarm {
       syncUsMax: slowDisk ? random.between(1, 4) * tickMs * 1000 : random.pick([50, 500, 2000]),
       stallRate: on(0.2) ? 0.01 : 0,
       stallUsMax: random.between(2, 40) * tickMs * 1000,
-      syncErrorRate: on(0.1) ? 0.002 : 0,
+      syncErrorRate: on(isAboutDisks ? 0.5 : 0.1) ? random.pick([0.002, 0.02]) : 0,
+      writeErrorRate: on(isAboutDisks ? 0.3 : 0.05) ? 0.002 : 0,
       capacityBytes: on(0.05) ? random.between(4_000, 80_000) : Infinity,
     },
     keyValue: {
@@ -156,6 +210,9 @@ export function drawSwarm(random: SeededRandom): Swarm {
       pauseMs: someMs(0.3, 8, 60) * tickMs,
       clockJumpMs: someMs(0.3, 10, 80) * tickMs,
       transferMs: someMs(0.3, 10, 80) * tickMs,
+      swizzleMs: someMs(0.1, 20, 80) * tickMs,
+      diskHangMs: someMs(isAboutDisks ? 0.7 : 0.1, 15, 80) * tickMs,
+      diskFullMs: someMs(isAboutDisks ? 0.4 : 0.03, 15, 80) * tickMs,
       failpointRate: on(0.3) ? random.pick([0.0005, 0.003, 0.01]) : 0,
     },
     clockRateSpread: on(0.3) ? random.pick([0.01, 0.1]) : 0,

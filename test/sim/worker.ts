@@ -2,8 +2,8 @@
 import type { Assignment } from "./batch.js";
 import { worlds } from "./worlds.js";
 
-process.on("message", ({ world, seeds }: Assignment) => {
+process.on("message", ({ world, seeds, set }: Assignment) => {
   const run = worlds.get(world);
   if (!run) throw new Error(`there is no world ${world}`);
-  for (const seed of seeds) process.send?.(run(seed));
+  for (const seed of seeds) process.send?.(run(seed, { set }));
 });

@@ -1,0 +1,21 @@
+import { electionsFaults } from "./elections.js";
+import { livenessFaults } from "./liveness.js";
+import { logFaults } from "./log.js";
+import { membershipFaults } from "./membership.js";
+import type { PlantedFault } from "./planted-fault.js";
+import { readsFaults } from "./reads.js";
+import { replicationFaults } from "./replication.js";
+import { storeFaults } from "./store.js";
+
+export const plantedFaults: readonly PlantedFault[] = [
+  ...electionsFaults,
+  ...replicationFaults,
+  ...logFaults,
+  ...readsFaults,
+  ...livenessFaults,
+  ...membershipFaults,
+  ...storeFaults,
+];
+
+/** Planted in every run of many seeds: one that comes back green says nothing. */
+export const canary = plantedFaults.find(({ name }) => name === "leader counts itself too early") as PlantedFault;

@@ -1,0 +1,49 @@
+import type { PlantedFault } from "./planted-fault.js";
+
+export const storeFaults: readonly PlantedFault[] = [
+  {
+    name: "retried request applied again",
+    corner: 28,
+    edits: [
+      {
+        file: "store/state-machine.js",
+        find: "if (earlier !== undefined)",
+        replace: "if (false)",
+      },
+    ],
+    quick: true,
+  },
+  {
+    name: "request table not in the batch",
+    edits: [
+      {
+        file: "store/state-machine.js",
+        find: "for (const { client, row } of this.#requests.takeChanges())",
+        replace: "for (const { client, row } of [])",
+      },
+    ],
+    quick: true,
+  },
+  {
+    name: "watch resumes one too late",
+    edits: [
+      {
+        file: "store/watches.js",
+        find: "this.#recent.after(watcher.position)",
+        replace: "this.#recent.after(watcher.position + 1)",
+      },
+    ],
+  },
+  {
+    name: "applied index not in the batch",
+    corner: 17,
+    edits: [
+      {
+        file: "store/state-machine.js",
+        find: "const meta = { appliedIndex: this.#appliedIndex,",
+        replace: "const meta = { appliedIndex: Math.max(0, this.#appliedIndex - 1),",
+      },
+    ],
+    quick: true,
+  },
+];
