@@ -36,17 +36,24 @@ function refuse(state: RaftState, response: Draft, index: Index, hint: Index): v
 
 export function handleHeartbeat(state: RaftState, heartbeat: Message): void {
   hearLeader(state, heartbeat);
-  // The leader tells no more of the commit index than it knows to be here. Only an empty log may lack it: that of a member
-  // which was removed and added again under its id while this heartbeat was on its way.
-  // And that of one that is recovering: the leader does not know yet.
-  const { lastIndex } = state.log;
-  const isBehind = lastIndex === 0 || state.isRecovering;
-  state.log.commitTo(isBehind ? Math.min(heartbeat.commit, lastIndex) : heartbeat.commit);
+  commitAsTold(state, heartbeat);
   const response = draft("MsgHeartbeatResp", state.id, heartbeat.from, state.term);
   response.context = heartbeat.context;
   response.session = heartbeat.session;
   state.send(response);
   if (state.isRecovering) tellLoss(state, heartbeat);
+}
+
+/**
+ * The leader tells no more of the commit index than it knows to be here. Only two logs may lack it: one that is recovering, of
+ * which the leader does not know yet, and that of a member which was removed and added again under its id while this heartbeat
+ * was on its way. The latter is empty, or has heard of its new session.
+ */
+function commitAsTold(state: RaftState, heartbeat: Message): void {
+  const { log } = state;
+  const isOfEarlierSession = heartbeat.session < state.leaderSession;
+  const isBehind = log.lastIndex === 0 || isOfEarlierSession || state.isRecovering;
+  log.commitTo(isBehind ? Math.min(heartbeat.commit, log.lastIndex) : heartbeat.commit);
 }
 
 /** The leader believes that everything acknowledged is here. An idle one sends no append whose refusal would teach it better. */
@@ -98,4 +105,5 @@ function hearLeader(state: RaftState, message: Message): void {
   state.leader = message.from;
   state.electionElapsed = 0;
   state.leaderHeardAt = state.ticks;
+  state.leaderSession = Math.max(state.leaderSession, message.session);
 }

@@ -84,6 +84,8 @@ export class RaftState {
   readonly reads = new ReadIndexQueue();
   readonly lease = new Lease();
 
+  /** Followers: the newest session of this node that the term's leader has used. */
+  leaderSession = 0;
   /** Followers: reads sent to the leader. */
   readonly forwardedReads: ForwardedReads;
 
@@ -174,6 +176,7 @@ export class RaftState {
     if (term > this.term) {
       this.term = term;
       this.vote = 0;
+      this.leaderSession = 0;
       this.forwardedReads.clear();
     }
     this.leader = 0;

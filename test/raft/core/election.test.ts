@@ -16,7 +16,7 @@ describe("pre-vote (thesis 9.6)", () => {
     assert.deepEqual([member.status.role, member.status.term], ["PreCandidate", 4]);
   });
 
-  it("is granted without a vote being cast or the wait for a leader restarted", () => {
+  it("is granted without a vote being cast or the wait for a leader restarted (corner 22)", () => {
     const member = new Member(2, { log: logOf(1), hardState: { term: 1, vote: 3 } });
     member.tick(9);
     const [answer] = member.step("MsgPreVote", 1, 2, { index: 1, logTerm: 1 });
@@ -82,7 +82,7 @@ describe("pre-vote (thesis 9.6)", () => {
     assert.deepEqual([member.status.role, member.status.term], ["Follower", 7]);
   });
 
-  it("asking in a term that is over is answered", () => {
+  it("asking in a term that is over is answered (corner 22, etcd #8501)", () => {
     const member = new Member(2, { hardState: { term: 7 } });
     assert.deepEqual(kinds(member.step("MsgPreVote", 1, 3)), ["MsgPreVoteResp->1@7"]);
     assert.deepEqual(kinds(member.step("MsgVote", 1, 3)), []);
@@ -100,7 +100,7 @@ describe("pre-vote (thesis 9.6)", () => {
     assert.deepEqual(group.roles, ["Leader", "Follower", "Follower"]);
   });
 
-  it("a candidate stranded at a higher term comes back", () => {
+  it("a candidate stranded at a higher term comes back (corner 22)", () => {
     const group = new Group([1, 2, 3], (id) => ({ hardState: { term: id === 3 ? 9 : 0 } }));
     group.isolate(3);
     group.elect(1);
@@ -160,7 +160,7 @@ describe("lease of the leader that is heard (thesis 4.2.3, 6.4)", () => {
     assert.deepEqual([group.leader.id, group.leader.status.term], [2, 2]);
   });
 
-  it("a message of the leader restarts the wait even if the append is refused", () => {
+  it("a message of the leader restarts the wait even if the append is refused (corner 24)", () => {
     const member = new Member(2);
     for (let round = 0; round < 5; round++) {
       member.tick(9);
@@ -182,7 +182,7 @@ describe("check-quorum (thesis 6.2)", () => {
     assert.notEqual(group.member(1).status.role, "Leader");
   });
 
-  it("a leader that others hear but that hears nobody makes way (one-way partition)", () => {
+  it("a leader that others hear but that hears nobody makes way (one-way partition, corner 21)", () => {
     const group = new Group([1, 2, 3], (id) => ({ chance: () => 3 * id }));
     group.elect(1);
     group.filter = ({ to }) => to !== 1;
@@ -206,7 +206,7 @@ describe("check-quorum (thesis 6.2)", () => {
 });
 
 describe("elections and durability", () => {
-  it("a single voter leads and commits only when its disk says so", () => {
+  it("a single voter leads and commits only when its disk says so (corner 12)", () => {
     const member = new Member(1, { configuration: voters(1) });
     member.raft.campaign();
     const vote = member.raft.ready();
@@ -225,7 +225,7 @@ describe("elections and durability", () => {
     assert.equal(member.status.commit, 2);
   });
 
-  it("reads of a single voter wait for its first commit", () => {
+  it("reads of a single voter wait for its first commit (corner 12)", () => {
     const member = new Member(1, { configuration: voters(1) });
     member.raft.campaign();
     member.complete(member.raft.ready());
@@ -236,7 +236,7 @@ describe("elections and durability", () => {
     assert.deepEqual(member.raft.ready().readStates, [{ index: 1, context: 7 }]);
   });
 
-  it("the answer to a duplicate append waits for the first copy", () => {
+  it("the answer to a duplicate append waits for the first copy (corner 14)", () => {
     const member = new Member(2);
     const append = message("MsgApp", 1, 2, 1, { entries: [entry(1, 1)], session: 1 });
     member.raft.step(append);
@@ -278,7 +278,7 @@ describe("elections and durability", () => {
     assert.deepEqual([ready.hardState?.commit, ready.mustSync], [1, false]);
   });
 
-  it("a vote that became durable for an earlier term is none for this one", () => {
+  it("a vote that became durable for an earlier term is none for this one (corner 14)", () => {
     const member = new Member(1, { config: { preVote: false } });
     member.raft.campaign();
     const first = member.raft.ready();
@@ -291,7 +291,7 @@ describe("elections and durability", () => {
     assert.equal(member.status.role, "Leader");
   });
 
-  it("a node whose hard state is older than its log does not start", () => {
+  it("a node whose hard state is older than its log does not start (corner 13)", () => {
     assert.throws(() => new Member(1, { log: logOf(3), hardState: { term: 2 } }), /hard state was lost/);
   });
 
@@ -319,7 +319,7 @@ describe("election timeout", () => {
     assert.throws(() => member.raft.setElectionTicks(1, 1), /more than heartbeatTicks/);
   });
 
-  it("begins anew after an own pause, and never ends a leader's rounds", () => {
+  it("begins anew after an own pause (corner 24), and never ends a leader's rounds", () => {
     const member = new Member(1, { config: { preVote: false } });
     member.tick(9);
     member.raft.restartElectionTimer();

@@ -115,7 +115,7 @@ describe("flow of appends", () => {
     }
   });
 
-  it("finds out with an empty append after a heartbeat that a full window was lost (etcd #14633)", () => {
+  it("finds out with an empty append after a heartbeat that a full window was lost (corner 25, etcd #14633)", () => {
     const group = new Group([1, 2, 3], { config: { inflightMessagesMax: 3 } });
     group.elect(1);
     group.filter = ({ type, to }) => !(type === "MsgApp" && to === 2);

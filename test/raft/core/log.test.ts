@@ -72,7 +72,7 @@ describe("log", () => {
     assert.equal(logWith(logOf(1, 1), 1, 2).log.committed, 2);
   });
 
-  it("hands out what is committed and durable, once, within bounds", () => {
+  it("hands out what is committed and durable, once, within bounds (corner 17)", () => {
     const { log, storage } = logWith([]);
     for (let index = 1; index <= 4; index++) log.append(entry(1, index, "1234"));
     log.commitTo(4);
@@ -106,7 +106,7 @@ describe("log", () => {
     assert.equal(log.hasUnappliedConfChange(), false);
   });
 
-  it("takes a late report of a replaced suffix for nothing, though the same entry has come back (ABA)", () => {
+  it("takes a late report of a replaced suffix for nothing, though the same entry has come back (ABA, corner 18)", () => {
     const { log, storage } = logWith(logOf(1));
     log.merge([entry(2, 2, "a"), entry(2, 3)]);
     const first = log.takeNewEntries(1);

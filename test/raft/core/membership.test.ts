@@ -37,7 +37,7 @@ describe("membership changes (paper 6, thesis 4)", () => {
     }
   });
 
-  it("go one at a time, and none before the leader's no-op is applied (the single-server bug)", () => {
+  it("go one at a time, and none before the leader's no-op is applied (the single-server bug, corner 1)", () => {
     const member = new Member(1, { config: { preVote: false } });
     member.raft.campaign();
     member.turn();
@@ -102,7 +102,7 @@ describe("membership changes (paper 6, thesis 4)", () => {
     assert.deepEqual(group.member(1).data, ["both"]);
   });
 
-  it("a joint configuration is left by whichever leader comes next", () => {
+  it("a joint configuration is left by whichever leader comes next (corner 3)", () => {
     const group = groupOfFour();
     // The joint change is committed and applied, then the leader is gone before it can append the leaving.
     group.filter = ({ entries, from }) =>
@@ -130,7 +130,7 @@ describe("membership changes (paper 6, thesis 4)", () => {
     assert.deepEqual(group.member(3).data, ["without 1"]);
   });
 
-  it("a member removed while it was away does not raise the term when it comes back", () => {
+  it("a member removed while it was away does not raise the term when it comes back (corner 5)", () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
     group.isolate(3);
@@ -160,7 +160,7 @@ describe("membership changes (paper 6, thesis 4)", () => {
     assert.deepEqual(group.member(1).data.at(-1), "committed");
   });
 
-  it("a node does not campaign over a change that is committed and not applied", () => {
+  it("a node does not campaign over a change that is committed and not applied (corner 2)", () => {
     const member = new Member(2, {
       log: [...logOf(1), { term: 1, index: 2, type: "ConfChange", data: encodeChange(change("Remove", 3)) }],
       hardState: { term: 1, commit: 2 },
@@ -184,7 +184,7 @@ describe("membership changes (paper 6, thesis 4)", () => {
 });
 
 describe("sessions (the rejoin bug)", () => {
-  it("an answer from before a member was removed and added again counts for nothing", () => {
+  it("an answer from before a member was removed and added again counts for nothing (corner 7)", () => {
     const group = groupOfFour();
     group.member(1).proposeChange(change("AddVoter", 4));
     group.settle();

@@ -165,7 +165,7 @@ describe("paper 5.2: leader election", () => {
     });
   }
 
-  it("a candidate follows the term's leader even if the logs conflict", () => {
+  it("a candidate follows the term's leader even if the logs conflict (corner 24)", () => {
     const member = candidate();
     const [answer] = member.step("MsgApp", 2, 1, { index: 7, logTerm: 1 });
     assert.deepEqual([answer?.type, answer?.reject], ["MsgAppResp", true]);
@@ -316,7 +316,7 @@ describe("paper 5.3: log replication", () => {
     }
   });
 
-  it("an old, shorter append cuts nothing", () => {
+  it("an old, shorter append cuts nothing (corner 29)", () => {
     const member = new Member(1, plain);
     const all = [entry(1, 1), entry(1, 2), entry(1, 3)];
     member.step("MsgApp", 2, 1, { entries: all });
@@ -350,6 +350,40 @@ describe("paper 5.3: log replication", () => {
       );
       assert.equal(group.member(2).status.commit, leaderLog.length + 1);
     }
+  });
+});
+
+describe("paper, Figure 3 and 5.5", () => {
+  it("leader append-only: a leader takes no entries from others in its term", () => {
+    const member = leader();
+    const before = member.log;
+    member.step("MsgApp", 2, 1, { index: 0, entries: [entry(1, 1, "other")], commit: 1 });
+    member.step("MsgSnap", 2, 1, { snapshot: { index: 9, term: 1, configuration: voters(1, 2, 3) } });
+    assert.deepEqual([member.status.role, member.log], ["Leader", before]);
+  });
+
+  it("5.5: what a crashed follower missed is sent until it answers, and twice does no harm", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.propose(1, "a", "b");
+    group.tick(30);
+    group.filter = (each) => {
+      if (each.type === "MsgApp") group.member(each.to).raft.step(each);
+      return true;
+    };
+    group.tick(2);
+    assert.deepEqual(group.member(3).data, ["a", "b"]);
+    assert.deepEqual(group.member(3).log, group.member(1).log);
+  });
+
+  it("5.2: of members that wait for different times the first to time out wins, in one round", () => {
+    const group = new Group([1, 2, 3], (id) => ({ config: plain.config, chance: () => 3 - id }));
+    const types: string[] = [];
+    group.filter = ({ type }) => Boolean(types.push(type));
+    group.tick(10);
+    assert.deepEqual([group.leader.id, group.leader.status.term], [3, 1]);
+    assert.equal(types.filter((type) => type === "MsgVote").length, 2);
   });
 });
 
@@ -414,7 +448,7 @@ describe("paper 5.4: safety", () => {
 });
 
 describe("paper 5.6 and Figure 2: what must be durable before it is said", () => {
-  it("a vote leaves when it is durable", () => {
+  it("a vote leaves when it is durable (corner 13)", () => {
     const member = new Member(1, plain);
     member.raft.step(message("MsgVote", 2, 1, 1));
     const ready = member.raft.ready();
@@ -427,7 +461,7 @@ describe("paper 5.6 and Figure 2: what must be durable before it is said", () =>
     );
   });
 
-  it("a candidate asks when its term is durable, and counts its own vote then", () => {
+  it("a candidate asks when its term is durable (corner 19), and counts its own vote then", () => {
     const member = new Member(1, plain);
     member.raft.campaign();
     const ready = member.raft.ready();

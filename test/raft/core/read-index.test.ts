@@ -39,7 +39,7 @@ describe("reads (thesis 6.4)", () => {
     assert.equal(member.reads.length, 100);
   });
 
-  it("are not confirmed by an answer to an earlier round, though their context is the same (etcd #20418)", () => {
+  it("are not confirmed by an answer to an earlier round, though their context is the same (corner 10, etcd #20418)", () => {
     const member = leader();
     member.raft.readIndex(7);
     const [first] = heartbeats(member.turn());
@@ -64,7 +64,7 @@ describe("reads (thesis 6.4)", () => {
     assert.deepEqual(member.reads, []);
   });
 
-  it("wait until the leader has committed in its term (paper 8, etcd #7331)", () => {
+  it("wait until the leader has committed in its term (paper 8, corner 9, etcd #7331)", () => {
     const member = new Member(1, { config: { preVote: false } });
     member.raft.campaign();
     member.turn();

@@ -6,7 +6,7 @@ function damaged(id: number): Member {
   return new Member(id, { log: logOf(1, 1), hardState: { term: 1, commit: 4 }, recoverTo: 5 });
 }
 
-describe("a recovering member", () => {
+describe("a recovering member (corner 15)", () => {
   it("gives no vote and no pre-vote, also to those who have more", () => {
     for (const type of ["MsgVote", "MsgPreVote"] as const) {
       const [answer] = damaged(2).step(type, 1, 2, { index: 9, logTerm: 1 });

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { Group, Member, entry, logOf, message, voters } from "./group.js";
+import { defaultRaftConfig } from "../../../raft/core/config.js";
+import { MemoryStorage } from "../../../raft/core/memory-storage.js";
+import { Raft } from "../../../raft/core/raft.js";
+import { Group, Member, encodeChange, entry, logOf, message, voters } from "./group.js";
 
 /** A leader 1 whose log begins behind entry 4 and who is away from member 3, which has nothing. */
 function groupWithLaggard(): Group {
@@ -211,11 +214,77 @@ describe("snapshots (paper 7)", () => {
     assert.equal(member.status.role, "Candidate");
   });
 
-  it("a log that was reset before a crash starts from there, although its commit index was not written", () => {
-    const member = new Member(2);
-    member.storage.reset({ index: 8, term: 3 });
-    assert.equal(member.storage.firstIndex(), 9);
-    assert.equal(member.storage.term(8), 3);
-    assert.equal(member.storage.term(7), undefined);
+  it("a log that was reset before a crash starts from there, although its commit index was not written (corner 16)", () => {
+    const storage = new MemoryStorage();
+    storage.append(logOf(1, 1));
+    storage.reset({ index: 8, term: 3 });
+    assert.deepEqual(
+      [storage.firstIndex(), storage.lastIndex(), storage.term(8), storage.term(7)],
+      [9, 8, 3, undefined],
+    );
+    const start = (applied: number): Raft =>
+      new Raft(
+        { ...defaultRaftConfig, id: 1 },
+        { hardState: { term: 3, vote: 0, commit: 2 }, configuration: voters(1, 2, 3), applied },
+        storage,
+        () => 0,
+      );
+    assert.deepEqual([start(8).status().commit, start(8).status().lastIndex], [8, 8]);
+    // The state machine has to install the snapshot first: what lies between is nowhere else.
+    assert.throws(() => start(2), /the state machine is at 2, but the log begins at 9/);
+  });
+
+  it("one of an old leader is used all the same: a transfer that an election overtook is not thrown away (corner 26)", () => {
+    const member = new Member(2, { log: logOf(1), hardState: { term: 5, commit: 1 } });
+    member.turn();
+    const answers = member.step("MsgSnap", 1, 3, { snapshot: { index: 9, term: 3, configuration: voters(1, 2, 3) } });
+    assert.deepEqual(answers, []);
+    assert.deepEqual([member.status.term, member.status.leader, member.status.commit], [5, 0, 9]);
+    // The leader of today goes on behind it.
+    const [answer] = member.step("MsgApp", 3, 5, { index: 9, logTerm: 3, entries: [entry(5, 10)] });
+    assert.deepEqual([answer?.reject, answer?.index], [false, 10]);
+  });
+
+  it("what the state machine had in hand when one overtook it stays in order (corner 16)", () => {
+    const change = { transition: "Auto", steps: [{ type: "AddVoter", node: 4 }] } as const;
+    const log = [...logOf(1), { term: 1, index: 2, type: "ConfChange", data: encodeChange(change) } as const];
+    const member = new Member(2, { log, hardState: { term: 1, commit: 2 } });
+    const inHand = member.raft.ready();
+    assert.deepEqual(inHand.committedEntries.length, 2);
+    const snapshot = { index: 9, term: 1, configuration: voters(1, 2, 4, 5) };
+    member.raft.step(message("MsgSnap", 1, 2, 1, { snapshot }));
+    // The change is in the snapshot already.
+    assert.deepEqual(member.raft.applyConfChange(change), snapshot.configuration);
+    member.raft.applied(2);
+    const reset = member.raft.ready();
+    assert.deepEqual(reset.committedEntries, []);
+    assert.throws(() => member.raft.applied(9), /durable to 2/);
+    member.complete(reset);
+    assert.equal(member.status.applied, 9);
+  });
+
+  it("heartbeats go on, and count for the quorum, while one is on its way (corner 26)", () => {
+    const group = groupWithLaggard();
+    group.filter = ({ type, to, from }) => type !== "MsgSnap" && to !== 2 && from !== 2;
+    group.tick(100);
+    assert.deepEqual(
+      [group.leader.id, group.leader.status.term, progressOf(group.leader, 3).state],
+      [1, 1, "Snapshot"],
+    );
+    assert.equal(group.member(3).status.role, "Follower");
+  });
+
+  it("an offer that the log has outgrown is no offer", () => {
+    const storage = new MemoryStorage();
+    storage.append(logOf(1, 1, 1));
+    const snapshot = { index: 1, term: 1, configuration: voters(1) };
+    storage.offerSnapshot(snapshot);
+    assert.equal(storage.snapshot(), snapshot);
+    storage.compact(1);
+    assert.equal(storage.snapshot(), snapshot);
+    storage.compact(2);
+    storage.compact(1);
+    assert.deepEqual([storage.snapshot(), storage.firstIndex(), storage.term(2)], [undefined, 3, 1]);
+    assert.throws(() => storage.compact(4), /ends at 3/);
   });
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { draft } from "../../../raft/core/message.js";
 import { Group, voters } from "./group.js";
 
 describe("leadership transfer (thesis 3.10)", () => {
-  it("moves at once to a voter that has everything, without a pre-vote and in spite of the lease", () => {
+  it("moves at once to a voter that has everything, without a pre-vote (corner 22) and in spite of the lease", () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
     const types = new Set<string>();
@@ -50,7 +51,7 @@ describe("leadership transfer (thesis 3.10)", () => {
     assert.deepEqual(group.member(2).data, ["taken"]);
   });
 
-  it("does not outlive the leadership (hashicorp/raft #696)", () => {
+  it("does not outlive the leadership (corner 23, hashicorp/raft #696)", () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
     group.isolate(3);
@@ -75,6 +76,61 @@ describe("leadership transfer (thesis 3.10)", () => {
     assert.equal(group.member(1).raft.transferLeadership(2), true);
     group.settle();
     assert.equal(group.leader.id, 2);
+  });
+
+  it("to a target that never catches up is given up after one election timeout (corner 23)", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.filter = ({ type, to }) => !(type === "MsgApp" && to === 3);
+    group.propose(1, "ahead");
+    assert.equal(group.member(1).raft.transferLeadership(3), true);
+    group.tick(9);
+    assert.equal("reason" in group.propose(1, "refused"), true);
+    group.tick(2);
+    assert.deepEqual([group.leader.id, group.leader.status.transferee], [1, 0]);
+    assert.equal(group.propose(1, "taken").outcome, "Accepted");
+  });
+
+  for (const type of ["Remove", "AddLearner"] as const) {
+    it(`to a target that meanwhile is no voter any more is given up at once (corner 23, ${type})`, () => {
+      const group = new Group([1, 2, 3]);
+      group.elect(1);
+      group.isolate(3);
+      group.member(1).proposeChange({ transition: "Auto", steps: [{ type, node: 3 }] });
+      group.member(1).raft.transferLeadership(3);
+      assert.equal(group.member(1).status.transferee, 3);
+      group.settle();
+      assert.equal(group.member(1).status.transferee, 0);
+      assert.equal(group.propose(1, "taken").outcome, "Accepted");
+    });
+  }
+
+  it("is forgotten by a leader that is elected again (corner 23)", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.member(1).raft.transferLeadership(3);
+    group.member(1).step("MsgAppResp", 2, 2);
+    assert.equal(group.member(1).status.role, "Follower");
+    group.member(2).raft.forgetLeader();
+    group.elect(1);
+    assert.deepEqual([group.leader.id, group.leader.status.transferee], [1, 0]);
+    assert.equal(group.propose(1, "taken").outcome, "Accepted");
+  });
+
+  it("a late order to campaign, after the transfer was given up, costs an election and nothing else (corner 23)", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.filter = ({ type }) => type !== "MsgTimeoutNow";
+    group.member(1).raft.transferLeadership(3);
+    group.tick(11);
+    group.propose(1, "kept");
+    group.heal();
+    group.member(3).raft.step({ ...draft("MsgTimeoutNow", 1, 3, 1) });
+    group.settle();
+    assert.equal(group.leader.id, 3);
+    group.propose(3, "after");
+    assert.deepEqual(group.member(2).data, ["kept", "after"]);
   });
 
   it("is refused to itself, to a learner, to a stranger, and without a leader", () => {
