@@ -1,13 +1,14 @@
 import { allFlips, runWithFlip, stoppedCluster } from "./flipped-bits.js";
 
-/** `npm run flips [-- STEP]`: every (STEP-th) bit of one member's log flipped in turn. */
+/** `npm run flips [-- STEP [OFFSET]]`: every (STEP-th, from OFFSET on) bit of one member's log flipped in turn. */
 const step = Number(process.argv[2] ?? 1);
+const offset = Number(process.argv[3] ?? 0);
 let [runs, repaired, failed] = [0, 0, 0];
 for (const idleMs of [0, 500]) {
   const stopped = stoppedCluster(idleMs);
   let place = 0;
   for (const flip of allFlips(stopped)) {
-    if (place++ % step !== 0) continue;
+    if (place++ % step !== offset) continue;
     runs++;
     try {
       if (runWithFlip(stopped, flip, runs % 2 === 0)) repaired++;
