@@ -134,6 +134,20 @@ export class SimulatedDisk {
     return this.#durableNames.get(path)?.durable.view();
   }
 
+  /** Names of the files in a folder that a power cut would leave, in code-unit order. */
+  durableNamesIn(folder: string): string[] {
+    const paths = [...this.#durableNames.keys()].filter((path) => folderOf(path) === folder);
+    return paths.map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
+  }
+
+  /** A new disk in the machine. */
+  wipe(): void {
+    this.#names.clear();
+    this.#durableNames.clear();
+    this.#folderChanges.clear();
+    this.#inFlight.clear();
+  }
+
   /** Bit rot: flips a bit of what is stored. */
   flipBit(path: string, offset: number, bit: number): void {
     const file = this.#names.get(path);

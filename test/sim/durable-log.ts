@@ -1,14 +1,7 @@
 import type { Index, Message, NodeId, Term } from "../../raft/core/types.js";
 import { readU64 } from "../../raft/log/bytes.js";
-import type { LogRecord } from "../../raft/log/format.js";
-import {
-  decodeHeader,
-  decodeRecord,
-  headerBytes,
-  recordKinds,
-  segmentPath,
-  segmentSequences,
-} from "../../raft/log/format.js";
+import type { DecodedRecord } from "../../raft/log/format.js";
+import { decodeRecord, headerBytes, recordKinds, segmentPath, segmentSequences } from "../../raft/log/format.js";
 import { decodeStart } from "../../raft/log/start-record.js";
 import type { SimulatedDisk } from "./disk.js";
 import { Violation } from "./violation.js";
@@ -20,13 +13,15 @@ import { Violation } from "./violation.js";
 export class DurableLog {
   readonly #node: NodeId;
   readonly #disk: SimulatedDisk;
-  /** The segment that is read; 0 before the first one. */
+  /** After bit rot the disk says nothing about what was written: nothing is checked any more. */
+  #isBlind = false;
+  /** 0 while there is no segment. */
   #sequence = 0;
   #offset = headerBytes;
-  /** Of the entries, by index; those below the log's beginning count as held, since the state machine has them. */
-  readonly #terms = new Map<Index, Term>();
-  #lastIndex: Index = 0;
-  #beforeIndex: Index = 0;
+  /** Everything up to here is committed and was cut off, or came by a snapshot. */
+  #before: Index = 0;
+  /** Of the entries behind `#before`. */
+  #terms: Term[] = [];
   #term: Term = 0;
   #vote: NodeId = 0;
 
@@ -39,14 +34,24 @@ export class DurableLog {
   reset(): void {
     this.#sequence = 0;
     this.#offset = headerBytes;
-    this.#terms.clear();
-    this.#lastIndex = 0;
-    this.#beforeIndex = 0;
+    this.#before = 0;
+    this.#terms = [];
     this.#term = 0;
     this.#vote = 0;
   }
 
+  blind(): void {
+    this.#isBlind = true;
+  }
+
+  /** The machine got an empty disk. */
+  forget(): void {
+    this.reset();
+    this.#isBlind = false;
+  }
+
   onSend(message: Message): void {
+    if (this.#isBlind) return;
     if (message.type === "MsgAppResp" && !message.reject) {
       this.#advance();
       // What was promised in an older term may be replaced on disk while the promise was on its way.
@@ -65,15 +70,20 @@ export class DurableLog {
 
   /** The member counts itself among those who hold entries up to `index`. */
   onDurableIndex(index: Index): void {
-    if (index <= this.#lastIndex) return;
+    if (this.#isBlind || index <= this.#lastIndex) return;
     this.#advance();
     if (index > this.#lastIndex) this.#fail(`counts itself for ${index}, its disk holds ${this.#lastIndex}`);
   }
 
   /** Whether the entry would be there after a power cut. */
   holds(index: Index, term: Term): boolean {
-    if (this.#terms.get(index) !== term) this.#advance();
-    return index <= this.#beforeIndex || this.#terms.get(index) === term;
+    if (this.#isBlind || index <= this.#before) return true;
+    if (this.#terms[index - this.#before - 1] !== term) this.#advance();
+    return index <= this.#before || this.#terms[index - this.#before - 1] === term;
+  }
+
+  get #lastIndex(): Index {
+    return this.#before + this.#terms.length;
   }
 
   #fail(what: string): never {
@@ -81,43 +91,51 @@ export class DurableLog {
   }
 
   #advance(): void {
-    // Segments are removed from the oldest on: what was not read of them is in the start of a later one.
-    if (this.#disk.durableBytes(segmentPath(this.#sequence)) === undefined) {
-      const [first] = segmentSequences(this.#disk.files().map((path) => path.replace("log/", "")));
-      if (first === undefined) return;
-      this.#sequence = first;
-      this.#offset = headerBytes;
-    }
     for (;;) {
-      const bytes = this.#disk.durableBytes(segmentPath(this.#sequence));
-      if (bytes === undefined) return;
-      for (let record = decodeRecord(bytes, this.#offset); record; record = decodeRecord(bytes, this.#offset)) {
-        this.#take(record);
-        this.#offset = record.end;
+      const bytes = this.#sequence === 0 ? undefined : this.#disk.durableBytes(segmentPath(this.#sequence));
+      if (bytes) {
+        for (let record = decodeRecord(bytes, this.#offset); record; record = decodeRecord(bytes, this.#offset)) {
+          this.#take(record);
+          this.#offset = record.end;
+        }
+        if (this.#disk.durableBytes(segmentPath(this.#sequence + 1)) === undefined) return;
+        this.#sequence++;
+      } else {
+        // Cut off meanwhile: the oldest one that is there begins with what the others came to.
+        const oldest = segmentSequences(this.#disk.durableNamesIn("log")).find((sequence) => sequence > this.#sequence);
+        if (oldest === undefined) return;
+        this.#sequence = oldest;
       }
-      const next = this.#disk.durableBytes(segmentPath(this.#sequence + 1));
-      if (next === undefined || typeof decodeHeader(next) === "string") return;
-      this.#sequence++;
       this.#offset = headerBytes;
     }
   }
 
-  #take({ kind, index, term, payload }: LogRecord): void {
-    if (kind === recordKinds.entry || kind === recordKinds.confChangeEntry) {
-      // An entry replaces an earlier one of its index and all behind that.
-      for (let last = this.#lastIndex; last > index; last--) this.#terms.delete(last);
-      this.#terms.set(index, term);
-      this.#lastIndex = index;
+  #take({ kind, index, term, payload }: DecodedRecord): void {
+    switch (kind) {
+      case recordKinds.entry:
+      case recordKinds.confChangeEntry:
+        if (index <= this.#before) this.#restart(index);
+        // An entry replaces an earlier one of its index and all behind that.
+        else this.#terms.splice(index - this.#before - 1, Infinity, term);
+        return;
+      case recordKinds.hardState:
+        this.#term = term;
+        this.#vote = readU64(payload, 0);
+        return;
+      case recordKinds.snapshot:
+        this.#restart(index);
+        return;
+      case recordKinds.start: {
+        const hardState = decodeStart(payload)?.hardState;
+        if (index !== this.#lastIndex) this.#restart(index);
+        if (hardState) this.#term = hardState.term;
+        if (hardState) this.#vote = hardState.vote;
+      }
     }
-    if (kind === recordKinds.snapshot || (kind === recordKinds.start && index > this.#lastIndex)) {
-      this.#terms.clear();
-      this.#terms.set(index, term);
-      this.#lastIndex = index;
-      this.#beforeIndex = index;
-    }
-    const hardState = kind === recordKinds.start ? decodeStart(payload)?.hardState : undefined;
-    if (kind !== recordKinds.hardState && !hardState) return;
-    this.#term = hardState?.term ?? term;
-    this.#vote = hardState?.vote ?? readU64(payload, 0);
+  }
+
+  #restart(index: Index): void {
+    this.#before = index;
+    this.#terms = [];
   }
 }
