@@ -52,20 +52,19 @@ describe("stability", () => {
         .array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 })
         .map((terms) => terms.sort((left, right) => left - right)),
       ahead: fc.integer({ min: 0, max: 5 }),
-      preVote: fc.boolean(),
-      checkQuorum: fc.boolean(),
     });
+    const settings = fc.record({ preVote: fc.boolean(), checkQuorum: fc.boolean() });
     fc.assert(
-      fc.property(fc.tuple(start, start, start), (starts) => {
+      fc.property(fc.tuple(start, start, start), settings, (starts, config) => {
         // Where there is an entry there was an election: a majority knows its term, and here everybody.
         const newest = Math.max(0, ...starts.flatMap(({ terms }) => terms));
         const members = new Group(ids, (id) => {
-          const { terms, ahead, preVote, checkQuorum } = starts[id - 1]!;
+          const { terms, ahead } = starts[id - 1]!;
           let draw = id;
           return {
             log: logOf(...terms),
             hardState: { term: newest + ahead },
-            config: { preVote, checkQuorum },
+            config,
             chance: (bound) => (draw = (draw * 31 + 11) % 997) % bound,
           };
         });
