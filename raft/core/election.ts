@@ -28,7 +28,10 @@ function mayCampaign(state: RaftState): boolean {
   return !log.hasUnappliedConfChange();
 }
 
-/** Thesis 9.6: asks whether an election could be won. Neither term nor vote change, so nothing need be written. */
+/**
+ * Thesis 9.6: asks whether an election could be won. Neither term nor vote change, so nothing need be written. Its own consent
+ * counts when the Ready that begins it is durable all the same: a node whose disk hangs could not vote for itself either.
+ */
 function startPreVote(state: RaftState): void {
   state.role = "PreCandidate";
   state.leader = 0;
@@ -40,7 +43,7 @@ function startPreVote(state: RaftState): void {
   for (const id of otherVoters(state)) {
     state.send(voteRequest(state, "MsgPreVote", id, state.term + 1, 0));
   }
-  recordVote(state, state.id, true);
+  state.preVoteReady = 0;
 }
 
 /**
@@ -76,10 +79,14 @@ function voteRequest(
   return request;
 }
 
-/** Called when a Ready is durable: the candidate's vote for itself is worth something only then. */
-export function noteVoteDurable(state: RaftState): void {
-  if (state.role !== "Candidate" || state.votes.has(state.id)) return;
-  if (state.durableTerm === state.term && state.durableVote === state.id) recordVote(state, state.id, true);
+/** Called when Ready 1 … `readyNumber` are durable: the candidate's vote for itself is worth something only then. */
+export function noteVoteDurable(state: RaftState, readyNumber: number): void {
+  if (state.votes.has(state.id)) return;
+  const isPreVoteDurable = state.preVoteReady > 0 && state.preVoteReady <= readyNumber;
+  const isVoteDurable = state.durableTerm === state.term && state.durableVote === state.id;
+  if (state.role === "PreCandidate" ? isPreVoteDurable : state.role === "Candidate" && isVoteDurable) {
+    recordVote(state, state.id, true);
+  }
 }
 
 /**

@@ -200,7 +200,7 @@ export class Raft {
   /** Ready 1 … `readyNumber` are durable and in storage. */
   persisted(readyNumber: number): void {
     this.#readies.persisted(readyNumber);
-    noteVoteDurable(this.#state);
+    noteVoteDurable(this.#state, readyNumber);
     if (this.#state.role === "Leader") noteOwnDurable(this.#state);
   }
 

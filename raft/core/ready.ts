@@ -33,7 +33,9 @@ export class ReadyQueue {
       state.messagesAfterPersist.length > 0 ||
       state.readStates.length > 0 ||
       state.replicationDue ||
+      state.offerDue ||
       state.reads.roundDue ||
+      isPreVoteNew(state) ||
       state.log.hasNewSnapshot ||
       state.log.hasNewEntries ||
       state.log.canTakeCommitted(state.config.committedBytesMax) ||
@@ -52,6 +54,7 @@ export class ReadyQueue {
       flushReplication(state);
     }
     const number = ++this.#lastNumber;
+    if (isPreVoteNew(state)) state.preVoteReady = number;
     const hardState = this.#takeHardState(number);
     const snapshot = state.log.takeNewSnapshot(number);
     const entries = state.log.takeNewEntries(number);
@@ -120,3 +123,8 @@ export class ReadyQueue {
 }
 
 const unchanged = Object.freeze({ changed: undefined, mustSync: false });
+
+/** No Ready has been taken since this round of pre-votes began. */
+function isPreVoteNew(state: RaftState): boolean {
+  return state.role === "PreCandidate" && state.preVoteReady === 0;
+}

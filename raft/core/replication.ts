@@ -42,11 +42,16 @@ export function maybeCommit(state: RaftState): void {
 
 /** Sends every member what it lacks, as far as its window lets it. Called once per Ready, so that a turn's proposals share a message. */
 export function flushReplication(state: RaftState): void {
-  if (!state.replicationDue) return;
-  state.replicationDue = false;
-  for (const progress of state.progress.values()) {
-    if (progress.id === state.id) continue;
-    while (isAppendDue(state, progress)) sendAppend(state, progress);
+  if (state.replicationDue) {
+    state.replicationDue = false;
+    for (const progress of state.progress.values()) {
+      if (progress.id === state.id) continue;
+      while (isAppendDue(state, progress)) sendAppend(state, progress);
+    }
+  }
+  if (state.offerDue) {
+    state.offerDue = false;
+    offerLeadership(state);
   }
 }
 
@@ -167,7 +172,8 @@ function handleAcceptance(state: RaftState, progress: Progress, response: Messag
   else progress.inflights.freeThrough(response.index);
   if (isNews) maybeCommit(state);
   state.replicationDue ||= isAppendDue(state, progress);
-  if (progress.id === state.transferee) offerLeadership(state);
+  // Behind the appends that this answer lets leave: one of them may tell the commit index.
+  if (progress.id === state.transferee) state.offerDue = true;
 }
 
 export function handleHeartbeatResponse(state: RaftState, response: Message): void {

@@ -68,6 +68,8 @@ export class RaftState {
   electionElapsed = 0;
   heartbeatElapsed = 0;
 
+  /** Pre-candidates: the Ready behind which their own consent counts; 0 until it is taken. */
+  preVoteReady = 0;
   /** Candidates: who answered what. A voter's first answer stands. */
   readonly votes = new Map<NodeId, boolean>();
 
@@ -75,6 +77,8 @@ export class RaftState {
   readonly progress = new Map<NodeId, Progress>();
   /** Leaders: something for the members may be ready to leave. */
   replicationDue = false;
+  /** Leaders: the transferee may have every entry now. */
+  offerDue = false;
   /** Leaders: no configuration change is accepted before everything up to here is applied. */
   pendingConfIndex: Index = 0;
   /** Leaders: payload bytes appended here and not applied yet. */
@@ -186,6 +190,7 @@ export class RaftState {
     this.votes.clear();
     this.progress.clear();
     this.replicationDue = false;
+    this.offerDue = false;
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.transferee = 0;

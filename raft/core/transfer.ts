@@ -15,6 +15,8 @@ export function transferLeadership(state: RaftState, to: NodeId): boolean {
     state.send(request);
     return true;
   }
+  // To stay the leader is a way to call a transfer off.
+  if (to === state.id) abortTransfer(state);
   if (to === state.id || !isVoter(state.configuration, to)) return false;
   if (to === state.transferee) return true;
   state.transferee = to;

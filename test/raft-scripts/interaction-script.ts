@@ -6,7 +6,7 @@ import { DirectiveError, needed, plain, plainNumbers, truth, valueOf, wholeNumbe
 import { entriesText, messageText, progressText } from "./describe.js";
 import { isWithinNode, knownTypes, recipient, typeOf, type LocalMessage, type ScriptMessage } from "./messages.js";
 import type { Argument, Directive } from "./script.js";
-import { electionTicks, heartbeatTicks, ScriptNode } from "./script-node.js";
+import { electionTicks, heartbeatTicks, ScriptNode, type NodeOptions } from "./script-node.js";
 import { parseSteps } from "./steps.js";
 import { Transcript } from "./transcript.js";
 
@@ -319,15 +319,14 @@ const transitions = new Map<string, ConfChangeTransition>([
   ["explicit", "JointExplicit"],
 ]);
 
-interface ParsedOptions {
-  readonly config: Partial<RaftConfig>;
-  readonly asyncStorage: boolean;
+interface ParsedOptions extends NodeOptions {
   readonly snapshot: SnapshotMeta | undefined;
 }
 
 function nodeOptions(directive: Directive): ParsedOptions | string {
   const config: { -readonly [Key in keyof RaftConfig]?: RaftConfig[Key] } = {};
   let asyncStorage = false;
+  let committedBytesMax = Infinity;
   let snapshot: SnapshotMeta | undefined;
   const change = (fields: Partial<SnapshotMeta>, members: Partial<ConfState> = {}): void => {
     const before = snapshot ?? { index: 0, term: 1, configuration: nobody };
@@ -345,7 +344,7 @@ function nodeOptions(directive: Directive): ParsedOptions | string {
     else if (key === "async-storage-writes") asyncStorage = truth(value, key);
     else if (key === "prevote") config.preVote = truth(value, key);
     else if (key === "checkquorum") config.checkQuorum = truth(value, key);
-    else if (key === "max-committed-size-per-ready") config.committedBytesMax = wholeNumber(value, key);
+    else if (key === "max-committed-size-per-ready") committedBytesMax = wholeNumber(value, key) || Infinity;
     else if (key === "disable-conf-change-validation")
       config.confChangeGuard = truth(value, key) ? "None" : "EarlierChanges";
     else if (key === "step-down-on-removal") config.stepDownOnRemoval = truth(value, key);
@@ -353,7 +352,7 @@ function nodeOptions(directive: Directive): ParsedOptions | string {
     else if (value !== "safe" && value !== "lease-based") return `invalid read-only option "${value}"`;
     else config.leaseReads = value === "lease-based";
   }
-  return { config, asyncStorage, snapshot };
+  return { config, asyncStorage, committedBytesMax, snapshot };
 }
 
 const nobody: ConfState = { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false };

@@ -1,3 +1,4 @@
+import type { ApplyPacing } from "./apply-pacing.js";
 import { draft } from "../../raft/core/message.js";
 import type { Raft } from "../../raft/core/raft.js";
 import type {
@@ -24,7 +25,11 @@ export interface PendingReady {
   readonly messages: readonly Message[];
   /** In the order in which they came up: the core's `messagesAfterPersist`, and the node's answers to itself. */
   readonly afterPersist: readonly Message[];
+  /** Which of the core's Readies an answer to itself stands for. */
+  readonly numbers: ReadonlyMap<Message, number>;
   readonly committedEntries: readonly Entry[];
+  /** How many of these, the last ones, are among `entries` and have not been handed out by the core yet. */
+  readonly early: number;
   readonly readStates: readonly ReadState[];
 }
 
@@ -35,7 +40,13 @@ export interface PendingReady {
  */
 export class ReadyGatherer {
   readonly #raft: Raft;
+  readonly #pacing: ApplyPacing;
+  readonly #appliesUnstable: boolean;
+  /** The core has handed out committed entries up to here. */
+  #handedOut: Index;
+  #term: Term;
   #number = 0;
+  #numbers = new Map<Message, number>();
   #snapshot: SnapshotMeta | undefined;
   #entries: Entry[] = [];
   #messages: Message[] = [];
@@ -48,8 +59,22 @@ export class ReadyGatherer {
   /** The last entry of the log. */
   last: { readonly index: Index; readonly term: Term };
 
-  constructor(raft: Raft, hardState: HardState, last: { readonly index: Index; readonly term: Term }) {
+  /**
+   * Who writes before applying may apply in the same Ready what it writes in it, `appliesUnstable`; the core hands that out when
+   * it has been told that it is durable.
+   */
+  constructor(
+    raft: Raft,
+    hardState: HardState,
+    last: { readonly index: Index; readonly term: Term },
+    pacing: ApplyPacing,
+    appliesUnstable: boolean,
+  ) {
     this.#raft = raft;
+    this.#pacing = pacing;
+    this.#appliesUnstable = appliesUnstable;
+    this.#handedOut = last.index;
+    this.#term = hardState.term;
     const { role, leader } = raft.status();
     this.#softState = { role, leader };
     this.#hardState = hardState;
@@ -68,12 +93,15 @@ export class ReadyGatherer {
 
   hasReady(): boolean {
     if (this.#isSoftStateChanged() || this.#isHardStateChanged() || this.#snapshot !== undefined) return true;
-    const lists = [this.#entries, this.#messages, this.#afterPersist, this.#committed, this.#reads];
-    return lists.some((list) => list.length > 0);
+    const lists = [this.#entries, this.#messages, this.#afterPersist, this.#reads];
+    return lists.some((list) => list.length > 0) || this.#pacing.allows(this.#appliable());
   }
 
   take(): PendingReady {
     const { role, leader, term, vote, commit } = this.#raft.status();
+    const appliable = this.#appliable();
+    const count = this.#pacing.take(appliable);
+    const early = Math.max(0, count - this.#committed.length);
     const isVoteChanged = term !== this.#hardState.term || vote !== this.#hardState.vote;
     const ready: PendingReady = {
       number: this.#number,
@@ -84,24 +112,34 @@ export class ReadyGatherer {
       mustSync: isVoteChanged || this.#entries.length > 0,
       messages: this.#messages,
       afterPersist: this.#afterPersist,
-      committedEntries: this.#committed,
+      numbers: this.#numbers,
+      committedEntries: appliable.slice(0, count),
+      early,
       readStates: this.#reads,
     };
     this.#softState = { role, leader };
     this.#hardState = { term, vote, commit };
     this.#number = 0;
+    this.#numbers = new Map();
     this.#snapshot = undefined;
     this.#entries = [];
     this.#messages = [];
     this.#afterPersist = [];
-    this.#committed = [];
+    this.#committed.splice(0, count);
     this.#reads = [];
     return ready;
   }
 
-  /** The first `count` committed entries that have been gathered and not been taken. */
-  takeCommitted(count: number): readonly Entry[] {
-    return this.#committed.splice(0, count);
+  /** The core has handed out by now what a Ready had of it early. */
+  forgetCommitted(count: number): void {
+    this.#committed.splice(0, count);
+  }
+
+  #appliable(): Entry[] {
+    if (!this.#appliesUnstable || this.#snapshot !== undefined) return [...this.#committed];
+    const { commit } = this.#raft.status();
+    const early = this.#entries.filter(({ index }) => index > this.#handedOut && index <= commit);
+    return early[0]?.index === this.#handedOut + 1 ? this.#committed.concat(early) : [...this.#committed];
   }
 
   #add(ready: Ready): void {
@@ -110,6 +148,7 @@ export class ReadyGatherer {
       this.#snapshot = ready.snapshot;
       this.#entries = [];
       this.last = ready.snapshot;
+      this.#handedOut = ready.snapshot.index;
     }
     const first = ready.entries[0];
     if (first !== undefined) {
@@ -120,20 +159,32 @@ export class ReadyGatherer {
     const isVoteRequest = ({ type }: Message): boolean => type === "MsgVote";
     this.#messages.push(...ready.messages, ...ready.messagesAfterPersist.filter(isVoteRequest));
     const answers = ready.messagesAfterPersist.filter((message) => !isVoteRequest(message));
-    this.#afterPersist.push(...answers, ...this.#ownAnswers(ready));
+    this.#afterPersist.push(...answers);
+    this.#answerItself(ready);
     this.#committed.push(...ready.committedEntries);
+    this.#handedOut = ready.committedEntries.at(-1)?.index ?? this.#handedOut;
     this.#reads.push(...ready.readStates);
   }
 
   /** The core counts its own vote and entries when `persisted` tells of them; etcd/raft sends itself answers like any other member's. */
-  #ownAnswers({ softState, entries }: Ready): Message[] {
-    const { id, role, term } = this.#raft.status();
-    if (role === "Leader" && entries.length > 0) {
-      return [Object.assign(draft("MsgAppResp", id, id, term), { index: entries.at(-1)!.index })];
+  #answerItself(ready: Ready): void {
+    const { id, role, term, configuration } = this.#raft.status();
+    const isNewTerm = term !== this.#term;
+    this.#term = term;
+    const isPreVote =
+      ready.softState?.role === "PreCandidate" || ready.messages.some(({ type }) => type === "MsgPreVote");
+    const isAlone = configuration.voters.length === 1 && configuration.outgoing.length === 0;
+    let answer: Message | undefined;
+    if (role === "Leader" && ready.entries.length > 0) {
+      answer = Object.assign(draft("MsgAppResp", id, id, term), { index: ready.entries.at(-1)!.index });
+    } else if (role === "Candidate" && isNewTerm) {
+      answer = draft("MsgVoteResp", id, id, term);
+    } else if (role === "PreCandidate" && (isPreVote || isAlone)) {
+      answer = draft("MsgPreVoteResp", id, id, term + 1);
     }
-    if (softState?.role === "Candidate") return [draft("MsgVoteResp", id, id, term)];
-    if (softState?.role === "PreCandidate") return [draft("MsgPreVoteResp", id, id, term + 1)];
-    return [];
+    if (answer === undefined) return;
+    this.#afterPersist.push(answer);
+    this.#numbers.set(answer, ready.number);
   }
 
   #isSoftStateChanged(): boolean {

@@ -1,10 +1,10 @@
 import { defaultRaftConfig, type RaftConfig } from "../../raft/core/config.js";
-import { isVoter, members } from "../../raft/core/configuration.js";
-import { sliceWithinBytes } from "../../raft/core/entries.js";
+import { isJoint, isVoter, members } from "../../raft/core/configuration.js";
 import { MemoryStorage } from "../../raft/core/memory-storage.js";
 import { draft } from "../../raft/core/message.js";
 import { Raft, type Status } from "../../raft/core/raft.js";
-import type { ConfState, Entry, HardState, Index, Message, NodeId, SnapshotMeta } from "../../raft/core/types.js";
+import type { ConfState, Entry, HardState, Message, NodeId, SnapshotMeta } from "../../raft/core/types.js";
+import { ApplyPacing } from "./apply-pacing.js";
 import { decodeChange, encodeChange, type ScriptChange } from "./change-codec.js";
 import { readyText } from "./describe.js";
 import { isResponse, type LocalMessage, type ScriptMessage } from "./messages.js";
@@ -15,13 +15,16 @@ export interface NodeOptions {
   readonly config: Partial<RaftConfig>;
   /** Writes and applies are done by threads of their own, when the script says so. */
   readonly asyncStorage: boolean;
+  /** Of encoded entries that one Ready hands to the state machine. */
+  readonly committedBytesMax: number;
 }
 
 const dropped = "raft proposal dropped";
 export const electionTicks = 3;
 export const heartbeatTicks = 1;
 
-const noSteps: ConfState = { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
+const noData = new Uint8Array(0);
+const nobody: ConfState = { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
 
 /** One member: the core, its log, and a driver whose every move the script decides. */
 export class ScriptNode {
@@ -35,14 +38,13 @@ export class ScriptNode {
   readonly #raft: Raft;
   readonly #gatherer: ReadyGatherer;
   readonly #send: (message: ScriptMessage) => void;
-  readonly #committedBytesMax: number;
+  readonly #takesAnyChange: boolean;
   /** What a snapshot taken now would stand for. */
   #newest: SnapshotMeta | undefined;
   /** Which Ready an answer to itself belongs to. */
   readonly #numbers = new WeakMap<Message, number>();
   #persisted = 0;
-  /** Committed entries were handed out by the core up to here. */
-  #handedOut: Index;
+  readonly #pacing: ApplyPacing;
   /** What the next waits for a leader are longer by; below the core's bound when it is drawn by chance. */
   #jitter = electionTicks - 1;
 
@@ -58,19 +60,19 @@ export class ScriptNode {
     this.#send = send;
     const config: RaftConfig = { ...defaultRaftConfig, ...scriptConfig, ...options.config, id };
     this.inflightMax = config.inflightMessagesMax;
-    this.#committedBytesMax = config.committedBytesMax;
+    this.#takesAnyChange = config.confChangeGuard === "None";
     const before = snapshot ?? { index: 0, term: 0 };
     this.storage = new MemoryStorage(before);
     this.#remember(snapshot);
     const hardState: HardState = { term: 0, vote: 0, commit: before.index };
-    const initial = { hardState, configuration: snapshot?.configuration ?? noSteps, applied: before.index };
+    const initial = { hardState, configuration: snapshot?.configuration ?? nobody, applied: before.index };
     // Not by chance: a script that waits for an election says how long. The large bound is that of a process's incarnation.
     this.#raft = new Raft(config, initial, this.storage, (bound) => (bound > 1000 ? id : this.#jitter));
     // No earlier process of this node can have promised a leader not to vote, which the core would wait for.
     if (config.leaseReads) for (let tick = 0; tick < electionTicks; tick++) this.#raft.tick();
     this.#raft.restartElectionTimer();
-    this.#handedOut = before.index;
-    this.#gatherer = new ReadyGatherer(this.#raft, hardState, before);
+    this.#pacing = new ApplyPacing(options.committedBytesMax);
+    this.#gatherer = new ReadyGatherer(this.#raft, hardState, before, this.#pacing, !this.isAsync);
   }
 
   get status(): Status {
@@ -137,7 +139,7 @@ export class ScriptNode {
    * core refuses both: the node does the same with what was refused.
    */
   proposeChange(change: ScriptChange): string | undefined {
-    const { role, leader, term } = this.status;
+    const { role, leader, term, configuration } = this.status;
     const data = encodeChange(change);
     if (role !== "Leader") {
       if (leader === 0) return dropped;
@@ -145,11 +147,13 @@ export class ScriptNode {
       this.#gatherer.addMessage(Object.assign(draft("MsgProp", this.id, leader, term), { entries }));
       return undefined;
     }
+    // A change without steps only ever leaves a joint configuration there, whatever its transition.
+    if (change.steps.length === 0 && !isJoint(configuration) && !this.#takesAnyChange) return this.propose([noData]);
     const result = this.#raft.proposeConfChange(change, data);
     this.#gatherer.gather();
     if (result.outcome !== "Refused") return undefined;
     if (result.reason !== "ConfChangePending" && result.reason !== "InvalidConfChange") return dropped;
-    return this.propose([new Uint8Array(0)]);
+    return this.propose([noData]);
   }
 
   /** Takes a message from the network, from itself, or from its threads. */
@@ -183,7 +187,7 @@ export class ScriptNode {
 
   #stepLocal(message: LocalMessage): void {
     if (message.local === "MsgStorageApplyResp") {
-      this.#raft.applied(message.entries.at(-1)!.index);
+      this.#tellApplied(undefined, message.entries);
       return;
     }
     if (message.term !== this.status.term && message.snapshot === undefined) return;
@@ -204,41 +208,28 @@ export class ScriptNode {
     return this.isAsync ? this.#handOver(ready) : this.#handleAtOnce(ready);
   }
 
-  /**
-   * Writes, applies and sends in one go. What is written before it is applied may be applied in the same Ready, which
-   * etcd/raft hands out so; the core hands it out when it has been told that it is durable, which is the case by then.
-   */
+  /** Writes, applies and sends in one go. */
   #handleAtOnce(ready: PendingReady): string {
-    const early = this.#committedAndNew(ready);
-    const committed = [...ready.committedEntries, ...early];
-    const afterPersist = ready.afterPersist.filter(({ to }) => to !== this.id);
-    const messages = [...ready.messages, ...afterPersist];
-    const text = readyText({ ...ready, committedEntries: committed }, messages);
+    const { committedEntries, afterPersist } = ready;
+    const messages = [...ready.messages, ...afterPersist.filter(({ to }) => to !== this.id)];
+    const text = readyText(ready, messages);
     this.#write(ready.snapshot, ready.entries);
-    if (early.length > 0) {
+    if (ready.early > 0) {
       this.#tellPersisted(ready.number);
-      this.#gatherer.takeCommitted(early.length);
+      this.#gatherer.forgetCommitted(ready.early);
     }
-    this.#apply(committed);
+    this.#apply(committedEntries);
     for (const message of messages) this.#send(message);
+    for (const number of ready.numbers.values()) this.#tellPersisted(number);
     this.#tellPersisted(ready.number);
-    this.#tellApplied(ready.snapshot, committed);
+    this.#tellApplied(ready.snapshot, committedEntries);
     return text;
-  }
-
-  #committedAndNew(ready: PendingReady): readonly Entry[] {
-    const handedOut = ready.committedEntries.at(-1)?.index ?? ready.snapshot?.index ?? this.#handedOut;
-    const { commit } = this.status;
-    const early = ready.entries.filter(({ index }) => index > handedOut && index <= commit);
-    if (early[0]?.index !== handedOut + 1) return [];
-    let bytesLeft = this.#committedBytesMax;
-    for (const { data } of ready.committedEntries) bytesLeft -= data.length;
-    return bytesLeft <= 0 ? [] : sliceWithinBytes(early, 0, early.length, bytesLeft);
   }
 
   #tellApplied(snapshot: SnapshotMeta | undefined, committed: readonly Entry[]): void {
     const last = committed.at(-1)?.index ?? snapshot?.index;
     if (last === undefined) return;
+    if (committed.length > 0) this.#pacing.applied();
     this.#raft.applied(last);
     this.#gatherer.gather();
   }
@@ -252,10 +243,11 @@ export class ScriptNode {
     return readyText(ready, [...ready.messages, ...local]);
   }
 
-  #appendMessage({ number, hardState, snapshot, entries, afterPersist }: PendingReady): LocalMessage[] {
+  #appendMessage(ready: PendingReady): LocalMessage[] {
+    const { number, hardState, snapshot, entries, afterPersist } = ready;
     const isNeeded = hardState !== undefined || snapshot !== undefined || entries.length > 0 || afterPersist.length > 0;
     if (!isNeeded) return [];
-    for (const message of afterPersist) if (message.to === this.id) this.#numbers.set(message, number);
+    for (const [answer, itsNumber] of ready.numbers) this.#numbers.set(answer, itsNumber);
     const { term, durableIndex, lastIndex } = this.status;
     const hasUnstable = lastIndex > Math.max(durableIndex, snapshot?.index ?? 0);
     const responses: ScriptMessage[] = [...afterPersist];
@@ -311,7 +303,6 @@ export class ScriptNode {
   #remember(snapshot: SnapshotMeta | undefined): void {
     this.#newest = snapshot ?? this.#newest;
     this.storage.offerSnapshot(this.#newest);
-    this.#handedOut = Math.max(this.#handedOut ?? 0, this.#newest?.index ?? 0);
   }
 }
 

@@ -209,6 +209,9 @@ describe("elections and durability", () => {
   it("a single voter leads and commits only when its disk says so (corner 12)", () => {
     const member = new Member(1, { configuration: voters(1) });
     member.raft.campaign();
+    const preVote = member.raft.ready();
+    assert.deepEqual([member.status.role, preVote.hardState, preVote.mustSync], ["PreCandidate", undefined, false]);
+    member.complete(preVote);
     const vote = member.raft.ready();
     assert.deepEqual([member.status.role, vote.hardState?.vote], ["Candidate", 1]);
     member.complete(vote);
@@ -225,8 +228,26 @@ describe("elections and durability", () => {
     assert.equal(member.status.commit, 2);
   });
 
+  it("a node whose disk hangs does not win its own pre-vote", () => {
+    const member = new Member(1, { log: logOf(1), hardState: { term: 1 } });
+    member.raft.step(message("MsgApp", 2, 1, 1, { index: 1, logTerm: 1, entries: [entry(1, 2)] }));
+    const stuck = member.raft.ready();
+    for (let round = 0; round < 2; round++) {
+      member.raft.campaign();
+      const preVote = member.raft.ready();
+      member.raft.step(message("MsgPreVoteResp", 2, 1, 2));
+      assert.equal(member.status.role, "PreCandidate");
+      if (round === 0) continue;
+      // Reports that began before the pre-vote do not count for it.
+      member.complete(stuck);
+      assert.equal(member.status.role, "PreCandidate");
+      member.complete(preVote);
+    }
+    assert.equal(member.status.role, "Candidate");
+  });
+
   it("reads of a single voter wait for its first commit (corner 12)", () => {
-    const member = new Member(1, { configuration: voters(1) });
+    const member = new Member(1, { configuration: voters(1), config: { preVote: false } });
     member.raft.campaign();
     member.complete(member.raft.ready());
     assert.equal(member.raft.readIndex(7), true);
@@ -249,7 +270,7 @@ describe("elections and durability", () => {
   });
 
   it("one report may complete several Readies, and none goes back", () => {
-    const member = new Member(1, { configuration: voters(1) });
+    const member = new Member(1, { configuration: voters(1), config: { preVote: false } });
     member.raft.campaign();
     member.complete(member.raft.ready());
     const first = member.raft.ready();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { draft } from "../../../raft/core/message.js";
-import { Group, voters } from "./group.js";
+import { Group, bytes, voters } from "./group.js";
 
 describe("leadership transfer (thesis 3.10)", () => {
   it("moves at once to a voter that has everything, without a pre-vote (corner 22) and in spite of the lease", () => {
@@ -49,6 +49,33 @@ describe("leadership transfer (thesis 3.10)", () => {
     group.tick();
     assert.equal(group.propose(1, "taken").outcome, "Accepted");
     assert.deepEqual(group.member(2).data, ["taken"]);
+  });
+
+  it("is called off by a transfer to itself", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.isolate(3);
+    group.member(1).raft.transferLeadership(3);
+    assert.equal(group.member(1).raft.transferLeadership(1), false);
+    assert.equal(group.member(1).status.transferee, 0);
+    assert.equal(group.propose(1, "taken").outcome, "Accepted");
+  });
+
+  it("tells the target to campaign behind the append with the commit index", () => {
+    const group = new Group([1, 2]);
+    const leader = group.elect(1);
+    leader.raft.propose([bytes("a")]);
+    leader.raft.transferLeadership(2);
+    const [append] = leader.turn().filter(({ type }) => type === "MsgApp");
+    const [accepted] = group.member(2).step("MsgApp", 1, append!.term, append);
+    const sent = leader.step("MsgAppResp", 2, accepted!.term, accepted);
+    assert.deepEqual(
+      sent.map(({ type, commit }) => [type, commit]),
+      [
+        ["MsgApp", 2],
+        ["MsgTimeoutNow", 0],
+      ],
+    );
   });
 
   it("does not outlive the leadership (corner 23, hashicorp/raft #696)", () => {
