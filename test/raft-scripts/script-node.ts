@@ -174,6 +174,12 @@ export class ScriptNode {
   #stepProposal(message: Message): string | undefined {
     const change = message.entries.find(({ type }) => type === "ConfChange");
     if (change !== undefined) return this.proposeChange(decodeChange(change));
+    const { role, leader } = this.status;
+    if (role === "Follower" && leader !== 0) {
+      // Passed on once more, in the name of who asked first.
+      this.#gatherer.addMessage({ ...message, to: leader });
+      return undefined;
+    }
     return this.propose(message.entries.map(({ data }) => data));
   }
 

@@ -66,7 +66,7 @@ describe("leadership transfer (thesis 3.10)", () => {
     const leader = group.elect(1);
     leader.raft.propose([bytes("a")]);
     leader.raft.transferLeadership(2);
-    const [append] = leader.turn().filter(({ type }) => type === "MsgApp");
+    const append = leader.turn().find(({ type }) => type === "MsgApp");
     const [accepted] = group.member(2).step("MsgApp", 1, append!.term, append);
     const sent = leader.step("MsgAppResp", 2, accepted!.term, accepted);
     assert.deepEqual(
