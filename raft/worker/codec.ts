@@ -1,18 +1,16 @@
 import { ikada } from "#proto/raft.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { limits } from "../../src/base/limits.js";
-import type { ConfState, Entry, EntryType, Message, MessageType, SnapshotMeta } from "../core/types.js";
+import { noEntries } from "../core/message.js";
+import type { ConfState, Message, MessageType, SnapshotMeta } from "../core/types.js";
 
 /** The core's messages as they are on the wire, and back. The only file that knows the generated Raft types. */
 
 /** Grows when an older member could misread a batch. */
 export const wireFormat = 1;
 
-export type WireBatch = ikada.raft.v1.Batch;
-export type WireBatchInput = ikada.raft.v1.Batch.$Properties;
 export type WireAck = ikada.raft.v1.Ack;
 export type WireAckInput = ikada.raft.v1.Ack.$Properties;
-export const { Batch, Ack } = ikada.raft.v1;
+export const { Ack } = ikada.raft.v1;
 export const { stream: streamRpc } = ikada.raft.v1.Raft.prototype;
 
 /** Position is the number on the wire; never reordered. */
@@ -33,9 +31,8 @@ const messageTypes: readonly MessageType[] = [
   "MsgSnap",
 ];
 const typeNumbers = new Map(messageTypes.map((type, number) => [type, number]));
-const entryTypes: readonly EntryType[] = ["Normal", "ConfChange"];
 
-/** Fields that are zero stay off the wire. */
+/** Without its entries, which batch.ts adds. Fields that are zero stay off the wire. */
 export function encodeMessage(message: Message): ikada.raft.v1.Message.$Properties {
   return {
     type: typeNumbers.get(message.type) ?? null,
@@ -44,7 +41,6 @@ export function encodeMessage(message: Message): ikada.raft.v1.Message.$Properti
     term: message.term,
     logTerm: message.logTerm || null,
     index: message.index || null,
-    entries: message.entries.length > 0 ? message.entries.map(encodeEntry) : null,
     commit: message.commit || null,
     reject: message.reject || null,
     rejectHint: message.rejectHint || null,
@@ -54,7 +50,7 @@ export function encodeMessage(message: Message): ikada.raft.v1.Message.$Properti
   };
 }
 
-/** @throws IkadaError Invalid for a message that no member sends */
+/** Without its entries, as above. @throws IkadaError Invalid for a message that no member sends */
 export function decodeMessage(wire: ikada.raft.v1.Message.$Properties): Message {
   const type = messageTypes[wire.type ?? 0];
   if (!type) throw new IkadaError("Invalid", `Raft message of unknown type ${wire.type}`);
@@ -65,7 +61,7 @@ export function decodeMessage(wire: ikada.raft.v1.Message.$Properties): Message 
     term: integer("term", wire.term),
     logTerm: integer("log_term", wire.logTerm),
     index: integer("index", wire.index),
-    entries: wire.entries?.map(decodeEntry) ?? [],
+    entries: noEntries,
     commit: integer("commit", wire.commit),
     reject: wire.reject ?? false,
     rejectHint: integer("reject_hint", wire.rejectHint),
@@ -78,24 +74,6 @@ export function decodeMessage(wire: ikada.raft.v1.Message.$Properties): Message 
 /** About what a message takes on the wire. */
 export function wireBytes(message: Message): number {
   return message.entries.reduce((sum, entry) => sum + entry.data.length + 24, 64);
-}
-
-function encodeEntry(entry: Entry): ikada.raft.v1.Entry.$Properties {
-  return {
-    term: entry.term || null,
-    index: entry.index || null,
-    type: entryTypes.indexOf(entry.type) || null,
-    data: entry.data,
-  };
-}
-
-/** The data are copied: the received buffer is larger and not ours. */
-function decodeEntry(wire: ikada.raft.v1.Entry.$Properties): Entry {
-  const type = entryTypes[wire.type ?? 0];
-  const data = new Uint8Array(wire.data ?? []);
-  if (!type) throw new IkadaError("Invalid", `Raft entry of unknown type ${wire.type}`);
-  if (data.length > limits.entryBytesMax) throw new IkadaError("TooLarge", `Raft entry of ${data.length} bytes`);
-  return { term: integer("term", wire.term), index: integer("index", wire.index), type, data };
 }
 
 function encodeSnapshot({ index, term, configuration }: SnapshotMeta): ikada.raft.v1.Snapshot.$Properties {

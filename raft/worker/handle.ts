@@ -112,7 +112,7 @@ export class ConsensusHandle implements Consensus {
     if (tags.length === 0 && reads.length === 0 && !this.#applied) return;
     const data = packBytes(this.#data);
     const message: ToWorker = {
-      ...(tags.length > 0 && { proposals: { tags, data } }),
+      ...(tags.length > 0 && { proposals: { tags: Float64Array.from(tags), data } }),
       ...(reads.length > 0 && { reads }),
       ...(this.#applied && { applied: this.#applied }),
     };
@@ -120,7 +120,7 @@ export class ConsensusHandle implements Consensus {
     this.#data = [];
     this.#reads = [];
     this.#applied = undefined;
-    this.#send(message, tags.length > 0 ? [data.bytes.buffer] : []);
+    this.#send(message, tags.length > 0 ? [data.buffer] : []);
   }
 
   #send(message: ToWorker, buffers: ArrayBuffer[] = []): void {

@@ -28,7 +28,7 @@ function flush(): void {
   const deliveries = outgoing;
   outgoing = [];
   const buffers = deliveries.flatMap((delivery) =>
-    delivery.type === "committed" ? [delivery.entries.data.bytes.buffer] : [],
+    delivery.type === "committed" ? [delivery.entries.data.buffer] : [],
   );
   if (deliveries.length > 0) port.postMessage(deliveries, buffers);
 }

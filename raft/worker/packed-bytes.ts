@@ -1,24 +1,40 @@
 /**
  * Many byte arrays as one buffer of its own: crosses a MessagePort by transfer instead of one copy per array,
  * and a caller's array, which may be part of a larger buffer, is never taken away from it.
+ *
+ *     count u32, for each array where it ends u32 (both in this machine's byte order), then the arrays
  */
-export interface PackedBytes {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where each array ends. */
-  readonly ends: readonly number[];
-}
+export type PackedBytes = Uint8Array<ArrayBuffer>;
+
+const numberBytes = 4;
 
 export function packBytes(arrays: readonly Uint8Array[]): PackedBytes {
-  const bytes = new Uint8Array(arrays.reduce((sum, array) => sum + array.length, 0));
-  let end = 0;
-  const ends = arrays.map((array) => {
-    bytes.set(array, end);
-    return (end += array.length);
-  });
-  return { bytes, ends };
+  const from = (1 + arrays.length) * numberBytes;
+  let end = from;
+  for (const array of arrays) end += array.length;
+  const packed = new Uint8Array(end);
+  const ends = new Uint32Array(packed.buffer, 0, 1 + arrays.length);
+  ends[0] = arrays.length;
+  end = from;
+  for (let at = 0; at < arrays.length; at += 1) {
+    const array = arrays[at] as Uint8Array;
+    packed.set(array, end);
+    end += array.length;
+    ends[at + 1] = end;
+  }
+  return packed;
 }
 
 /** Views into the one buffer. */
-export function unpackBytes({ bytes, ends }: PackedBytes): Uint8Array[] {
-  return ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end));
+export function unpackBytes(packed: PackedBytes): Uint8Array[] {
+  const count = new Uint32Array(packed.buffer, 0, 1)[0] as number;
+  const ends = new Uint32Array(packed.buffer, 0, 1 + count);
+  const arrays: Uint8Array[] = [];
+  let from = ends.byteLength;
+  for (let at = 1; at <= count; at += 1) {
+    const end = ends[at] as number;
+    arrays.push(packed.subarray(from, end));
+    from = end;
+  }
+  return arrays;
 }

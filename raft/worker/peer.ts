@@ -4,12 +4,13 @@ import { callBidi, method } from "../../src/host/grpc.js";
 import { createClient } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message } from "../core/types.js";
-import { Ack, Batch, encodeMessage, streamRpc, wireFormat, type WireAck, type WireBatchInput } from "./codec.js";
+import { batchClass, type BatchInput } from "./batch.js";
+import { Ack, streamRpc, wireFormat, type WireAck } from "./codec.js";
 import { RoundTrip } from "./round-trip.js";
 import { SendQueue } from "./send-queue.js";
 import { whenRefused } from "./when-refused.js";
 
-export const streamMethod = method(streamRpc, Batch, Ack);
+export const streamMethod = method(streamRpc, batchClass, Ack);
 
 /** A dead connection is noticed within four seconds, also when nothing tells. */
 export const raftChannelOptions = {
@@ -35,7 +36,7 @@ export interface PeerOptions {
   readonly onRoundTrip: (ms: number) => void;
 }
 
-type Stream = grpc.ClientDuplexStream<WireBatchInput, WireAck>;
+type Stream = grpc.ClientDuplexStream<BatchInput, WireAck>;
 
 /**
  * The way to one peer: a stream that is dialled again and again, and the queue before it. Each attempt has
@@ -151,7 +152,7 @@ export class Peer {
   #pump(): void {
     while (this.#stream && this.#isOpen && !this.#isFull && this.#queue.length > 0) {
       const ping = this.#roundTrip.ping(this.#options.env.clock.monotonic());
-      this.#isFull = !this.#stream.write({ messages: this.#queue.take().map(encodeMessage), ping });
+      this.#isFull = !this.#stream.write({ messages: this.#queue.take(), ping });
     }
   }
 

@@ -28,7 +28,7 @@ export interface ConsensusWorkerOptions {
 }
 
 export interface ToWorker {
-  readonly proposals?: { readonly tags: readonly number[]; readonly data: PackedBytes };
+  readonly proposals?: { readonly tags: Float64Array; readonly data: PackedBytes };
   readonly reads?: readonly number[];
   readonly applied?: { readonly index: Index; readonly durable: Index };
   readonly transferTo?: NodeId;
@@ -55,8 +55,8 @@ export type FromWorker = readonly Delivery[];
 
 export interface PackedEntries {
   readonly firstIndex: Index;
-  readonly terms: readonly Term[];
-  readonly types: readonly EntryType[];
+  /** Of the entries in order; nearly always one run. */
+  readonly runs: readonly { readonly count: number; readonly term: Term; readonly type: EntryType }[];
   readonly data: PackedBytes;
 }
 
@@ -69,21 +69,24 @@ export interface PackedError {
 }
 
 export function packEntries(entries: readonly Entry[]): PackedEntries {
-  return {
-    firstIndex: entries[0]?.index ?? 0,
-    terms: entries.map(({ term }) => term),
-    types: entries.map(({ type }) => type),
-    data: packBytes(entries.map(({ data }) => data)),
-  };
+  const runs: { count: number; term: Term; type: EntryType }[] = [];
+  for (const { term, type } of entries) {
+    const last = runs.at(-1);
+    if (last && last.term === term && last.type === type) last.count += 1;
+    else runs.push({ count: 1, term, type });
+  }
+  return { firstIndex: entries[0]?.index ?? 0, runs, data: packBytes(entries.map(({ data }) => data)) };
 }
 
-export function unpackEntries({ firstIndex, terms, types, data }: PackedEntries): Entry[] {
-  return unpackBytes(data).map((bytes, at) => ({
-    index: firstIndex + at,
-    term: terms[at] as Term,
-    type: types[at] as EntryType,
-    data: bytes,
-  }));
+export function unpackEntries({ firstIndex, runs, data }: PackedEntries): Entry[] {
+  const arrays = unpackBytes(data);
+  const entries: Entry[] = [];
+  for (const { count, term, type } of runs)
+    for (let left = count; left > 0; left -= 1) {
+      const at = entries.length;
+      entries.push({ index: firstIndex + at, term, type, data: arrays[at] as Uint8Array });
+    }
+  return entries;
 }
 
 export function packError(caught: unknown): PackedError {

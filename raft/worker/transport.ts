@@ -6,7 +6,8 @@ import { bind, channelOptions, shutDown } from "../../src/host/grpc.js";
 import { roleOf, ServerTls } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message, NodeId } from "../core/types.js";
-import { decodeMessage, wireFormat, type WireAckInput, type WireBatch } from "./codec.js";
+import type { ReceivedBatch } from "./batch.js";
+import { wireFormat, type WireAckInput } from "./codec.js";
 import { Peer, raftChannelOptions, streamMethod } from "./peer.js";
 
 export interface PeerAddress {
@@ -28,7 +29,8 @@ export interface TransportOptions {
   readonly env: Pick<Env, "clock" | "timers" | "random" | "log">;
 }
 
-type Inbound = grpc.ServerDuplexStream<WireBatch, WireAckInput>;
+/** Batches are decoded where what they say can end the stream with a reason. */
+type Inbound = grpc.ServerDuplexStream<Buffer, WireAckInput>;
 
 /**
  * Members among each other by gRPC: each has one long-lived stream to every other, on which it only speaks.
@@ -49,12 +51,12 @@ export class Transport implements Network<Message> {
     const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions });
     // The handlers need the transport, which needs the port.
     let transport: Transport | undefined;
-    const handle: grpc.handleBidiStreamingCall<WireBatch, WireAckInput> = (call) => {
+    const handle: grpc.handleBidiStreamingCall<Buffer, WireAckInput> = (call) => {
       if (transport) transport.#accept(call);
       else call.end();
     };
-    const { path, serializeResponse, deserializeRequest } = streamMethod;
-    server.register(path, handle, serializeResponse, deserializeRequest, "bidi");
+    const { path, serializeResponse } = streamMethod;
+    server.register(path, handle, serializeResponse, (bytes) => bytes, "bidi");
     const port = await bind(server, options.listen, new ServerTls(options.tls, "required"));
     transport = new Transport(options, server, port);
     return transport;
@@ -105,11 +107,12 @@ export class Transport implements Network<Message> {
       return;
     }
     let greeted = false;
-    call.on("data", (batch: WireBatch) => {
+    call.on("data", (bytes: Buffer) => {
       try {
+        const batch = streamMethod.deserializeRequest(bytes);
         if (greeted) {
           if (batch.ping !== 0) call.write({ pong: batch.ping });
-          return this.#receive(from, batch.messages.map(decodeMessage));
+          return this.#receive(from, batch.messages);
         }
         this.#checkGreeting(batch);
         greeted = true;
@@ -133,7 +136,7 @@ export class Transport implements Network<Message> {
     return member.id;
   }
 
-  #checkGreeting(batch: WireBatch): void {
+  #checkGreeting(batch: ReceivedBatch): void {
     if (batch.format !== wireFormat)
       throw new IkadaError("Unsupported", `Raft wire format ${batch.format}; this member speaks ${wireFormat}`);
     if (batch.clusterId !== this.#options.clusterId)

@@ -16,8 +16,8 @@ export class ByteWriter {
   #start = 0;
   #at = 0;
 
-  /** The default suits one array; for many, chunks should hold hundreds. */
-  constructor(chunkBytes = 64) {
+  /** The default suits one array; for many, chunks should hold hundreds. Below 65 bytes V8 would have to move an array to give a view of it. */
+  constructor(chunkBytes = 128) {
     this.#chunkBytes = chunkBytes;
     this.#bytes = new Uint8Array(chunkBytes);
   }

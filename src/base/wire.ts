@@ -61,6 +61,11 @@ export class WireReader {
     return tag >>> 3;
   }
 
+  /** Offset of the next field, or of the value that `next` stands before. */
+  get position(): number {
+    return this.#at;
+  }
+
   number(): number {
     if (this.#type !== varintType) throw new TypeError("a number has the wrong wire type");
     return this.#varint();
@@ -93,7 +98,7 @@ export class WireReader {
 
   /** Passes over a field of a number that is not known. */
   skip(): void {
-    if (this.#type === varintType) this.#varint();
+    if (this.#type === varintType) this.#skipVarint();
     else if (this.#type === bytesType) this.#skipBytes();
     else if (this.#type === 1) this.#advance(8);
     else if (this.#type === 5) this.#advance(4);
@@ -112,6 +117,14 @@ export class WireReader {
   #advance(count: number): void {
     if (count > this.#end - this.#at) throw new RangeError("the message ends too early");
     this.#at += count;
+  }
+
+  /** Of any size: who does not know the field cannot say what is too large for it. */
+  #skipVarint(): void {
+    for (let byte = 0x80; byte >= 0x80;) {
+      if (this.#at >= this.#end) throw new RangeError("the message ends too early");
+      byte = this.#bytes[this.#at++] as number;
+    }
   }
 
   #varint(): number {
