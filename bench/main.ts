@@ -2,16 +2,18 @@ import { Command } from "commander";
 import type { BenchClient, Contestant } from "./contestant.js";
 import { etcdVersion, startEtcd } from "./etcd-contestant.js";
 import { startIkada } from "./ikada-contestant.js";
+import { runFailoverBench } from "./failover.js";
 import { machineLoad, median } from "./measure.js";
 import { microBenches } from "./micro.js";
 import { runRaftBench } from "./raft/run.js";
 import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
 
 // `npm run bench`: a local three-server cluster and, where it is installed, a three-member etcd beside it, in turns.
+// `npm run bench -- failover`: how long writes stand still when the leader fails (bench/failover.ts).
 // `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
 
 const command = new Command("bench")
-  .argument("[what]", "api or raft", "api")
+  .argument("[what]", "api, raft or failover", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
@@ -19,6 +21,10 @@ const command = new Command("bench")
   .option("--store", "the store's own figures, without Raft and network, instead")
   .option("--only <label>", "raft: only the rows whose label begins so", "")
   .option("--profile <folder>", "raft: leave a profile of each thread's processor time there")
+  .option("--kind <list>", "failover: what happens to the leader", "kill9,sigterm,sigstop,blackhole,disk-hang")
+  .option("--times <count>", "failover: how often each", "30")
+  .option("--minutes <count>", "failover --kind calm: how long", "10")
+  .option("--hogs <count>", "failover --kind calm: processes that want a processor each", "2")
   .parse();
 const options = command.opts<{
   rounds: string;
@@ -28,6 +34,10 @@ const options = command.opts<{
   store?: boolean;
   only: string;
   profile?: string;
+  kind: string;
+  times: string;
+  minutes: string;
+  hogs: string;
 }>();
 
 /** Of each workload, before anything is recorded: a program that is compiled while it runs begins slowly. */
@@ -40,6 +50,13 @@ const [rounds, durationMs] = [Number(options.rounds), Number(options.seconds) * 
 if (options.store === true) await import("./store.js");
 else if (command.args[0] === "raft")
   await runRaftBench({ rounds, durationMs, etcd: options.etcd, profileFolder: options.profile, only: options.only });
+else if (command.args[0] === "failover")
+  await runFailoverBench({
+    kinds: options.kind.split(","),
+    times: Number(options.times),
+    minutes: Number(options.minutes),
+    hogs: Number(options.hogs),
+  });
 else await main(rounds, durationMs, Number(options.kills));
 
 async function main(rounds: number, durationMs: number, kills: number): Promise<void> {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createAuthority, issueCertificate, type Authority, type CertificateRequest } from "../../src/host/pki.js";
+import { splitAddress } from "../../src/host/listening.js";
 import type { SupervisedProcess } from "./supervisor.js";
 
 /** A cluster on this machine: its files, and the processes to run. Used by `npm run up`, end-to-end tests, chaos and benches. */
@@ -24,6 +25,7 @@ export interface LocalServer {
   readonly replicas: string;
   readonly raft: string;
   readonly metrics: string;
+  readonly prefix: readonly string[];
 }
 
 export interface LocalAgent {
@@ -41,6 +43,15 @@ export interface LocalOptions {
   /** Path of the engine's socket; the default one when absent. */
   readonly dockerSocket?: string;
   readonly tickMs?: number;
+  /** Where each server runs; all on 127.0.0.1 when absent. */
+  readonly serverHosts?: readonly ServerHost[];
+}
+
+/** A stand-in for a machine of its own. */
+export interface ServerHost {
+  readonly address: string;
+  /** Words in front of a command that is to run there. */
+  readonly prefix: readonly string[];
 }
 
 /** Ports are portBase + 10 * listener + number. */
@@ -63,7 +74,7 @@ export async function prepareCluster(options: LocalOptions): Promise<LocalCluste
     await writeCertificate(folder, authority, {
       role: "server",
       name: server.name,
-      addresses: ["127.0.0.1", "localhost"],
+      addresses: [splitAddress(server.api).host, "127.0.0.1", "localhost"],
       days: certificateDays,
     });
     writeJson(join(folder, `${server.name}.json`), serverConfig(cluster, server, token, options));
@@ -87,18 +98,22 @@ export async function prepareCluster(options: LocalOptions): Promise<LocalCluste
 
 /** What the supervisor runs. */
 export function clusterProcesses(cluster: LocalCluster): SupervisedProcess[] {
-  const process = (role: "server" | "agent", name: string): SupervisedProcess => ({
+  const process = (role: "server" | "agent", name: string, prefix: readonly string[]): SupervisedProcess => ({
     name,
+    prefix,
     args: [launcher, role, "--config", join(cluster.folder, `${name}.json`)],
   });
   return [
-    ...cluster.servers.map((server) => process("server", server.name)),
-    ...cluster.agents.map((agent) => process("agent", agent.name)),
+    ...cluster.servers.map((server) => process("server", server.name, server.prefix)),
+    ...cluster.agents.map((agent) => process("agent", agent.name, [])),
   ];
 }
 
-function describe({ folder, portBase, servers, agents }: LocalOptions, clusterId: string): LocalCluster {
-  const address = (listener: number, number: number): string => `127.0.0.1:${portBase + 10 * listener + number}`;
+function describe(options: LocalOptions, clusterId: string): LocalCluster {
+  const { folder, portBase, servers, agents, serverHosts } = options;
+  const port = (listener: number, number: number): number => portBase + 10 * listener + number;
+  const address = (listener: number, number: number): string =>
+    `${serverHosts?.[number - 1]?.address ?? "127.0.0.1"}:${port(listener, number)}`;
   const count = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
   return {
     folder,
@@ -111,8 +126,9 @@ function describe({ folder, portBase, servers, agents }: LocalOptions, clusterId
       replicas: address(2, id),
       raft: address(3, id),
       metrics: address(4, id),
+      prefix: serverHosts?.[id - 1]?.prefix ?? [],
     })),
-    agents: count(agents).map((number) => ({ name: `node-${number}`, metrics: address(5, number) })),
+    agents: count(agents).map((number) => ({ name: `node-${number}`, metrics: `127.0.0.1:${port(5, number)}` })),
     contextFile: join(folder, "admin.json"),
   };
 }

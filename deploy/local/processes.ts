@@ -64,6 +64,12 @@ export async function stopProcess(folder: string, name: string): Promise<void> {
   if (pid !== undefined) await stopPid(pid, folder);
 }
 
+/** Starts whatever of a running cluster is down, `stopProcess`ed or not. */
+export function startStopped(folder: string): void {
+  const supervisor = ownPid(folder, "supervisor");
+  if (supervisor !== undefined) signal(supervisor, "SIGHUP");
+}
+
 function listPidFiles(folder: string): string[] {
   try {
     return readdirSync(join(folder, "run")).filter((file) => file.endsWith(".pid"));

@@ -6,11 +6,13 @@ import { fileURLToPath } from "node:url";
 /**
  * Keeps the processes of one local cluster running, as systemd does on a real machine: a process that dies is
  * started again after a pause that doubles from 100 ms to 5 s; one that ends by itself with code 0, as after
- * SIGTERM, was stopped on purpose and stays down. SIGTERM to the supervisor stops all.
+ * SIGTERM, was stopped on purpose and stays down until the supervisor gets SIGHUP. SIGTERM to the supervisor stops all.
  */
 export interface SupervisedProcess {
   /** Unique; names its log and pid file. */
   readonly name: string;
+  /** Words in front of node, for example to run it in a network namespace: a command that becomes what it runs. */
+  readonly prefix: readonly string[];
   /** Arguments to node. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -39,12 +41,15 @@ class Supervised {
   }
 
   start(): void {
-    const { name, args, env } = this.#process;
+    if (this.#child) return;
+    clearTimeout(this.#timer);
+    const { name, prefix, args, env } = this.#process;
     const logFile = join(this.#folder, "logs", `${name}.log`);
     keepSmall(logFile);
     const log = openSync(logFile, "a");
     const startedAt = performance.now();
-    const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env: { ...process.env, ...env } });
+    const [command, ...words] = [...prefix, process.execPath, ...args] as [string, ...string[]];
+    const child = spawn(command, words, { stdio: ["ignore", log, log], env: { ...process.env, ...env } });
     closeSync(log);
     this.#child = child;
     const pidFile = join(this.#folder, "run", `${name}.pid`);
@@ -99,6 +104,9 @@ function main(folder: string): void {
   };
   process.once("SIGTERM", () => void stop());
   process.once("SIGINT", () => void stop());
+  process.on("SIGHUP", () => {
+    for (const item of supervised) item.start();
+  });
   for (const item of supervised) item.start();
 }
 

@@ -14,12 +14,15 @@ import {
 } from "../../deploy/local/cluster.js";
 import { removeContainers } from "../../deploy/local/containers.js";
 import { freePorts } from "../../deploy/local/free-ports.js";
-import { ownPid, startProcesses, stopProcess, stopProcesses } from "../../deploy/local/processes.js";
+import { ownPid, startProcesses, startStopped, stopProcess, stopProcesses } from "../../deploy/local/processes.js";
 import { Client } from "../../sdk/index.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
+import type { MachineNetwork } from "./machine-network.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+
+export type HarnessOptions = Pick<LocalOptions, "servers" | "agents" | "runtime" | "dockerSocket">;
 
 /** A cluster of real processes in a temporary folder, on free ports, with an id of its own. */
 export class Harness {
@@ -34,9 +37,16 @@ export class Harness {
     this.docker = new Docker(dockerSocket === undefined ? {} : { socketPath: dockerSocket });
   }
 
-  static async start(options: Pick<LocalOptions, "servers" | "agents" | "runtime" | "dockerSocket">): Promise<Harness> {
+  /** With `network` each server runs on a machine of it, which has to have as many; the network stays the caller's. */
+  static async start(options: HarnessOptions, network?: MachineNetwork): Promise<Harness> {
     const folder = mkdtempSync(join(tmpdir(), "ikada-e2e-"));
-    const cluster = await prepareCluster({ ...options, folder, portBase: await freePorts(portsUsed) });
+    const serverHosts = network?.addresses.map((address, at) => ({ address, prefix: network.prefix(at + 1) }));
+    const cluster = await prepareCluster({
+      ...options,
+      ...(serverHosts && { serverHosts }),
+      folder,
+      portBase: await freePorts(portsUsed),
+    });
     await startProcesses(folder, clusterProcesses(cluster));
     const harness = new Harness(
       cluster,
@@ -83,6 +93,11 @@ export class Harness {
   /** SIGTERM: it stays down. */
   async stop(name: string): Promise<void> {
     await stopProcess(this.cluster.folder, name);
+  }
+
+  /** Starts again what was stopped. */
+  startStopped(): void {
+    startStopped(this.cluster.folder);
   }
 
   pid(name: string): number | undefined {
