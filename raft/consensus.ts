@@ -16,12 +16,15 @@ export interface Consensus {
   transferLeadership(to: NodeId): void;
 }
 
+/** `DiskFull`: that of this replica. */
+export type RefusedReason = "NoLeader" | "Overloaded" | "TooLarge" | "DiskFull";
+
 export interface ConsensusHandlers {
   /** Committed entries in order, without gaps, each at least once; after a restart from `appliedIndex + 1` on. */
   onCommitted(entries: readonly Entry[]): void;
   onReadIndex(tag: number, index: Index): void;
   /** `retriable` is true when nothing can have been committed under this tag. */
-  onRefused(tag: number, reason: "NoLeader" | "Overloaded" | "TooLarge"): void;
+  onRefused(tag: number, reason: RefusedReason): void;
   onStatus(status: ConsensusStatus): void;
   /** The log or the disk under it failed: the process must end, nothing may be answered any more. */
   onFatal(error: Error): void;

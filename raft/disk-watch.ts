@@ -2,8 +2,8 @@
 export type DiskHealth = "Well" | "Slow" | "Stalled";
 
 /** Election timeouts that one durable write may take before the disk counts as slow, and as stalled. */
-const slowTimeouts = 2;
-const stalledTimeouts = 4;
+const slowTimeouts = 1;
+const stalledTimeouts = 2;
 
 /**
  * Judges the disk by the durable write in flight. A leader with a hung disk would go on sending heartbeats

@@ -247,7 +247,8 @@ export class Driver implements Consensus {
 
   /** Messages come before the tick: a heartbeat that waits in the queue is no silence. */
   #turn(): void {
-    for (const message of this.#received.splice(0)) this.#core.step(message);
+    for (const message of this.#received.splice(0))
+      if (message.type !== "MsgProp" || !this.#log.isDiskFull) this.#core.step(message);
     for (const ready of this.#persisted.splice(0)) this.#takePersisted(ready);
     if (this.#appliedIndex > this.#reportedApplied) {
       this.#reportedApplied = this.#appliedIndex;
@@ -340,6 +341,7 @@ export class Driver implements Consensus {
     if (isStalled !== this.#isMuted) this.#env.log.warn(isStalled ? "the disk hangs" : "the disk works again");
     this.#isMuted = isStalled;
     if (health === "Slow") this.#handOver(this.#core.status(), "the disk is slow");
+    if (this.#log.isDiskFull) this.#handOver(this.#core.status(), "the disk is full");
   }
 
   #losePeer(peer: NodeId): void {
@@ -358,6 +360,7 @@ export class Driver implements Consensus {
   }
 
   #propose(): void {
+    if (this.#log.isDiskFull) for (const tag of this.#proposals.clear()) this.#handlers.onRefused(tag, "DiskFull");
     while (!this.#proposals.isEmpty) {
       const { tags, data } = this.#proposals.batch();
       const result = this.#core.propose(data);

@@ -23,6 +23,7 @@ const retriable: ReadonlySet<Reason> = new Set<Reason>([
   "Unavailable",
   "NoLeader",
   "Overloaded",
+  "DiskFull",
   // Not by this side, which is looked at first: a server that is shutting down cancels the calls it still has.
   "Cancelled",
 ]);

@@ -1,7 +1,7 @@
 import type { Done, Env } from "../src/base/env.js";
 import { IkadaError, InvariantError, invariant } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
-import type { Consensus, ConsensusHandlers, ConsensusStatus } from "../raft/consensus.js";
+import type { Consensus, ConsensusHandlers, ConsensusStatus, RefusedReason } from "../raft/consensus.js";
 import type { Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
@@ -247,7 +247,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#barriers.onReadIndex(tag, index);
   }
 
-  onRefused(tag: number, reason: "NoLeader" | "Overloaded" | "TooLarge"): void {
+  onRefused(tag: number, reason: RefusedReason): void {
     const error = refusal(reason);
     if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.waiter.refuse(error);
   }
@@ -404,7 +404,7 @@ function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]
   );
 }
 
-function refusal(reason: "NoLeader" | "Overloaded" | "TooLarge"): IkadaError {
+function refusal(reason: RefusedReason): IkadaError {
   const { message, hint } = refusals[reason];
   return new IkadaError(reason, message, { hint });
 }
@@ -412,6 +412,7 @@ function refusal(reason: "NoLeader" | "Overloaded" | "TooLarge"): IkadaError {
 const refusals = {
   NoLeader: { message: "the servers have no leader at the moment", hint: "try again in a second" },
   Overloaded: { message: "the leader has too many writes in work", hint: "try again later" },
+  DiskFull: { message: "the disk of this server is full", hint: "make space on it, or ask another server" },
   TooLarge: { message: "the request does not fit one log entry", hint: "split it into several requests" },
 };
 

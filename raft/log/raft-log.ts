@@ -7,6 +7,7 @@ import { clusterHash } from "./format.js";
 import { entriesBeyondMarkerMax } from "./damage.js";
 import { isSameVote, LogHead, type LogWrite } from "./log-head.js";
 import type { SnapshotPoint } from "./log-point.js";
+import { LogSpace } from "./log-space.js";
 import { OldSegments } from "./old-segments.js";
 import type { OpenedFiles, OpeningOptions } from "./open-files.js";
 import { openFiles } from "./open-files.js";
@@ -24,6 +25,8 @@ export interface RaftLogOptions {
   readonly growBytes?: number;
   /** The marker moves once in about so many written bytes. @default 1 MiB */
   readonly markerBytes?: number;
+  /** Kept for the time when the disk is full; 0: nothing. @default 4 MiB */
+  readonly reserveBytes?: number;
   /** See `OpeningOptions`. A log that is alone has nobody to be repaired by. */
   readonly isRepairable?: OpeningOptions["isRepairable"];
 }
@@ -42,6 +45,7 @@ interface Append {
 
 const growBytesDefault = 1024 * 1024;
 const markerBytesDefault = 1024 * 1024;
+const reserveBytesDefault = 4 * 1024 * 1024;
 /** The marker moves when nothing was written for so long. */
 const markerIdleMs = 30;
 /** How much of what has gathered goes into one write; a single append may be larger. */
@@ -61,6 +65,7 @@ const batchBytesMax = 8 * 1024 * 1024;
  */
 export class RaftLog {
   readonly #env: LogEnv;
+  readonly #space: LogSpace;
   readonly #writer: SegmentWriter;
   readonly #segmentBytes: number;
   readonly #markerBytes: number;
@@ -88,13 +93,16 @@ export class RaftLog {
    * IkadaError when the log is damaged or not this member's. `onFatal` is called at most once, after which
    * the process has to end.
    */
-  static open(options: RaftLogOptions, env: LogEnv, onFatal: (error: Error) => void, done: Done<OpenedLog>): void {
+  static open(options: RaftLogOptions, machine: LogEnv, onFatal: (error: Error) => void, done: Done<OpenedLog>): void {
+    const space = new LogSpace(machine, options.reserveBytes ?? reserveBytesDefault);
+    const env = { ...machine, disk: space.disk };
     const identity = { keyId: 0, cluster: clusterHash(options.clusterId), node: options.node };
     const growBytes = options.growBytes ?? growBytesDefault;
     openFiles(env, { identity, isRepairable: options.isRepairable }, (error, files) => {
       if (error) return done(error, undefined as never);
       const writer = new SegmentWriter(env, identity, growBytes, files.position, files.marker);
-      const log = new RaftLog(options, env, writer, files, onFatal);
+      const log = new RaftLog(options, env, space, writer, files, onFatal);
+      space.open();
       const content = { ...files.content, hardState: files.hardState };
       return done(null, { log, content, recoverTo: files.voteFile.recoverTo });
     });
@@ -103,11 +111,13 @@ export class RaftLog {
   private constructor(
     options: RaftLogOptions,
     env: LogEnv,
+    space: LogSpace,
     writer: SegmentWriter,
     files: OpenedFiles,
     onFatal: (error: Error) => void,
   ) {
     this.#env = env;
+    this.#space = space;
     this.#writer = writer;
     this.#segmentBytes = options.segmentBytes ?? limits.segmentBytes;
     this.#markerBytes = options.markerBytes ?? markerBytesDefault;
@@ -122,6 +132,11 @@ export class RaftLog {
   /** Monotonic milliseconds at which the durable write in flight began; undefined when there is none. */
   get writingSinceMs(): number | undefined {
     return this.#writingSinceMs;
+  }
+
+  /** No new entries should be taken: what is written waits for space. */
+  get isDiskFull(): boolean {
+    return this.#space.isFull;
   }
 
   /** Takes a write; `done` is called once it is durable, never after a failure. Nothing happens before `flush`. */
@@ -173,6 +188,7 @@ export class RaftLog {
     if (this.#failed) return done(this.#failed);
     invariant(!this.#closing, "a log is closed once");
     this.#closing = done;
+    this.#space.close();
     this.#markerTimer?.cancel();
     return this.flush();
   }

@@ -10,6 +10,8 @@ export class MemoryDisk {
   readonly requests: string[] = [];
   /** A request that this returns true for fails, and so do all after it on a dead disk. */
   fails: (request: string) => boolean = () => false;
+  /** While it is true a write of more than is there finds no space, and leaves a part. */
+  isFull = false;
   /** Told of each request, to let somebody complete it later. */
   onRequest: () => void = () => undefined;
   readonly disk: Disk;
@@ -119,7 +121,12 @@ export class MemoryDisk {
 
   #write(path: string, offset: number, bytes: Uint8Array): void {
     const present = this.files.get(path) ?? new Uint8Array(0);
-    const written = new Uint8Array(Math.max(present.length, offset + bytes.length));
+    const length = Math.max(present.length, offset + bytes.length);
+    if (this.isFull && length > present.length) {
+      this.files.set(path, Uint8Array.from([...present, ...bytes.subarray(0, (length - present.length) / 2)]));
+      throw Object.assign(new Error(`ENOSPC: ${path}`), { code: "ENOSPC" });
+    }
+    const written = new Uint8Array(length);
     written.set(present);
     written.set(bytes, offset);
     this.files.set(path, written);

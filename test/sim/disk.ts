@@ -192,7 +192,7 @@ export class SimulatedDisk {
         this.usedBytes + bytes.length > this.faults.capacityBytes
       ) {
         this.onError();
-        return done(new Error(`ENOSPC: no space left for ${path}`));
+        return done(Object.assign(new Error(`ENOSPC: no space left for ${path}`), { code: "ENOSPC" }));
       }
       file.change({ order: this.#order++, offset, bytes: bytes?.slice() });
       return done(null);

@@ -142,6 +142,7 @@ export class SimulatedReplica {
       electionJitterTicks: swarm.electionJitterTicks,
       segmentBytes: swarm.segmentBytes,
       growBytes: swarm.growBytes,
+      reserveBytes: swarm.growBytes,
       markerBytes: swarm.markerBytes,
       appendEntriesMax: swarm.appendEntriesMax,
       inflightMessagesMax: swarm.inflightMessagesMax,

@@ -159,6 +159,7 @@ export class VirtualCluster {
       appliedIndex: member.appliedIndex,
       segmentBytes: 1 << 16,
       growBytes: 1 << 14,
+      reserveBytes: 0,
       ...this.#options,
     };
     member.disk.onRequest = () => this.#at(member, life, this.diskMs, () => void member.disk.step());

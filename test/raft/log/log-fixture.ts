@@ -23,6 +23,7 @@ export const smallLog: RaftLogOptions = {
   segmentBytes: 1024,
   growBytes: 256,
   markerBytes: 1_000_000,
+  reserveBytes: 0,
 };
 
 export function logEnv(disk: MemoryDisk): LogEnv {
