@@ -77,6 +77,7 @@ async function start(): Promise<void> {
   const { id, clusterId, members, tickMs } = options;
   const env = hostEnv({
     dataFolder: options.dataFolder,
+    threadFolder: "log",
     log: new PortLog({ member: id }),
     failpoints: options.failpoints ?? "",
   });

@@ -4,8 +4,9 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import type { Disk } from "../../src/base/env.js";
 import { diskContract } from "../sim/disk-contract.js";
-import { hostEnv } from "../../src/host/env.js";
+import { hostEnv, type HostEnv } from "../../src/host/env.js";
 import { parseFailpoints } from "../../src/host/failpoint.js";
 import { formatLine, hostLog, silentLog } from "../../src/host/log.js";
 
@@ -66,6 +67,52 @@ describe("host", () => {
       while (!done()) await new Promise((resolve) => setImmediate(resolve));
     },
   }));
+
+  describe("with a thread for a folder", () => {
+    let env: HostEnv;
+
+    beforeEach(async () => {
+      env = hostEnv({ dataFolder: folder, threadFolder: "log", log: silentLog });
+      await promisify((done: (error: Error | null) => void) => env.disk.makeFolder("log", done))();
+    });
+
+    afterEach(() => env.close());
+
+    diskContract(() => ({
+      disk: inFolder("log", env.disk),
+      settle: async (done) => {
+        while (!done()) await new Promise((resolve) => setImmediate(resolve));
+      },
+    }));
+
+    it("says what is wrong with an error's code, and forgets what was renamed or removed", async () => {
+      const { disk } = env;
+      const call = async (run: (done: (error: Error | null) => void) => void): Promise<void> => {
+        await promisify((done: (error: Error | null) => void) => run(done))();
+      };
+      await assert.rejects(
+        call((done) => disk.sync("log/none", done)),
+        { code: "ENOENT" },
+      );
+      await call((done) => disk.write("log/a", 0, new Uint8Array([1]), done));
+      await call((done) => disk.rename("log/a", "log/b", done));
+      await call((done) => disk.write("log/a", 0, new Uint8Array([2]), done));
+      await call((done) => disk.write("log/b", 1, new Uint8Array([3]), done));
+      await call((done) => disk.remove("log/a", done));
+      await call((done) => disk.write("log/a", 0, new Uint8Array([4, 4]), done));
+      await call((done) => disk.syncFolder("log", done));
+      assert.deepEqual([...fs.readFileSync(path.join(folder, "log/a"))], [4, 4]);
+      assert.deepEqual([...fs.readFileSync(path.join(folder, "log/b"))], [1, 3]);
+    });
+
+    it("fails what is asked for when the thread has ended", async () => {
+      await env.close();
+      const write = promisify((done: (error: Error | null) => void) =>
+        env.disk.write("log/a", 0, new Uint8Array(1), done),
+      );
+      await assert.rejects(write(), /thread has ended/);
+    });
+  });
 
   it("serves many files with few open ones, and writes that come before the file", async () => {
     await using env = closing(hostEnv({ dataFolder: folder, log: silentLog }));
@@ -173,4 +220,21 @@ describe("host", () => {
 /** An environment that is closed at the end of its block. */
 function closing<T extends { close(): Promise<void> }>(resource: T): T & AsyncDisposable {
   return Object.assign(resource, { [Symbol.asyncDispose]: () => resource.close() });
+}
+
+/** The disk as seen from one of its folders. */
+function inFolder(folder: string, disk: Disk): Disk {
+  const inside = (name: string): string => (name === "" ? folder : `${folder}/${name}`);
+  return {
+    list: (name, done) => disk.list(inside(name), done),
+    makeFolder: (name, done) => disk.makeFolder(inside(name), done),
+    size: (name, done) => disk.size(inside(name), done),
+    read: (name, offset, length, done) => disk.read(inside(name), offset, length, done),
+    write: (name, offset, bytes, done) => disk.write(inside(name), offset, bytes, done),
+    sync: (name, done) => disk.sync(inside(name), done),
+    syncFolder: (name, done) => disk.syncFolder(inside(name), done),
+    truncate: (name, length, done) => disk.truncate(inside(name), length, done),
+    rename: (from, to, done) => disk.rename(inside(from), inside(to), done),
+    remove: (name, done) => disk.remove(inside(name), done),
+  };
 }

@@ -122,6 +122,8 @@ export class DurableLog {
         this.#term = term;
         this.#vote = readU64(payload, 0);
         return;
+      case recordKinds.configuration:
+        return;
       case recordKinds.snapshot:
         this.#restart(index);
         return;
