@@ -1,6 +1,6 @@
 import type { Index } from "../core/types.js";
-import { unflipHeader, unflippedRecord } from "./flipped-bit.js";
-import { decodeHeader, headerBytes } from "./format.js";
+import { isFlippedInLastWrite, unflipHeader } from "./flipped-bit.js";
+import { decodeHeader, endMarkBytes, hasEndMark, headerBytes } from "./format.js";
 import type { Marker } from "./marker.js";
 import type { ClosedSegment } from "./old-segments.js";
 import type { LogContent } from "./replay.js";
@@ -85,7 +85,7 @@ class Examiner {
   #isCutShort({ sequence, bytes }: SegmentFile): boolean {
     if (this.#marker.sequence >= sequence || !isUnfinished(bytes)) return false;
     const header = decodeHeader(bytes);
-    return typeof header === "string" || !unflippedRecord(bytes, headerBytes, header.previousCrc);
+    return typeof header === "string" || !isFlippedInLastWrite(bytes, headerBytes, header.previousCrc);
   }
 
   #read(file: SegmentFile): Damage | undefined {
@@ -109,7 +109,9 @@ class Examiner {
       if (!isFirst) this.#closed.push({ sequence: before.sequence, highestIndex: this.#highestIndex });
       this.#highestIndex = highestIndex;
       this.#position = { sequence, end, size: bytes.length, lastCrc, isAppendable: header.version > 1 };
-      this.#dirtyEnd = lastNonZero(bytes, end);
+      const clean = hasEndMark(bytes, end) ? end + endMarkBytes : end;
+      const dirtyEnd = lastNonZero(bytes, clean);
+      this.#dirtyEnd = dirtyEnd === clean ? end : dirtyEnd;
     }
     return fault === undefined ? undefined : { sequence, offset: end, fault };
   }
@@ -124,7 +126,7 @@ class Examiner {
       this.#forget();
       return { sequence: first.sequence - 1, offset: 0, fault: "the segment is missing" };
     }
-    if (last && this.#dirtyEnd > end && unflippedRecord(last.bytes, end, lastCrc))
+    if (last && this.#dirtyEnd > end && isFlippedInLastWrite(last.bytes, end, lastCrc))
       return { sequence, offset: end, fault: "a bit of the record is flipped" };
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { readU32, writeU32 } from "./bytes.js";
 import { crc32c, crcBeforeBit, crcOfLastBit } from "./crc32c.js";
 import type { DecodedRecord } from "./format.js";
-import { decodeHeader, decodeRecord, headerBytes, payloadBytesMax, recordHeaderBytes } from "./format.js";
+import { decodeHeader, decodeRecord, hasEndMark, headerBytes, payloadBytesMax, recordHeaderBytes } from "./format.js";
 
 /**
  * One flipped bit, the commonest damage of a disk at rest, is told from a torn write by the checksum: the difference
@@ -27,6 +27,18 @@ export function unflippedRecord(bytes: Uint8Array, at: number, previousCrc: numb
   if (length > payloadBytesMax || end > bytes.length) return undefined;
   const flipped = flippedBit(bytes, at, end);
   return flipped === undefined ? undefined : withFlipped(bytes, flipped, decode);
+}
+
+/**
+ * Whether the last write of a log was whole and has a record at `at` of which one bit is flipped. A torn one can differ in
+ * one bit too, when no more than that was in the bytes it lacks; but it lacks the end mark as well.
+ */
+export function isFlippedInLastWrite(bytes: Uint8Array, at: number, previousCrc: number): boolean {
+  const record = unflippedRecord(bytes, at, previousCrc);
+  if (!record) return false;
+  let { end } = record;
+  for (let next = decodeRecord(bytes, end); next; next = decodeRecord(bytes, end)) ({ end } = next);
+  return hasEndMark(bytes, end);
 }
 
 /** Puts a segment's header right when one bit of it is flipped, and says whether it did. */

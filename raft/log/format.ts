@@ -16,6 +16,9 @@ import { crc32c } from "./crc32c.js";
  * torn tail from damage: a write starts only when the one before it is durable, so a valid record of a
  * later write proves that a broken one before it had once been whole.
  *
+ * Behind the last record of a write of version 2 stand eight bytes 0xff, over which the next write begins: a torn write lacks them, one of
+ * which a bit is flipped does not.
+ *
  * A segment of version 2 begins with one durable write at offset 0, header and records together; its first record
  * is a start record, which holds all that later ones need, so that segments before it can be removed. Version 1 had a header in a write of
  * its own and no start record; such a segment is read, and never appended to.
@@ -37,6 +40,16 @@ export const recordKinds = {
   /** What the log before this segment adds up to. */
   start: 6,
 } as const;
+export const endMarkBytes = 8;
+
+export function writeEndMark(to: Uint8Array, at: number): void {
+  to.fill(0xff, at, at + endMarkBytes);
+}
+
+export function hasEndMark(bytes: Uint8Array, at: number): boolean {
+  return at + endMarkBytes <= bytes.length && bytes.subarray(at, at + endMarkBytes).every((byte) => byte === 0xff);
+}
+
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 export interface SegmentHeader {

@@ -2,7 +2,7 @@ import type { Env, Finished } from "../../src/base/env.js";
 import type { Index } from "../core/types.js";
 import { failpoints } from "../failpoints.js";
 import type { LogRecord, SegmentHeader } from "./format.js";
-import { encodeHeader, encodeRecord, recordBytes, segmentPath } from "./format.js";
+import { encodeHeader, encodeRecord, endMarkBytes, recordBytes, segmentPath, writeEndMark } from "./format.js";
 import type { Marker } from "./marker.js";
 import { writeMarker } from "./marker.js";
 
@@ -92,8 +92,9 @@ export class SegmentWriter {
   ): void {
     const first = start + (header?.length ?? 0);
     const end = records.reduce((sum, record) => sum + recordBytes(record.payload.length), first);
-    const newSize = end > size ? Math.ceil(end / this.#growBytes) * this.#growBytes : size;
-    const bytes = new Uint8Array((end > size ? newSize : end) - start);
+    const needed = end + endMarkBytes;
+    const newSize = needed > size ? Math.ceil(needed / this.#growBytes) * this.#growBytes : size;
+    const bytes = new Uint8Array((needed > size ? newSize : needed) - start);
     if (header) bytes.set(header);
     let { lastCrc } = this.#position;
     let at = first - start;
@@ -101,6 +102,7 @@ export class SegmentWriter {
       lastCrc = encodeRecord(bytes, at, record, lastCrc, start);
       at += recordBytes(record.payload.length);
     }
+    writeEndMark(bytes, at);
     this.#env.failpoint(failpoints.logBeforeWrite);
     this.#writeDurably(segmentPath(sequence), start, bytes, header !== undefined, (error) => {
       if (error) return done(error);

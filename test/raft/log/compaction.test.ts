@@ -244,7 +244,7 @@ describe("a Raft log that is reset to a snapshot", () => {
     log.reset(point(100, 3, 7), () => undefined);
     while (!disk.files.has(next)) disk.step();
     const written = disk.files.get(next) as Uint8Array;
-    const end = written.findLastIndex((byte) => byte !== 0) + 1;
+    const end = written.findLastIndex((byte) => byte !== 0xff && byte !== 0) + 1;
     for (let length = 0; length < end; length++) {
       const torn = new MemoryDisk(before);
       torn.files.set(next, written.slice());

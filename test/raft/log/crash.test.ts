@@ -69,7 +69,8 @@ describe("the Raft log after a crash", () => {
     for (let index = 1; !disk.files.has(segmentPath(2)); index++) write(disk, log, entries(entry(index, 1)));
     const whole = openLog(new MemoryDisk(disk.files)).content.entries.length;
     const segment = disk.files.get(segmentPath(2)) as Uint8Array;
-    const end = segment.findLastIndex((byte) => byte !== 0) + 1;
+    // In front of the end mark.
+    const end = segment.findLastIndex((byte) => byte !== 0xff && byte !== 0) + 1;
     for (let length = 0; length < end; length++) {
       const torn = copy(disk.files);
       damage(torn, segmentPath(2), (bytes) => (length % 2 === 0 ? bytes.slice(0, length) : bytes.fill(0, length)));
@@ -79,6 +80,26 @@ describe("the Raft log after a crash", () => {
       write(after, reopened, entries(entry(whole, 2)));
       assert.equal(openLog(new MemoryDisk(after.files)).content.entries.at(-1)?.term, 2);
     }
+  });
+
+  it("cuts a torn write that lacks no more than one bit", () => {
+    const disk = new MemoryDisk();
+    const { log } = openLog(disk);
+    write(disk, log, { hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry(1, 1)], mustSync: true });
+    // The last set bit of the record is that of its last index, 1.
+    const hardState = { term: 2, vote: 1, commit: 0 };
+    write(disk, log, { hardState, entries: [], mustSync: true });
+    const torn = copy(disk.files);
+    damage(torn, segmentPath(1), (bytes) => {
+      const last = bytes.findLastIndex((byte) => byte === 1);
+      bytes.fill(0, last);
+    });
+    const { content, recoverTo } = openLog(new MemoryDisk(torn));
+    assert.deepEqual([content.entries.length, recoverTo], [1, 0]);
+    // The same bit alone is damage: the write was whole.
+    const flipped = copy(disk.files);
+    damage(flipped, segmentPath(1), (bytes) => void (bytes[bytes.findLastIndex((byte) => byte === 1)] = 0));
+    assert.equal(openLog(new MemoryDisk(flipped)).recoverTo, 1);
   });
 
   it("does not take an old torn tail for records after a shorter write", () => {
