@@ -6,7 +6,7 @@ import { appendOwn, maybeCommit } from "./replication.js";
 import { releaseReads } from "./reads.js";
 import type { RaftState } from "./state.js";
 import { abortTransfer } from "./transfer.js";
-import type { ConfState, Index } from "./types.js";
+import type { ConfState, Index, NodeId } from "./types.js";
 
 /**
  * Proposes a configuration change; `data` is its encoded form, which every replica will decode from the log. On the
@@ -52,14 +52,11 @@ export function applyConfChange(state: RaftState, change: ConfChange): ConfState
 /** Leader: replicates to whom it has to, and steps down when it is no voter any more (paper 6). */
 function adoptConfiguration(state: RaftState, index: Index): void {
   const { configuration, progress } = state;
-  const all = members(configuration);
-  for (const id of progress.keys()) if (!all.includes(id)) progress.delete(id);
-  for (const id of all) {
-    if (progress.has(id)) continue;
-    const added = new Progress(id, index, state.log.lastIndex, state.config);
-    // Else the next check of the quorum would count a member that had no time to answer as lost.
-    added.recentlyActive = true;
-    progress.set(id, added);
+  const before = new Map(progress);
+  progress.clear();
+  // Anew, so that members are always sent to in ascending order.
+  for (const id of members(configuration)) {
+    progress.set(id, before.get(id) ?? addedProgress(state, id, index));
   }
   if (!state.isVoter && state.config.stepDownOnRemoval) {
     state.becomeFollower(state.term, 0);
@@ -71,6 +68,13 @@ function adoptConfiguration(state: RaftState, index: Index): void {
   maybeCommit(state);
   releaseReads(state);
   state.replicationDue = true;
+}
+
+function addedProgress(state: RaftState, id: NodeId, index: Index): Progress {
+  const added = new Progress(id, index, state.log.lastIndex, state.config);
+  // Else the next check of the quorum would count a member that had no time to answer as lost.
+  added.recentlyActive = true;
+  return added;
 }
 
 /** Leader: a joint configuration that leaves itself is left as soon as it is applied. Asked again after whatever stood in the way. */

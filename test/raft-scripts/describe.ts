@@ -3,7 +3,7 @@ import type { ProgressStatus } from "../../raft/core/raft.js";
 import type { ConfState, Entry, HardState, Message, NodeId, SnapshotMeta, SoftState } from "../../raft/core/types.js";
 import { decodeChange } from "./change-codec.js";
 import { quoted, slice } from "./go-text.js";
-import type { LocalMessage, ScriptMessage } from "./messages.js";
+import { senderName, type LocalMessage, type ScriptMessage } from "./messages.js";
 import type { PendingReady } from "./pending-ready.js";
 import { stepsText } from "./steps.js";
 
@@ -70,11 +70,9 @@ export function messageText(message: ScriptMessage, indent = ""): string {
 
 function networkText(message: Message, indent: string): string {
   const { type, to, logTerm, index, reject, rejectHint, commit, entries, snapshot } = message;
-  // etcd/raft passes a wish for another leader on in the name of who is to lead.
-  const from = type === "MsgTransferLeader" ? message.context : message.from;
-  // And does not name a term in what is forwarded.
+  // etcd/raft does not name a term in what is forwarded.
   const term = type === "MsgProp" || type === "MsgReadIndex" ? 0 : message.term;
-  let text = `${indent}${idText(from)}->${idText(to)} ${type} Term:${term} Log:${logTerm}/${index}`;
+  let text = `${indent}${idText(senderName(message))}->${idText(to)} ${type} Term:${term} Log:${logTerm}/${index}`;
   if (reject) text += ` Rejected (Hint: ${rejectHint})`;
   if (commit > 0) text += ` Commit:${commit}`;
   text += inlineEntries(entries, indent);

@@ -34,7 +34,12 @@ export function typeOf(message: ScriptMessage): string {
 
 /** Never lost: it stays within the node. */
 export function isWithinNode(message: ScriptMessage): boolean {
-  return "local" in message || message.from === message.to;
+  return "local" in message || senderName(message) === message.to;
+}
+
+/** etcd/raft passes a wish for another leader on in the name of who is to lead. */
+export function senderName(message: Message): NodeId {
+  return message.type === "MsgTransferLeader" ? message.context : message.from;
 }
 
 const messageTypes = [
