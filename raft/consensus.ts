@@ -1,4 +1,5 @@
 import type { ConfState, Entry, Index, NodeId, Role, Term } from "./core/types.js";
+import type { WrittenSnapshot } from "./snapshot/file-writer.js";
 
 /**
  * Consensus as the state machine's side sees it. Implemented by the handle of the worker thread
@@ -14,6 +15,25 @@ export interface Consensus {
   applied(index: Index, durable: Index): void;
   /** Hands leadership over to a voter, or with 0 to whichever is furthest. Nothing happens when this member does not lead or the other is out of reach. */
   transferLeadership(to: NodeId): void;
+  /** Answers `onSnapshotWanted`, once for each: the file with all rows, or undefined when it could not be made. */
+  snapshotTaken(written: WrittenSnapshot | undefined): void;
+}
+
+/** How a snapshot is to be written. */
+export interface SnapshotRequest {
+  /** Names the cluster in the file's header. */
+  readonly cluster: number;
+  /** Rows are put together up to this size. The same on all members, or equal states have different digests. */
+  readonly chunkBytes: number;
+  readonly bytesPerSecond: number;
+}
+
+/** A complete file, durable on this member, that is to become the state. */
+export interface ReceivedSnapshot {
+  readonly index: Index;
+  readonly term: Term;
+  readonly path: string;
+  readonly cluster: number;
 }
 
 /** `DiskFull`: that of this replica. */
@@ -22,6 +42,10 @@ export type RefusedReason = "NoLeader" | "Overloaded" | "TooLarge" | "DiskFull";
 export interface ConsensusHandlers {
   /** Committed entries in order, without gaps, each at least once; after a restart from `appliedIndex + 1` on. */
   onCommitted(entries: readonly Entry[]): void;
+  /** A member needs what the log no longer has: write the state, as it is now, with `SnapshotWriter`. */
+  onSnapshotWanted(request: SnapshotRequest): void;
+  /** Replace the state by this; entries that follow are behind it. `applied` tells when it is done. */
+  onSnapshot(snapshot: ReceivedSnapshot): void;
   onReadIndex(tag: number, index: Index): void;
   /** `retriable` is true when nothing can have been committed under this tag. */
   onRefused(tag: number, reason: RefusedReason): void;

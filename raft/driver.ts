@@ -2,7 +2,9 @@ import type { Done, Env, Finished, Network } from "../src/base/env.js";
 import { invariant } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
 import { AdaptiveTimeout } from "./adaptive-timeout.js";
-import { decodeConfChange } from "./conf-change.js";
+import { Compaction, type CompactionTuning, defaultCompactionTuning } from "./compaction.js";
+import { decodeConfChange, encodeConfState } from "./conf-change.js";
+import { Configurations } from "./configurations.js";
 import type { Consensus, ConsensusHandlers, ConsensusStatus } from "./consensus.js";
 import { defaultRaftConfig } from "./core/config.js";
 import { isVoter } from "./core/configuration.js";
@@ -14,10 +16,15 @@ import { diskHealth } from "./disk-watch.js";
 import { EarlyCampaign } from "./early-campaign.js";
 import { failpoints } from "./failpoints.js";
 import { HeldProposals } from "./held-proposals.js";
+import { clusterHash } from "./log/format.js";
 import type { RaftLog } from "./log/raft-log.js";
 import type { OpenReplicaOptions, Replica } from "./open-replica.js";
 import { openReplica } from "./open-replica.js";
 import { PendingReads } from "./pending-reads.js";
+import type { WrittenSnapshot } from "./snapshot/file-writer.js";
+import type { SnapshotMessage } from "./snapshot/messages.js";
+import { receivedSnapshot, Snapshots } from "./snapshot/snapshots.js";
+import { defaultSnapshotTuning, type SnapshotTuning } from "./snapshot/tuning.js";
 import { StatusFeed } from "./status-feed.js";
 import { TickClock } from "./tick-clock.js";
 
@@ -33,6 +40,11 @@ export interface DriverOptions extends Omit<OpenReplicaOptions, "node"> {
   readonly appendEntriesMax?: number;
   /** @default limits.inflightMessagesMax */
   readonly inflightMessagesMax?: number;
+  /** What is not told is as usual. */
+  readonly compaction?: Partial<CompactionTuning>;
+  readonly snapshots?: Partial<SnapshotTuning>;
+  /** The way for snapshots, apart from that of messages. Without it a member that needs one gets none. */
+  readonly snapshotChannel?: Network<SnapshotMessage> | undefined;
 }
 
 /** Pre-votes are asked for again after 100 to 150 ms: about two rounds on a slow network. */
@@ -71,7 +83,17 @@ export class Driver implements Consensus {
   readonly #proposals = new HeldProposals();
   readonly #reads: PendingReads;
 
+  readonly #cluster: number;
+  readonly #configurations: Configurations;
+  readonly #compaction: Compaction;
+  readonly #snapshots: Snapshots;
+  /** Readies with a snapshot whose write is under way. */
+  #resetting = 0;
+  #durableIndex: Index = 0;
+
   #received: Message[] = [];
+  /** What has to be told to the core or its storage, in a turn. */
+  #due: (() => void)[] = [];
   #persisted: Ready[] = [];
   #lateMs: number | undefined;
   #lostPeers: NodeId[] = [];
@@ -166,6 +188,25 @@ export class Driver implements Consensus {
       attempt: () => this.#campaignEarly(),
     });
     this.#status = new StatusFeed(env, (status) => handlers.onStatus(status));
+    this.#cluster = clusterHash(options.clusterId);
+    this.#configurations = new Configurations(replica.configurations);
+    this.#compaction = new Compaction({ ...defaultCompactionTuning, ...options.compaction });
+    const inTurn = (run: () => void): void => {
+      this.#due.push(run);
+      this.#wake();
+    };
+    this.#snapshots = new Snapshots({
+      env,
+      channel: options.snapshotChannel,
+      cluster: this.#cluster,
+      tuning: { ...defaultSnapshotTuning, ...options.snapshots },
+      configurationAt: (index) => this.#configurations.at(index),
+      committed: () => this.#core.status().commit,
+      onWanted: (request) => handlers.onSnapshotWanted(request),
+      onOffered: (snapshot) => inTurn(() => this.#storage.offerSnapshot(snapshot)),
+      onSent: (to, ok) => inTurn(() => this.#core.reportSnapshot(to, ok)),
+      onReceived: (message) => inTurn(() => this.#core.step(message)),
+    });
   }
 
   propose(tag: number, data: Uint8Array): void {
@@ -183,11 +224,16 @@ export class Driver implements Consensus {
     this.#wake();
   }
 
-  /** `durable` will let the log be cut; in this version the log is kept whole. */
+  /** What is durable lets the log be cut. */
   applied(index: Index, durable: Index): void {
     invariant(durable <= index, "what is durable is applied");
+    this.#durableIndex = Math.max(this.#durableIndex, durable);
     this.#appliedIndex = Math.max(this.#appliedIndex, index);
     this.#wake();
+  }
+
+  snapshotTaken(written: WrittenSnapshot | undefined): void {
+    if (!this.#isOver) this.#snapshots.taken(written);
   }
 
   transferLeadership(to: NodeId): void {
@@ -250,6 +296,7 @@ export class Driver implements Consensus {
     for (const message of this.#received.splice(0))
       if (message.type !== "MsgProp" || !this.#log.isDiskFull) this.#core.step(message);
     for (const ready of this.#persisted.splice(0)) this.#takePersisted(ready);
+    for (const run of this.#due.splice(0)) run();
     if (this.#appliedIndex > this.#reportedApplied) {
       this.#reportedApplied = this.#appliedIndex;
       this.#core.applied(this.#appliedIndex);
@@ -264,6 +311,8 @@ export class Driver implements Consensus {
     if (this.#reads.hasWaiting) this.#reads.ask(this.#now(), (context) => this.#core.readIndex(context));
     while (this.#core.hasReady()) this.#take(this.#core.ready());
     this.#send();
+    if (this.#storage.takeSnapshotWanted()) this.#snapshots.want();
+    this.#compact();
     this.#log.flush();
     this.#report();
   }
@@ -271,7 +320,10 @@ export class Driver implements Consensus {
   #take(ready: Ready): void {
     this.#env.failpoint(failpoints.afterReady);
     const { hardState, entries, mustSync } = ready;
-    this.#log.append({ hardState, entries, mustSync }, () => {
+    const meta = ready.snapshot;
+    const snapshot = meta && { ...meta, configuration: encodeConfState(meta.configuration) };
+    if (snapshot) this.#resetting += 1;
+    this.#log.append({ snapshot, hardState, entries, mustSync }, () => {
       this.#persisted.push(ready);
       this.#wake();
     });
@@ -282,15 +334,30 @@ export class Driver implements Consensus {
   }
 
   #takePersisted(ready: Ready): void {
-    this.#storage.append(ready.entries);
+    const { snapshot, entries } = ready;
+    if (snapshot) {
+      this.#storage.reset(snapshot);
+      this.#configurations.reset(snapshot.index, snapshot.configuration);
+      this.#resetting -= 1;
+    }
+    this.#storage.append(entries);
+    this.#compaction.appended(entries);
     this.#core.persisted(ready.number);
+    if (snapshot) {
+      this.#env.failpoint(failpoints.snapshotReset);
+      this.#env.log.info("the log begins behind a snapshot", { index: snapshot.index });
+      // A member whose log lost its end may have the state already.
+      if (snapshot.index <= this.#knownIndex) this.applied(snapshot.index, snapshot.index);
+      else this.#handlers.onSnapshot(receivedSnapshot(snapshot, this.#cluster));
+    }
     if (ready.messagesAfterPersist.length === 0) return;
     this.#env.failpoint(failpoints.beforeSendPersisted);
     for (const message of ready.messagesAfterPersist) this.#post(message);
   }
 
   #deliver(entries: readonly Entry[]): void {
-    for (const { type, data } of entries) if (type === "ConfChange") this.#core.applyConfChange(decodeConfChange(data));
+    for (const { type, index, data } of entries)
+      if (type === "ConfChange") this.#configurations.add(index, this.#core.applyConfChange(decodeConfChange(data)));
     // After a repair of the log come entries again that the state machine has.
     const known = entries.findLast(({ index }) => index <= this.#knownIndex);
     if (known) this.applied(known.index, known.index);
@@ -299,7 +366,25 @@ export class Driver implements Consensus {
     this.#env.failpoint(failpoints.afterCommitDelivered);
   }
 
+  /** Memory and disk; a reset that is under way replaces all of it anyway. */
+  #compact(): void {
+    if (this.#resetting > 0) return;
+    const index = this.#compaction.cut(
+      this.#storage,
+      this.#durableIndex,
+      () => this.#core.status(),
+      this.#snapshots.sending,
+    );
+    const term = index === undefined ? undefined : this.#storage.term(index);
+    const configuration = index === undefined ? undefined : this.#configurations.at(index);
+    if (index === undefined || term === undefined || !configuration) return;
+    this.#storage.compact(index);
+    this.#configurations.forgetBefore(index);
+    this.#log.compact({ index, term, configuration: encodeConfState(configuration) });
+  }
+
   #post(message: Message): void {
+    if (message.type === "MsgSnap") return this.#snapshots.send(message);
     const waiting = this.#outbox.get(message.to);
     if (waiting) waiting.push(message);
     else this.#outbox.set(message.to, [message]);
@@ -427,6 +512,7 @@ export class Driver implements Consensus {
 
   #end(): void {
     this.#isOver = true;
+    this.#snapshots.stop();
     this.#ticks.stop();
     this.#campaign.cancel();
     this.#status.stop();

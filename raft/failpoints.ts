@@ -22,4 +22,10 @@ export const failpoints = {
   beforeSendPersisted: "before-send-persisted",
   /** Committed entries were handed to the state machine. */
   afterCommitDelivered: "after-commit-delivered",
+  /** A snapshot that this member made has its name, nobody was told. */
+  snapshotMade: "snapshot-made",
+  /** A snapshot from another member is whole and has its name, the core was not told. */
+  snapshotReceived: "snapshot-received",
+  /** The log was replaced by a snapshot, the state machine was not told. */
+  snapshotReset: "snapshot-reset",
 } as const;

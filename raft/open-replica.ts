@@ -1,6 +1,7 @@
 import type { Done } from "../src/base/env.js";
 import { IkadaError, invariant } from "../src/base/errors.js";
 import { decodeConfChange, decodeConfState, encodeConfState } from "./conf-change.js";
+import type { ConfigurationFrom } from "./configurations.js";
 import { applyChange } from "./core/configuration.js";
 import { MemoryStorage } from "./core/memory-storage.js";
 import type { InitialState } from "./core/state.js";
@@ -28,6 +29,8 @@ export interface OpenReplicaOptions extends Omit<RaftLogOptions, "isRepairable">
 export interface Replica {
   readonly log: RaftLog;
   readonly storage: MemoryStorage;
+  /** As of each index from the log's first place on to `initial.applied`. */
+  readonly configurations: readonly ConfigurationFrom[];
   readonly initial: InitialState;
 }
 
@@ -86,7 +89,9 @@ function openLog(
 function isAlone(options: OpenReplicaOptions, content: LogContent): boolean {
   const lastIndex = content.before.index + content.entries.length;
   try {
-    const voters = content.configuration ? configurationAt(content, lastIndex).voters : options.initialMembers;
+    const voters = content.configuration
+      ? configurationsUpTo(content, lastIndex).at(-1)!.configuration.voters
+      : options.initialMembers;
     return voters.length <= 1;
   } catch {
     return true; // Nothing is known of others.
@@ -137,28 +142,36 @@ function assemble(options: OpenReplicaOptions, { log, recoverTo, content }: Open
   if (applied < firstPossible) return done(lostState(applied, firstPossible), undefined as never);
   const storage = new MemoryStorage(before);
   storage.append(entries);
-  let initial: Replica["initial"];
+  let configurations: ConfigurationFrom[];
   try {
-    const configuration = configurationAt(content, applied);
-    initial = { hardState, applied, configuration, recoverTo: recoverTo && Math.max(recoverTo, options.appliedIndex) };
+    configurations = configurationsUpTo(content, applied);
   } catch (error) {
     return done(error as Error, undefined as never);
   }
-  return done(null, { log, storage, initial });
+  const configuration = configurations.at(-1)?.configuration as ConfState;
+  const recovering = recoverTo && Math.max(recoverTo, options.appliedIndex);
+  return done(null, {
+    log,
+    storage,
+    configurations,
+    initial: { hardState, applied, configuration, recoverTo: recovering },
+  });
 }
 
-/** The log's configuration with the changes behind it up to `applied`. */
-function configurationAt({ before, entries, ...content }: LogContent, applied: Index): ConfState {
+/** The log's configuration, and those that the changes behind it made, up to `applied`. */
+function configurationsUpTo({ before, entries, ...content }: LogContent, applied: Index): ConfigurationFrom[] {
   invariant(content.configuration !== undefined, "the log has a configuration");
   let configuration = decodeConfState(content.configuration);
+  const configurations = [{ index: content.configurationIndex, configuration }];
   const applicable = entries.slice(content.configurationIndex - before.index, applied - before.index);
   for (const { index, type, data } of applicable) {
     if (type !== "ConfChange") continue;
     const result = applyChange(configuration, decodeConfChange(data));
     if ("error" in result) throw new IkadaError("Internal", `configuration change in entry ${index}: ${result.error}`);
     ({ configuration } = result);
+    configurations.push({ index, configuration });
   }
-  return configuration;
+  return configurations;
 }
 
 /** Only durable entries are applied, so a log behind its state machine has been lost or replaced. */

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { startConsensus } from "../raft/worker/handle.js";
 import type { ConsensusStatus } from "../raft/consensus.js";
-import { loadState } from "../store/load.js";
+import { type OpenedState, openState } from "../store/open-state.js";
 import { Replica } from "../store/replica.js";
 import { RocksKeyValue } from "../store/rocks/rocks-key-value.js";
-import type { StateMachine } from "../store/state-machine.js";
 import type { HostEnv } from "./host/env.js";
 import type { Scope } from "./base/lifecycle.js";
 import type { ServerConfig } from "./config.js";
@@ -28,8 +27,8 @@ export async function openReplica(
   onFatal: (error: Error) => void,
 ): Promise<OpenedReplica> {
   const keyValue = scope.use(await RocksKeyValue.open(join(config.dataFolder, "state")));
-  const state = await new Promise<StateMachine>((resolve, reject) => {
-    loadState(keyValue, (error, loaded) => (error ? reject(error) : resolve(loaded)));
+  const { state, snapshot } = await new Promise<OpenedState>((resolve, reject) => {
+    openState(env, keyValue, config.clusterId, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
   const store = scope.use(new Replica({ env, keyValue, state, onFatal, onStatus }));
   const consensus = await startConsensus(
@@ -41,6 +40,7 @@ export async function openReplica(
       dataFolder: config.dataFolder,
       tls: { certificate: config.tls.certificate, key: config.tls.key, authority: config.tls.ca },
       appliedIndex: state.appliedIndex,
+      snapshot,
       tickMs: config.tickMs,
       failpoints: process.env["IKADA_FAILPOINTS"] ?? "",
     },

@@ -5,7 +5,7 @@ import type { Done, Finished } from "../src/base/env.js";
  * A batch is atomic. Batches become durable in order: after a crash a prefix of them is there, at
  * least up to the last `flush` that completed. Nothing else is promised about the tail.
  */
-export interface KeyValue {
+export interface KeyValue extends KeyValueReader {
   /** Applies puts, then deletes, as one atomic step. Batches take effect in the order of the calls. */
   write(batch: KeyValueBatch, done: Finished): void;
   get(key: Uint8Array, done: Done<Uint8Array | undefined>): void;
@@ -13,7 +13,22 @@ export interface KeyValue {
   scan(range: KeyRange, done: Done<readonly KeyValuePair[]>): void;
   /** When it completes, every batch completed before is durable. */
   flush(done: Finished): void;
+  /**
+   * What is there now, to be read while writes go on: all of each batch that has completed, nothing of one written after
+   * this call. It keeps the disk from reclaiming space, so it is closed soon; the owner closes it before the store.
+   */
+  view(): KeyValueView;
   close(): Promise<void>;
+}
+
+export interface KeyValueReader {
+  get(key: Uint8Array, done: Done<Uint8Array | undefined>): void;
+  scan(range: KeyRange, done: Done<readonly KeyValuePair[]>): void;
+}
+
+export interface KeyValueView extends KeyValueReader {
+  /** Calls after it are refused. Idempotent. */
+  close(): void;
 }
 
 export interface KeyValueBatch {

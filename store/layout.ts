@@ -10,6 +10,7 @@ import { ByteWriter } from "../src/base/byte-writer.js";
  *     k <keyspace> <escaped key> 00 01 <revision>   → Record: one version of one key; the only place of a value
  *     r <keyspace> <revision> <operation no, 2 B>   → the key that this operation of this revision changed
  *     c <client id>                                 → Answers: the exactly-once table's row of one client
+ *     i                                             → index of a snapshot that is replacing all other rows; they mean nothing until it is gone
  *
  * Keys are strings and ordered by UTF-16 code units in memory. Each code unit is written as UTF-8 would write it (so a
  * surrogate pair takes 6 bytes), which keeps that order in bytes; a zero byte becomes 00 FF and 00 01 ends the key, so
@@ -23,12 +24,21 @@ export const objectKeyspace = 0;
 /** Code units of the longest key. Group, kind, namespace and name of an object stay far below. */
 export const keyLengthMax = 2048;
 
-const tags = { meta: 0x6d, keyspace: 0x73, version: 0x6b, revision: 0x72, client: 0x63 } as const;
+const tags = { meta: 0x6d, keyspace: 0x73, version: 0x6b, revision: 0x72, client: 0x63, install: 0x69 } as const;
 const terminator = [0x00, 0x01] as const;
 const numberBytes = 8;
 
 export function metaKey(): Uint8Array {
   return Uint8Array.of(tags.meta);
+}
+
+export function installKey(): Uint8Array {
+  return Uint8Array.of(tags.install);
+}
+
+/** Every row there can be: tags are ASCII. */
+export function allRows(): { from: Uint8Array; to: Uint8Array } {
+  return { from: new Uint8Array(0), to: Uint8Array.of(0x80) };
 }
 
 export function keyspaceKey(keyspace: number): Uint8Array {

@@ -37,6 +37,10 @@ export class LocalConsensus implements Consensus {
     // There is no log to cut.
   }
 
+  snapshotTaken(): void {
+    // Nobody asks for one.
+  }
+
   transferLeadership(): void {
     // There is nobody else.
   }

@@ -1,5 +1,5 @@
 import type { Done, Finished } from "../src/base/env.js";
-import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair } from "./key-value.js";
+import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair, KeyValueView } from "./key-value.js";
 import { SortedMap } from "./sorted-map.js";
 
 /** Runs a function soon, after the present call has returned. */
@@ -7,12 +7,13 @@ export type Defer = (run: () => void) => void;
 
 /** A `KeyValue` without a disk, for one process that keeps nothing. The contract suite holds it to what RocksDB does. */
 export class MemoryKeyValue implements KeyValue {
-  readonly #pairs = new SortedMap<KeyValuePair>();
+  readonly #pairs: SortedMap<KeyValuePair>;
   readonly #defer: Defer;
   #closed = false;
 
-  constructor(defer: Defer = microtask) {
+  constructor(defer: Defer = microtask, pairs = new SortedMap<KeyValuePair>()) {
     this.#defer = defer;
+    this.#pairs = pairs;
   }
 
   write(batch: KeyValueBatch, done: Finished): void {
@@ -38,6 +39,16 @@ export class MemoryKeyValue implements KeyValue {
   flush(done: Finished): void {
     if (this.#closed) return this.#refuse(done);
     this.#defer(() => done(null));
+  }
+
+  view(): KeyValueView {
+    const copy = new MemoryKeyValue(this.#defer, this.#pairs.copy());
+    if (this.#closed) void copy.close();
+    return {
+      get: (key, done) => copy.get(key, done),
+      scan: (range, done) => copy.scan(range, done),
+      close: () => void copy.close(),
+    };
   }
 
   close(): Promise<void> {

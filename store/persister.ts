@@ -35,6 +35,7 @@ export class Persister {
   #flushing = false;
   #stopped = false;
   #idle: (() => void)[] = [];
+  #waiting: (() => void) | undefined;
 
   constructor(
     keyValue: KeyValue,
@@ -68,10 +69,24 @@ export class Persister {
       if (this.#stopped) return this.#settle();
       if (error) return this.#fail(error);
       this.#writtenIndex = index;
-      this.#scheduleFlush();
+      if (!this.#waiting) this.#scheduleFlush();
       this.#handlers.onWritten(index, revision);
       this.#settle();
     });
+  }
+
+  /** Runs once no write and no flush is under way. Nothing may be written until it has run. */
+  whenIdle(run: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#inFlight === 0 && !this.#flushing) return run();
+    this.#waiting = run;
+  }
+
+  /** The disk holds a newer state by other means, durably. */
+  replaced(index: Index): void {
+    this.#writtenIndex = index;
+    this.#durableIndex = index;
   }
 
   /** No more handlers; `done` runs when no write or flush is under way. */
@@ -97,8 +112,9 @@ export class Persister {
       if (this.#stopped) return this.#settle();
       if (error) return this.#fail(error);
       this.#durableIndex = index;
-      if (this.#writtenIndex > index) this.#scheduleFlush();
+      if (this.#writtenIndex > index && !this.#waiting) this.#scheduleFlush();
       this.#handlers.onDurable(index);
+      this.#settle();
     });
   }
 
@@ -110,7 +126,10 @@ export class Persister {
   }
 
   #settle(): void {
-    if (!this.#stopped || this.#inFlight > 0 || this.#flushing) return;
+    if (this.#inFlight > 0 || this.#flushing) return;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (!this.#stopped) return waiting?.();
     for (const done of this.#idle.splice(0)) done();
   }
 }

@@ -1,7 +1,14 @@
 import type { Done, Env } from "../src/base/env.js";
 import { IkadaError, InvariantError, invariant } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
-import type { Consensus, ConsensusHandlers, ConsensusStatus, RefusedReason } from "../raft/consensus.js";
+import type {
+  Consensus,
+  ConsensusHandlers,
+  ConsensusStatus,
+  ReceivedSnapshot,
+  RefusedReason,
+  SnapshotRequest,
+} from "../raft/consensus.js";
 import type { Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
@@ -9,9 +16,12 @@ import { encodeCommand } from "./codec.js";
 import { failpoints } from "./failpoints.js";
 import { rangeFromDisk } from "./history.js";
 import type { KeyValue } from "./key-value.js";
+import { loadState } from "./load.js";
 import { Persister } from "./persister.js";
 import { page, rangeNow, rangeRecent } from "./range.js";
 import { RecentBatches, type RecentBounds } from "./recent.js";
+import { installSnapshot } from "./snapshot-install.js";
+import { type SnapshotTaking, takeSnapshot } from "./snapshot-taking.js";
 import type { Applied, StateMachine } from "./state-machine.js";
 import type {
   KeyRecord,
@@ -47,6 +57,7 @@ export interface ReplicaOptions {
 interface PendingWrite {
   readonly waiter: Waiter<readonly TxnResult[]>;
   readonly data: Uint8Array;
+  readonly client: WriteRequest["client"];
   /** Of the leader it was sent to last; 0: there was none. */
   term: number;
 }
@@ -72,8 +83,8 @@ const flushIntervalMsDefault = 5_000;
 export class Replica implements Store, ConsensusHandlers {
   readonly #env: Env;
   readonly #keyValue: KeyValue;
-  readonly #state: StateMachine;
-  readonly #recent: RecentBatches;
+  #state: StateMachine;
+  #recent: RecentBatches;
   readonly #watches: Watches;
   readonly #persister: Persister;
   readonly #options: ReplicaOptions;
@@ -86,6 +97,11 @@ export class Replica implements Store, ConsensusHandlers {
   /** Committed, waiting for the disk; consensus bounds it by what `applied` told. */
   #committed: readonly Entry[] = [];
   #applying = false;
+  #taking: SnapshotTaking | undefined;
+  /** Is replacing the state: on disk until it is all there, then in memory at once. */
+  #installing: ReceivedSnapshot | undefined;
+  /** Counts installations; a read of the disk that spans one is void. */
+  #installations = 0;
   #stopped: IkadaError | undefined;
 
   constructor(options: ReplicaOptions) {
@@ -196,7 +212,7 @@ export class Replica implements Store, ConsensusHandlers {
     } catch (caught) {
       return waiter.refuse(IkadaError.from(caught));
     }
-    this.#writes.set(proposal, { waiter, data, term: this.#leaderTerm() });
+    this.#writes.set(proposal, { waiter, data, client: request.client, term: this.#leaderTerm() });
     waiter.onEnd = () => this.#writes.delete(proposal);
     this.#consensus.propose(proposal, data);
   }
@@ -241,6 +257,37 @@ export class Replica implements Store, ConsensusHandlers {
   onCommitted(entries: readonly Entry[]): void {
     this.#committed = this.#committed.length === 0 ? entries : [...this.#committed, ...entries];
     this.#apply();
+  }
+
+  /** While one is made, the next one is refused: consensus asks again. */
+  onSnapshotWanted(request: SnapshotRequest): void {
+    if (this.#stopped || this.#taking || this.#installing) return this.#consensus?.snapshotTaken(undefined);
+    this.#taking = takeSnapshot(this.#env, this.#keyValue, request, (error, written) => {
+      this.#taking = undefined;
+      if (error) this.#env.log.warn("no snapshot could be made", { error: error.message });
+      this.#consensus?.snapshotTaken(error ? undefined : written);
+    });
+  }
+
+  /**
+   * Until the snapshot is installed the state stands still: what is asked of the present is answered from it, reads that have to be up to
+   * date and writes wait, and history can't be read.
+   */
+  onSnapshot(snapshot: ReceivedSnapshot): void {
+    if (this.#stopped) return;
+    if (snapshot.index <= this.#state.appliedIndex)
+      return this.#consensus?.applied(this.#state.appliedIndex, this.#persister.durableIndex);
+    this.#env.log.info("installing a snapshot", { index: snapshot.index, from: this.#state.appliedIndex });
+    if (this.#taking) {
+      this.#taking.cancel();
+      this.#taking = undefined;
+      this.#consensus?.snapshotTaken(undefined);
+    }
+    const isFirst = this.#installing === undefined;
+    this.#installing = snapshot;
+    this.#committed = [];
+    this.#watches.replacing();
+    if (isFirst) this.#persister.whenIdle(() => this.#install());
   }
 
   onReadIndex(tag: number, index: Index): void {
@@ -294,7 +341,7 @@ export class Replica implements Store, ConsensusHandlers {
 
   /** Applies what is committed until nothing is left or the disk is behind. Not entered twice: observers may call in. */
   #apply(): void {
-    if (this.#applying || this.#stopped || this.#committed.length === 0) return;
+    if (this.#applying || this.#stopped || this.#installing || this.#committed.length === 0) return;
     this.#applying = true;
     try {
       this.#applyAll();
@@ -308,7 +355,7 @@ export class Replica implements Store, ConsensusHandlers {
   #applyAll(): void {
     const state = this.#state;
     const before = state.appliedIndex;
-    while (this.#committed.length > 0 && !this.#persister.full && !this.#stopped) {
+    while (this.#committed.length > 0 && !this.#persister.full && !this.#stopped && !this.#installing) {
       const entries = this.#committed;
       let taken = 0;
       while (taken < entries.length && state.batchBytes < batchBytes) taken += this.#applyOne(entries[taken]);
@@ -345,13 +392,57 @@ export class Replica implements Store, ConsensusHandlers {
     else this.#byIndex.add(index, waiter);
   }
 
+  #install(): void {
+    const snapshot = this.#installing;
+    if (!snapshot || this.#stopped) return;
+    this.#installations += 1;
+    installSnapshot(this.#env.disk, this.#keyValue, snapshot, (error) => {
+      if (this.#stopped) return;
+      if (error) return this.#fail(error);
+      // A still newer one has come meanwhile.
+      if (snapshot !== this.#installing) return this.#install();
+      return loadState(this.#keyValue, (loadError, state) => {
+        if (this.#stopped) return;
+        if (loadError) return this.#fail(loadError);
+        if (snapshot !== this.#installing) return this.#install();
+        return this.#adopt(state, snapshot);
+      });
+    });
+  }
+
+  /** In one turn for all who look: caches read anew before anybody who waited goes on. */
+  #adopt(state: StateMachine, snapshot: ReceivedSnapshot): void {
+    if (state.appliedIndex !== snapshot.index)
+      return this.#fail(
+        new InvariantError(`the snapshot of ${snapshot.index} holds the state of ${state.appliedIndex}`),
+      );
+    this.#installing = undefined;
+    this.#installations += 1;
+    this.#state = state;
+    this.#recent = new RecentBatches(state.revision, this.#options.recent);
+    this.#persister.replaced(state.appliedIndex);
+    this.#env.log.info("installed a snapshot", { index: state.appliedIndex, revision: state.revision });
+    this.#watches.replaced(state, this.#recent);
+    for (const { waiter, client } of this.#writes.values()) {
+      const answer = client && state.answered(client);
+      if (answer !== undefined) settle(waiter, answer);
+    }
+    this.#byRevision.advance(state.revision, undefined);
+    this.#byIndex.advance(state.appliedIndex, state.revision);
+    this.#consensus?.applied(state.appliedIndex, state.appliedIndex);
+    this.#apply();
+  }
+
   #rangeAt(query: RangeQuery & { readonly revision: Revision }, done: Done<RangeResult>): void {
     const compacted = compactedError(query.revision, this.#state.compactRevision);
     if (compacted) return done(compacted, noRange);
     if (query.revision >= this.#recent.start) return done(null, rangeRecent(this.#state, this.#recent, query));
+    if (this.#installing) return done(replacingState(), noRange);
+    const installations = this.#installations;
     rangeFromDisk(this.#keyValue, query, (error, records) => {
-      // Compaction may have passed while the disk was read.
-      const failure = error ?? this.#stopped ?? compactedError(query.revision, this.#state.compactRevision);
+      // Compaction, or another state, may have come while the disk was read.
+      const passed = installations === this.#installations && !this.#installing ? error : replacingState();
+      const failure = passed ?? this.#stopped ?? compactedError(query.revision, this.#state.compactRevision);
       if (failure) done(failure, noRange);
       else done(null, page(records, query.limit, query.revision));
     });
@@ -381,6 +472,8 @@ export class Replica implements Store, ConsensusHandlers {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#committed = [];
+    this.#taking?.cancel();
+    this.#taking = undefined;
     for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
     this.#barriers.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
@@ -402,6 +495,12 @@ function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]
       },
     ),
   );
+}
+
+function replacingState(): IkadaError {
+  return new IkadaError("Unavailable", "this server was away for long and is taking over the state of the others", {
+    hint: "try again in a few seconds, or use another server",
+  });
 }
 
 function refusal(reason: RefusedReason): IkadaError {

@@ -1,5 +1,5 @@
 import type { Finished } from "../src/base/env.js";
-import type { KeyValue, KeyValuePair } from "./key-value.js";
+import type { KeyValuePair, KeyValueReader } from "./key-value.js";
 
 /** Pages are sized so that about this much is in memory at once, whatever the size of the values. */
 const pageBytes = 1024 * 1024;
@@ -8,7 +8,7 @@ const pagePairsMax = 4096;
 
 /** Visits pairs with from <= key < to in order, page by page, until `visit` returns false or throws. */
 export function scanAll(
-  keyValue: KeyValue,
+  keyValue: Pick<KeyValueReader, "scan">,
   range: { readonly from: Uint8Array; readonly to: Uint8Array },
   visit: (pair: KeyValuePair) => boolean,
   done: Finished,

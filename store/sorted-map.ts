@@ -37,6 +37,12 @@ export class SortedMap<V> {
     if (this.#cells.delete(key)) this.#tree.delete(key);
   }
 
+  copy(): SortedMap<V> {
+    const copy = new SortedMap<V>();
+    for (const [key, cell] of this.#tree.entries()) copy.set(key, cell.value);
+    return copy;
+  }
+
   /** Values of keys that start with `prefix` and come behind `after`, ascending. */
   *startingWith(prefix: string, after?: string): Generator<V, void, undefined> {
     const from = after !== undefined && after > prefix ? after : prefix;

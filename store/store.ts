@@ -108,6 +108,11 @@ export interface WatchObserver {
   /** `revision` is the progress: all changes up to it were given. May come with no events. */
   onBatch(batch: WatchBatch): void;
   onError(error: Error): void;
+  /**
+   * The state has leapt to that of a snapshot from another replica. With this method the watch is closed, and it is called once the new state can be read;
+   * without it the watch goes on with the history between, as always.
+   */
+  onReplaced?(): void;
 }
 
 export interface RangeQuery {

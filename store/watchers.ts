@@ -51,6 +51,14 @@ export class Watcher {
     this.#position = Math.max(this.#position, revision);
   }
 
+  /** True when the observer would rather read the new state, which it is told to: the watch is closed then. */
+  replace(): boolean {
+    if (!this.#open || !this.#observer.onReplaced) return false;
+    this.end();
+    this.#call(() => this.#observer.onReplaced?.());
+    return true;
+  }
+
   end(error?: Error): void {
     if (!this.#open) return;
     this.#open = false;
@@ -78,6 +86,10 @@ export class LiveWatchers {
   readonly #byPrefix = new Map<string, Set<Watcher>>();
   /** Distinct prefix lengths and how many prefixes have each. */
   readonly #lengths = new Map<number, number>();
+
+  has(watcher: Watcher): boolean {
+    return this.#byPrefix.get(watcher.prefix)?.has(watcher) ?? false;
+  }
 
   add(watcher: Watcher): void {
     const { prefix } = watcher;

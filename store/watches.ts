@@ -24,10 +24,14 @@ export interface WatchedState {
 export class Watches {
   readonly #env: Env;
   readonly #keyValue: KeyValue;
-  readonly #state: WatchedState;
-  readonly #recent: RecentBatches;
+  #state: WatchedState;
+  #recent: RecentBatches;
   readonly #live = new LiveWatchers();
   readonly #all = new Set<Watcher>();
+  /** Rows on disk are being replaced: nothing is read there. */
+  #isReplacing = false;
+  /** Changes when what was read or planned before counts no more. */
+  #epoch = 0;
 
   constructor(env: Env, keyValue: KeyValue, state: WatchedState, recent: RecentBatches) {
     this.#env = env;
@@ -63,18 +67,46 @@ export class Watches {
     this.#live.publish(batch);
   }
 
+  /** From now until `replaced` the history on disk can't be read. */
+  replacing(): void {
+    this.#isReplacing = true;
+    this.#epoch += 1;
+    for (const watcher of this.#all) if (this.#live.has(watcher)) watcher.pass(this.#state.revision);
+  }
+
+  /**
+   * The state is another one, which may have gone on by many revisions at once. Their history came with it, so watches are led through it
+   * like any that begin in the past, unless it does not reach back so far.
+   */
+  replaced(state: WatchedState, recent: RecentBatches): void {
+    this.#isReplacing = false;
+    this.#state = state;
+    this.#recent = recent;
+    for (const watcher of this.#all) {
+      if (watcher.position >= state.revision && this.#live.has(watcher)) continue;
+      if (watcher.replace()) continue;
+      const compacted = compactedError(watcher.position, state.compactRevision);
+      if (compacted) watcher.end(compacted);
+      if (!watcher.open) continue;
+      this.#live.remove(watcher);
+      this.#soon(watcher, () => this.#advance(watcher, { pages: 0, lag: this.#lag(watcher) }));
+    }
+  }
+
   closeAll(error: Error): void {
     for (const watcher of this.#all) watcher.end(error);
   }
 
   /** One step from the past towards the present. */
   #advance(watcher: Watcher, progress: { readonly pages: number; readonly lag: number }): void {
+    if (this.#isReplacing) return;
     if (watcher.position >= this.#recent.start) return this.#join(watcher);
     const behind = progress.pages > 0 && progress.pages % pagesPerGain === 0;
     const lag = behind ? this.#lag(watcher) : progress.lag;
     if (behind && lag >= progress.lag) return watcher.end(slow(watcher));
+    const epoch = this.#epoch;
     historyPage(this.#keyValue, watcher.prefix, watcher.position, this.#recent.start, (error, page) => {
-      if (!watcher.open) return;
+      if (!watcher.open || epoch !== this.#epoch) return;
       if (error) return watcher.end(error);
       for (const batch of page.batches) watcher.give(batch);
       watcher.pass(page.position);
@@ -101,8 +133,9 @@ export class Watches {
 
   /** In a turn of its own, so that a long replay does not keep others waiting. */
   #soon(watcher: Watcher, run: () => void): void {
+    const epoch = this.#epoch;
     const timer = this.#env.timers.after(0, () => {
-      if (watcher.open) run();
+      if (watcher.open && epoch === this.#epoch) run();
     });
     if (!watcher.open) timer.cancel();
   }

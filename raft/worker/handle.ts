@@ -3,6 +3,7 @@ import type { Log } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { Consensus, ConsensusHandlers } from "../consensus.js";
 import type { Index, NodeId } from "../core/types.js";
+import type { WrittenSnapshot } from "../snapshot/file-writer.js";
 import { packBytes } from "./packed-bytes.js";
 import type { ConsensusWorkerOptions, Delivery, FromWorker, ToWorker } from "./port-messages.js";
 import { unpackEntries, unpackError } from "./port-messages.js";
@@ -86,6 +87,10 @@ export class ConsensusHandle implements Consensus {
     this.#send({ transferTo: to });
   }
 
+  snapshotTaken(written: WrittenSnapshot | undefined): void {
+    this.#send({ snapshotTaken: written ? [written] : [] });
+  }
+
   /** Hands leadership over if it can, closes log and connections. No handler is called afterwards. Idempotent. */
   async stop(): Promise<void> {
     if (!this.#isStopping) {
@@ -131,6 +136,10 @@ export class ConsensusHandle implements Consensus {
     switch (delivery.type) {
       case "committed":
         return this.#handlers.onCommitted(unpackEntries(delivery.entries));
+      case "snapshotWanted":
+        return this.#handlers.onSnapshotWanted(delivery.request);
+      case "snapshot":
+        return this.#handlers.onSnapshot(delivery.snapshot);
       case "read":
         return this.#handlers.onReadIndex(delivery.tag, delivery.index);
       case "refused":

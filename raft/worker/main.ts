@@ -67,6 +67,8 @@ class PortLog implements Log {
 
 const handlers: ConsensusHandlers = {
   onCommitted: (entries) => post({ type: "committed", entries: packEntries(entries) }),
+  onSnapshotWanted: (request) => post({ type: "snapshotWanted", request }),
+  onSnapshot: (snapshot) => post({ type: "snapshot", snapshot }),
   onReadIndex: (tag, index) => post({ type: "read", tag, index }),
   onRefused: (tag, reason) => post({ type: "refused", tag, reason }),
   onStatus: (status) => post({ type: "status", status }),
@@ -89,6 +91,10 @@ async function start(): Promise<void> {
     initialMembers: members.map((member) => member.id),
     appliedIndex: options.appliedIndex,
     dataFolder: options.dataFolder,
+    snapshot: options.snapshot,
+    snapshotChannel: transport.snapshots,
+    ...(options.compaction && { compaction: options.compaction }),
+    ...(options.snapshots && { snapshots: options.snapshots }),
     ...(tickMs !== undefined && { tickMs }),
   };
   Driver.open(driverOptions, env, transport, handlers, (error, driver) => {
@@ -103,13 +109,14 @@ async function start(): Promise<void> {
 }
 
 function handle(message: ToWorker, driver: Driver, transport: Transport, env: HostEnv): void {
-  const { proposals, reads, applied, transferTo, stop } = message;
+  const { proposals, reads, applied, transferTo, snapshotTaken, stop } = message;
   if (proposals) {
     const data = unpackBytes(proposals.data);
     for (const [at, tag] of proposals.tags.entries()) driver.propose(tag, data[at] as Uint8Array);
   }
   for (const tag of reads ?? []) driver.readIndex(tag);
   if (applied) driver.applied(applied.index, applied.durable);
+  if (snapshotTaken) driver.snapshotTaken(snapshotTaken[0]);
   if (transferTo !== undefined) driver.transferLeadership(transferTo);
   if (stop)
     driver.stop((error) => {

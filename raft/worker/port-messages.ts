@@ -1,8 +1,12 @@
 import type { LogFields } from "../../src/base/env.js";
 import type { ErrorDetails, Reason } from "../../src/base/errors.js";
 import { IkadaError } from "../../src/base/errors.js";
-import type { ConsensusHandlers, ConsensusStatus } from "../consensus.js";
+import type { ConsensusHandlers, ConsensusStatus, ReceivedSnapshot, SnapshotRequest } from "../consensus.js";
 import type { Entry, EntryType, Index, NodeId, Term } from "../core/types.js";
+import type { CompactionTuning } from "../compaction.js";
+import type { SnapshotPoint } from "../log/log-point.js";
+import type { WrittenSnapshot } from "../snapshot/file-writer.js";
+import type { SnapshotTuning } from "../snapshot/tuning.js";
 import type { PackedBytes } from "./packed-bytes.js";
 import { packBytes, unpackBytes } from "./packed-bytes.js";
 import type { PeerAddress } from "./transport.js";
@@ -21,6 +25,10 @@ export interface ConsensusWorkerOptions {
   readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string };
   /** What the state machine holds durably. */
   readonly appliedIndex: Index;
+  /** From `openState`: a log that does not reach it is reset to it. */
+  readonly snapshot?: SnapshotPoint | undefined;
+  readonly compaction?: Partial<CompactionTuning>;
+  readonly snapshots?: Partial<SnapshotTuning>;
   /** @default limits.tickMs */
   readonly tickMs?: number;
   /** The text of `IKADA_FAILPOINTS`. */
@@ -32,6 +40,8 @@ export interface ToWorker {
   readonly reads?: readonly number[];
   readonly applied?: { readonly index: Index; readonly durable: Index };
   readonly transferTo?: NodeId;
+  /** An array of none or one, since undefined is an answer. */
+  readonly snapshotTaken?: readonly WrittenSnapshot[];
   readonly stop?: boolean;
 }
 
@@ -41,6 +51,8 @@ export type Delivery =
   | { readonly type: "committed"; readonly entries: PackedEntries }
   | { readonly type: "read"; readonly tag: number; readonly index: Index }
   | { readonly type: "refused"; readonly tag: number; readonly reason: RefusedReason }
+  | { readonly type: "snapshotWanted"; readonly request: SnapshotRequest }
+  | { readonly type: "snapshot"; readonly snapshot: ReceivedSnapshot }
   | { readonly type: "status"; readonly status: ConsensusStatus }
   | { readonly type: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
   | { readonly type: "started"; readonly port: number }

@@ -9,6 +9,8 @@ import type { Message, NodeId } from "../core/types.js";
 import type { ReceivedBatch } from "./batch.js";
 import { wireFormat, type WireAckInput } from "./codec.js";
 import { Peer, raftChannelOptions, streamMethod } from "./peer.js";
+import { SnapshotChannel, snapshotsMethod } from "./snapshot-channel.js";
+import type { WireFrame, WireFrameInput } from "./snapshot-codec.js";
 
 export interface PeerAddress {
   readonly id: NodeId;
@@ -39,6 +41,8 @@ type Inbound = grpc.ServerDuplexStream<Buffer, WireAckInput>;
  */
 export class Transport implements Network<Message> {
   readonly port: number;
+  /** Beside the messages, on connections of its own. */
+  readonly snapshots: SnapshotChannel;
   readonly #options: TransportOptions;
   readonly #server: grpc.Server;
   readonly #peers = new Map<NodeId, Peer>();
@@ -57,6 +61,12 @@ export class Transport implements Network<Message> {
     };
     const { path, serializeResponse } = streamMethod;
     server.register(path, handle, serializeResponse, (bytes) => bytes, "bidi");
+    const handleSnapshots: grpc.handleBidiStreamingCall<WireFrame, WireFrameInput> = (call) => {
+      if (transport) transport.snapshots.accept(call);
+      else call.end();
+    };
+    const { path: bulkPath, serializeResponse: serialize, deserializeRequest: deserialize } = snapshotsMethod;
+    server.register(bulkPath, handleSnapshots, serialize, deserialize, "bidi");
     const port = await bind(server, options.listen, new ServerTls(options.tls, "required"));
     transport = new Transport(options, server, port);
     return transport;
@@ -67,6 +77,13 @@ export class Transport implements Network<Message> {
     this.#server = server;
     this.port = port;
     const { clusterId, tls, env } = options;
+    this.snapshots = new SnapshotChannel({
+      clusterId,
+      tls,
+      env,
+      addressOf: (id) => options.members.find((member) => member.id === id)?.address,
+      identify: (call) => this.#identify(call),
+    });
     for (const { id, address } of options.members) {
       if (id === options.id) continue;
       const onChanged = (connected: boolean): void => this.#changed(id, connected);
@@ -93,6 +110,7 @@ export class Transport implements Network<Message> {
 
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
+    this.snapshots.close();
     void shutDown(this.#server, 0);
   }
 
@@ -126,7 +144,7 @@ export class Transport implements Network<Message> {
     call.on("error", () => undefined);
   }
 
-  #identify(call: Inbound): NodeId {
+  #identify(call: Pick<Inbound, "getAuthContext">): NodeId {
     const identity = roleOf(call.getAuthContext().sslPeerCertificate);
     const member = this.#options.members.find(({ name }) => name === identity?.name);
     if (identity?.role !== "server" || !member || member.id === this.#options.id)

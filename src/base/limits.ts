@@ -58,6 +58,15 @@ export const limits = {
   electionJitterTicks: 6,
   /** The base grows up to this on a slow machine or network (raft/adaptive-timeout.ts). */
   electionTicksMax: 20,
+  /**
+   * Of the log that the state machine has durably, so much stays for followers that were away: the last entries up to either bound.
+   * For one that is slow and still there, up to the last bound. Further behind, a member gets a snapshot.
+   */
+  logKeptEntries: 20_000,
+  logKeptBytes: 32 * 1024 * 1024,
+  logHeldBytesMax: 128 * 1024 * 1024,
+  /** Writing a snapshot, and sending them to all members together. */
+  snapshotBytesPerSecond: 32 * 1024 * 1024,
   /** One file of the Raft log. */
   segmentBytes: 64 * 1024 * 1024,
 } as const;
@@ -72,6 +81,7 @@ export function checkLimits(): void {
     [limits.electionTicks >= 3, "a lost heartbeat is no election"],
     [limits.electionTicks <= limits.electionTicksMax, "the election timeout adapts upwards"],
     [limits.entryBytesMax < limits.segmentBytes, "one entry fits one segment"],
+    [limits.logKeptBytes <= limits.logHeldBytesMax, "a slow follower has at least what one that was away has"],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits contradict each other: ${rule}`);
 }

@@ -62,6 +62,7 @@ export class ObjectCache {
     this.#watch = this.#store.watch(objectsPrefix, revision, {
       onBatch: (batch) => this.#take(batch),
       onError: (error) => this.#recover(error),
+      onReplaced: () => this.#recover(new Error("the store has taken over a snapshot")),
     });
   }
 

@@ -1,6 +1,6 @@
 import RocksDB from "rocksdb-native";
 import type { Done, Finished } from "../../src/base/env.js";
-import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair } from "../key-value.js";
+import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair, KeyValueView } from "../key-value.js";
 
 /** A group of waiting batches is written as one; more than this at once would only add to the latency of the first. */
 const groupBytesMax = 8 * 1024 * 1024;
@@ -60,16 +60,12 @@ export class RocksKeyValue implements KeyValue {
 
   get(key: Uint8Array, done: Done<Uint8Array | undefined>): void {
     if (this.#refused((error) => done(error, undefined))) return;
-    this.#answer(
-      this.#database.get(key).then((value) => value ?? undefined),
-      done,
-      undefined,
-    );
+    this.#answer(read(this.#database, key), done, undefined);
   }
 
   scan(range: KeyRange, done: Done<readonly KeyValuePair[]>): void {
     if (this.#refused((error) => done(error, []))) return;
-    this.#answer(this.#scan(range), done, []);
+    this.#answer(scan(this.#database, range), done, []);
   }
 
   flush(done: Finished): void {
@@ -78,6 +74,28 @@ export class RocksKeyValue implements KeyValue {
       throw this.#break(error);
     });
     this.#answer(flushed, (error) => done(error), undefined);
+  }
+
+  view(): KeyValueView {
+    let isOpen = !this.#closing;
+    const session = isOpen ? this.#database.snapshot() : this.#database;
+    const refused = (done: Finished): boolean => {
+      if (isOpen) return this.#refused(done);
+      queueMicrotask(() => done(new Error("the view of the state database is closed")));
+      return true;
+    };
+    return {
+      get: (key, done) => {
+        if (!refused((error) => done(error, undefined))) this.#answer(read(session, key), done, undefined);
+      },
+      scan: (range, done) => {
+        if (!refused((error) => done(error, []))) this.#answer(scan(session, range), done, []);
+      },
+      close: () => {
+        if (isOpen && !this.#closing) this.#track(session.close());
+        isOpen = false;
+      },
+    };
   }
 
   /** Waits for calls under way. */
@@ -128,15 +146,6 @@ export class RocksKeyValue implements KeyValue {
     }
   }
 
-  async #scan({ from, to, limit, reverse = false }: KeyRange): Promise<KeyValuePair[]> {
-    const pairs: KeyValuePair[] = [];
-    if (limit < 1) return pairs;
-    const capacity = Math.min(limit, pairsPerRead);
-    const found = this.#database.iterator({ gte: from, lt: to }, { limit, reverse, capacity });
-    for await (const { key, value } of found) pairs.push({ key, value });
-    return pairs;
-  }
-
   #break(cause: unknown): Error {
     const { message } = cause as Error;
     this.#broken ??= new Error(`the state database failed: ${message}`, { cause });
@@ -158,6 +167,20 @@ export class RocksKeyValue implements KeyValue {
     this.#busy.add(work);
     void work.finally(() => this.#busy.delete(work));
   }
+}
+
+async function read(database: RocksDB, key: Uint8Array): Promise<Uint8Array | undefined> {
+  return (await database.get(key)) ?? undefined;
+}
+
+async function scan(database: RocksDB, range: KeyRange): Promise<KeyValuePair[]> {
+  const { from, to, limit, reverse = false } = range;
+  const pairs: KeyValuePair[] = [];
+  if (limit < 1) return pairs;
+  const capacity = Math.min(limit, pairsPerRead);
+  const found = database.iterator({ gte: from, lt: to }, { limit, reverse, capacity });
+  for await (const { key, value } of found) pairs.push({ key, value });
+  return pairs;
 }
 
 async function answer<T>(result: Promise<T>, done: Done<T>, none: T): Promise<void> {

@@ -40,6 +40,8 @@ declare module "rocksdb-native" {
     ): AsyncIterable<Pair>;
     /** Memtable to a synced table file: what was written before is durable. */
     flush(): Promise<void>;
+    /** A session whose reads see what is there now; to be closed on its own. */
+    snapshot(): RocksDB;
   }
 
   export default RocksDB;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { permissionOf } from "../../src/server/permissions.js";
 
 /** Consensus streams have their own listener, in the worker thread, which lets members alone in (raft/worker/transport.ts). */
-const ownListener = new Set(["/ikada.raft.v1.Raft/Stream"]);
+const ownListener = new Set(["/ikada.raft.v1.Raft/Stream", "/ikada.raft.v1.Raft/Snapshots"]);
 
 function rpcsOf(text: string): string[] {
   const name = /^package ([\w.]+);/m.exec(text)?.[1];

@@ -1,5 +1,5 @@
 import type { Done, Finished } from "../../src/base/env.js";
-import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair } from "../../store/key-value.js";
+import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair, KeyValueView } from "../../store/key-value.js";
 import type { CrashLoss } from "./disk-file.js";
 import type { Process, World } from "./world.js";
 
@@ -57,7 +57,33 @@ export class SimulatedKeyValue {
           done(null);
         });
       },
+      view: () => this.#view(request),
       close: () => Promise.resolve(),
+    };
+  }
+
+  /** Values never change, so a copy of the table is a view. */
+  #view(request: (latencyUs: number, run: () => void) => void): KeyValueView {
+    const frozen = new SimulatedKeyValue(this.#world, this.faults);
+    for (const [key, value] of this.#values) frozen.#values.set(key, value);
+    frozen.#sortedKeys = undefined;
+    let isOpen = true;
+    const ask = (done: Finished, run: () => void): void =>
+      request(this.#latency(), isOpen ? run : () => done(new Error("the view is closed")));
+    return {
+      get: (key, done) =>
+        ask(
+          (error) => done(error, undefined),
+          () => done(null, frozen.#values.get(toText(key))?.slice()),
+        ),
+      scan: (range, done) =>
+        ask(
+          (error) => done(error, []),
+          () => frozen.#scan(range, done),
+        ),
+      close: () => {
+        isOpen = false;
+      },
     };
   }
 

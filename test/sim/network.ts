@@ -46,6 +46,8 @@ export class SimulatedNetwork<M> {
   readonly faults: NetworkFaults;
   /** Sees every batch that is sent, before the network does anything to it. */
   observe: (from: number, to: number, messages: readonly M[]) => void = () => undefined;
+  /** Another channel between the same machines: its links are cut, clogged and healed with these. */
+  twin: Pick<SimulatedNetwork<never>, "setCut" | "setClogged"> | undefined;
   readonly #world: World;
   readonly #codec: Codec<M> | undefined;
   readonly #links = new Map<number, Link>();
@@ -89,6 +91,7 @@ export class SimulatedNetwork<M> {
   }
 
   setCut(from: number, to: number, cut: boolean): void {
+    this.twin?.setCut(from, to, cut);
     const link = this.#link(from, to);
     if (link.cut === cut) return;
     link.cut = cut;
@@ -98,6 +101,7 @@ export class SimulatedNetwork<M> {
   }
 
   setClogged(from: number, to: number, clogged: boolean): void {
+    this.twin?.setClogged(from, to, clogged);
     const link = this.#link(from, to);
     link.clogged = clogged;
     if (clogged) return;

@@ -1,4 +1,5 @@
 import type { Message } from "../../raft/core/types.js";
+import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
 import { Chaos } from "./chaos.js";
 import { Client } from "./client.js";
 import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
@@ -28,6 +29,7 @@ class RaftWorld {
   readonly #world: World;
   readonly #swarm: Swarm;
   readonly #network: SimulatedNetwork<Message>;
+  readonly #snapshotNetwork: SimulatedNetwork<SnapshotMessage>;
   readonly #invariants = new RaftInvariants();
   readonly #replicas: SimulatedReplica[] = [];
   readonly #clients: Client[] = [];
@@ -47,6 +49,8 @@ class RaftWorld {
     this.#world = world;
     this.#swarm = swarm;
     this.#network = new SimulatedNetwork(world, swarm.network, swarm.useCodec ? messageCodec : undefined);
+    this.#snapshotNetwork = new SimulatedNetwork(world, swarm.network);
+    this.#network.twin = this.#snapshotNetwork;
     this.#network.observe = (from, _to, messages) => {
       for (const message of messages) {
         if (message.from !== from) throw new Violation("crash", `member ${from} sent a message of ${message.from}`);
@@ -71,6 +75,7 @@ class RaftWorld {
         world,
         swarm,
         network: this.#network,
+        snapshotNetwork: this.#snapshotNetwork,
         invariants: this.#invariants,
         onFailpoint: (name) => this.#chaos.atFailpoint(replica, name),
         onEnd: () => this.#chaos.afterEnd(replica),
@@ -228,6 +233,7 @@ class RaftWorld {
   #counts(): Record<string, number> {
     const finished = this.#history.filter((recorded) => recorded.returnedAt !== Infinity);
     return {
+      "snapshots installed": this.#replicas.reduce((sum, replica) => sum + replica.snapshotsInstalled, 0),
       "entries committed": this.#invariants.committed().length,
       leaders: this.#invariants.terms(),
       "lists answered": this.#lists.length,

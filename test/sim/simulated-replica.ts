@@ -2,9 +2,9 @@ import { Driver } from "../../raft/driver.js";
 import type { ConsensusHandlers, ConsensusStatus } from "../../raft/consensus.js";
 import type { Message, NodeId } from "../../raft/core/types.js";
 import type { Env } from "../../src/base/env.js";
-import { loadState } from "../../store/load.js";
+import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
+import { type OpenedState, openState } from "../../store/open-state.js";
 import { Replica } from "../../store/replica.js";
-import type { StateMachine } from "../../store/state-machine.js";
 import type { ClockShape } from "./clock.js";
 import { SimulatedDisk } from "./disk.js";
 import { DurableLog } from "./durable-log.js";
@@ -22,6 +22,8 @@ export interface SimulatedReplicaOptions {
   readonly world: World;
   readonly swarm: Swarm;
   readonly network: SimulatedNetwork<Message>;
+  /** The same links, for snapshots. */
+  readonly snapshotNetwork: SimulatedNetwork<SnapshotMessage>;
   readonly invariants: RaftInvariants;
   readonly onFailpoint: (name: string) => void;
   /** The process ended because its disk failed. */
@@ -36,6 +38,7 @@ export class SimulatedReplica {
   readonly clock: ClockShape;
   /** Of the present incarnation, once it has started. */
   store: Replica | undefined;
+  snapshotsInstalled = 0;
   consensus: Driver | undefined;
   readonly durableLog: DurableLog;
   readonly #keyValue: SimulatedKeyValue;
@@ -73,9 +76,9 @@ export class SimulatedReplica {
     });
     const endpoint = network.attach(this.process);
     const keyValue = this.#keyValue.open(this.process);
-    loadState(keyValue, (error, state) => {
+    openState(env, keyValue, "simulation", (error, opened) => {
       if (error) return this.#end(error);
-      return this.#open(env, endpoint, keyValue, state);
+      return this.#open(env, endpoint, keyValue, opened);
     });
   }
 
@@ -92,6 +95,7 @@ export class SimulatedReplica {
     this.disk.crash({ ...swarm.loss, processOnly });
     this.#keyValue.crash(swarm.loss);
     network.detach(this.process);
+    this.#options.snapshotNetwork.detach(this.process);
   }
 
   /** Leaves the code of a process that `crash` has just ended. */
@@ -119,9 +123,9 @@ export class SimulatedReplica {
     env: Env,
     endpoint: ReturnType<SimulatedNetwork<Message>["attach"]>,
     keyValue: ReturnType<SimulatedKeyValue["open"]>,
-    state: StateMachine,
+    { state, snapshot }: OpenedState,
   ): void {
-    const { id, members, swarm, invariants } = this.#options;
+    const { id, members, swarm, invariants, snapshotNetwork } = this.#options;
     const onFatal = (error: Error): void => this.#end(error);
     const store = new Replica({
       env,
@@ -137,6 +141,10 @@ export class SimulatedReplica {
       clusterId: "simulation",
       initialMembers: members,
       appliedIndex: state.appliedIndex,
+      snapshot,
+      snapshotChannel: snapshotNetwork.attach(this.process),
+      ...(swarm.compaction && { compaction: swarm.compaction }),
+      snapshots: swarm.snapshots,
       tickMs: swarm.tickMs,
       electionTicks: swarm.electionTicks,
       electionJitterTicks: swarm.electionJitterTicks,
@@ -166,6 +174,11 @@ export class SimulatedReplica {
         store.onCommitted(entries);
         if (this.process.epoch !== epoch) return;
         invariants.onApplied(this.id, store.appliedIndex(), store.digest());
+      },
+      onSnapshotWanted: (request) => store.onSnapshotWanted(request),
+      onSnapshot: (snapshot) => {
+        this.snapshotsInstalled++;
+        store.onSnapshot(snapshot);
       },
       onReadIndex: (tag, index) => store.onReadIndex(tag, index),
       onRefused: (tag, reason) => store.onRefused(tag, reason),

@@ -1,3 +1,5 @@
+import type { CompactionTuning } from "../../raft/compaction.js";
+import type { SnapshotTuning } from "../../raft/snapshot/tuning.js";
 import type { ClockShape } from "./clock.js";
 import type { CrashLoss } from "./disk-file.js";
 import type { DiskFaults } from "./disk.js";
@@ -67,6 +69,9 @@ export interface Swarm {
   readonly markerBytes: number;
   readonly flushIntervalMs: number;
   readonly recentEventsMax: number;
+  /** So little of the log is kept that members which were away need a snapshot; undefined: as in production, which is all of it here. */
+  readonly compaction: CompactionTuning | undefined;
+  readonly snapshots: SnapshotTuning;
   readonly appendEntriesMax: number;
   readonly inflightMessagesMax: number;
   /** Length of the phase with faults. */
@@ -162,6 +167,22 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
     markerBytes: random.pick([256, 1024, 8192]),
     flushIntervalMs: random.pick([20, 100, 1000]),
     recentEventsMax: random.pick([1, 5, 1000]),
+    compaction: on(0.4)
+      ? {
+          keptEntries: random.pick([1, 4, 16]),
+          keptBytes: random.pick([200, 2000, 20_000]),
+          heldBytesMax: random.pick([20_000, 200_000]),
+        }
+      : undefined,
+    snapshots: {
+      chunkBytes: random.pick([64, 500, 4096]),
+      messageBytes: random.pick([50, 700, 4096]),
+      windowBytes: random.pick([700, 8192]),
+      bytesPerSecond: random.pick([100_000, 10_000_000]),
+      syncBytes: random.pick([1, 4096]),
+      retryMs: random.between(2, 10) * tickMs,
+      silentMsMax: random.between(20, 60) * tickMs,
+    },
     appendEntriesMax: random.pick([1, 2, 8, 256]),
     inflightMessagesMax: random.pick([1, 2, 8, 64]),
     safetyMs: random.between(size.safetyTicks[0], size.safetyTicks[1]) * tickMs,

@@ -1,7 +1,8 @@
 import type { Consensus, ConsensusHandlers } from "../../raft/consensus.js";
 import type { Entry } from "../../raft/core/types.js";
+import type { WrittenSnapshot } from "../../raft/snapshot/file-writer.js";
 import type { Done, Finished } from "../../src/base/env.js";
-import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair } from "../../store/key-value.js";
+import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair, KeyValueView } from "../../store/key-value.js";
 import { loadState } from "../../store/load.js";
 import { MemoryKeyValue } from "../../store/memory-key-value.js";
 import type { RecentBounds } from "../../store/recent.js";
@@ -15,6 +16,7 @@ export class ScriptedConsensus implements Consensus {
   readonly proposed: { readonly tag: number; readonly data: Uint8Array }[] = [];
   readonly reads: number[] = [];
   readonly told: (readonly [applied: number, durable: number])[] = [];
+  readonly snapshots: (WrittenSnapshot | undefined)[] = [];
   /** Everything committed so far, as the log would hold it. */
   readonly log: Entry[] = [];
   #handlers: ConsensusHandlers | undefined;
@@ -33,6 +35,10 @@ export class ScriptedConsensus implements Consensus {
 
   applied(index: number, durable: number): void {
     this.told.push([index, durable]);
+  }
+
+  snapshotTaken(written: WrittenSnapshot | undefined): void {
+    this.snapshots.push(written);
   }
 
   transferLeadership(): void {
@@ -73,6 +79,10 @@ export class HeldKeyValue implements KeyValue {
 
   flush(done: Finished): void {
     this.#run(() => (this.failure ? done(this.failure) : this.inner.flush(done)));
+  }
+
+  view(): KeyValueView {
+    return this.inner.view();
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Env, Log, Timer } from "../../src/base/env.js";
+import type { Disk, Env, Log, Timer } from "../../src/base/env.js";
 
 /** An `Env` whose time stands still until the test moves it, and whose chance comes from a seed. */
 export class ManualEnv implements Env {
@@ -14,14 +14,20 @@ export class ManualEnv implements Env {
   failpoint: (name: string) => void = ignore;
   readonly #waiting = new Set<{ readonly at: number; readonly run: () => void }>();
   #now = 0;
+  #disk: Disk | undefined;
   #state: number;
 
   constructor(seed = 1) {
     this.#state = seed;
   }
 
-  get disk(): never {
-    throw new Error("the store uses no files");
+  get disk(): Disk {
+    if (!this.#disk) throw new Error("the store uses no files but for snapshots");
+    return this.#disk;
+  }
+
+  set disk(disk: Disk) {
+    this.#disk = disk;
   }
 
   /** Number of timers that have not run. */

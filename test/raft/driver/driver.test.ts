@@ -329,6 +329,8 @@ describe("the driver's end", () => {
 
   it("survives a crash at each failpoint with everything that was committed", () => {
     for (const point of Object.values(failpoints)) {
+      // The members here lack nothing that a snapshot would have: snapshots.test.ts crashes at these.
+      if (point.startsWith("snapshot")) continue;
       const cluster = new VirtualCluster(3, { segmentBytes: 2048, growBytes: 512, markerBytes: 512 });
       cluster.start();
       const leader = cluster.elect();

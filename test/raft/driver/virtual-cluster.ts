@@ -3,8 +3,10 @@ import type { Env, Network } from "../../../src/base/env.js";
 import type { ConsensusHandlers, ConsensusStatus } from "../../../raft/consensus.js";
 import type { Entry, Message, NodeId } from "../../../raft/core/types.js";
 import { Driver, type DriverOptions } from "../../../raft/driver.js";
+import type { SnapshotMessage } from "../../../raft/snapshot/messages.js";
 import { quietLog } from "../log/log-fixture.js";
 import { MemoryDisk } from "../memory-disk.js";
+import { installAtStart, installEntries, writeEntries } from "./virtual-state.js";
 
 /** Virtual time: events in order of their time, then of their making. */
 export class VirtualTime {
@@ -52,6 +54,9 @@ export interface Member {
   failpoint: (name: string) => void;
   receive: (from: NodeId, messages: readonly Message[]) => void;
   peer: (peer: NodeId, connected: boolean) => void;
+  receiveSnapshot: (from: NodeId, messages: readonly SnapshotMessage[]) => void;
+  /** Snapshots that became this member's state, by their index. */
+  installed: number[];
   /** While true, its timers and completions wait: a paused process. */
   isPaused: boolean;
   held: (() => void)[];
@@ -66,6 +71,11 @@ export class VirtualCluster {
   /** Messages that this returns true for are lost. */
   loses: (message: Message) => boolean = () => false;
   observe: (message: Message) => void = () => undefined;
+  /** The same for what goes on the way of snapshots. */
+  losesSnapshot: (message: SnapshotMessage, from: NodeId, to: NodeId) => boolean = () => false;
+  observeSnapshot: (message: SnapshotMessage, from: NodeId, to: NodeId) => void = () => undefined;
+  /** Whether state machines flush what they have applied at once; otherwise they keep nothing over a restart but `appliedIndex`. */
+  flushes = false;
   diskMs = 1;
   readonly #options: Partial<DriverOptions>;
   #seed = 1;
@@ -135,6 +145,7 @@ export class VirtualCluster {
       if (member.life === life) run();
     };
     member.committed = member.committed.slice(0, member.appliedIndex);
+    const { disk } = member.disk;
     const handlers: ConsensusHandlers = {
       onCommitted: (entries) => {
         for (const entry of entries) {
@@ -144,28 +155,48 @@ export class VirtualCluster {
         const last = entries.at(-1)?.index ?? 0;
         this.time.after(
           1,
-          alive(() => member.driver?.applied(last, 0)),
+          alive(() => {
+            if (this.flushes) member.appliedIndex = Math.max(member.appliedIndex, last);
+            member.driver?.applied(last, this.flushes ? last : 0);
+          }),
         );
       },
+      onSnapshotWanted: (request) =>
+        writeEntries(disk, request, member.committed, (written) =>
+          alive(() => member.driver?.snapshotTaken(written))(),
+        ),
+      onSnapshot: (snapshot) =>
+        installEntries(disk, snapshot, (entries) =>
+          alive(() => {
+            member.installed.push(snapshot.index);
+            member.committed = entries;
+            member.appliedIndex = snapshot.index;
+            member.driver?.applied(snapshot.index, snapshot.index);
+          })(),
+        ),
       onReadIndex: (tag, index) => void member.reads.push({ tag, index }),
       onRefused: (tag, reason) => void member.refused.push({ tag, reason }),
       onStatus: (status) => (member.status = status),
       onFatal: (error) => void member.fatal.push(error),
     };
-    const options: DriverOptions = {
+    const options: Omit<DriverOptions, "appliedIndex"> = {
       id: member.id,
       clusterId: "virtual",
       initialMembers: this.ids,
-      appliedIndex: member.appliedIndex,
+      snapshotChannel: this.#snapshotNetwork(member),
       segmentBytes: 1 << 16,
       growBytes: 1 << 14,
       reserveBytes: 0,
       ...this.#options,
     };
     member.disk.onRequest = () => this.#at(member, life, this.diskMs, () => void member.disk.step());
-    Driver.open(options, env, this.#network(member), handlers, (error, driver) => {
-      if (error) member.fatal.push(error);
-      else member.driver = driver;
+    installAtStart(disk, member, (point) => {
+      const { appliedIndex } = member;
+      const network = this.#network(member);
+      Driver.open({ ...options, appliedIndex, snapshot: point }, env, network, handlers, (error, driver) => {
+        if (error) member.fatal.push(error);
+        else member.driver = driver;
+      });
     });
   }
 
@@ -198,6 +229,21 @@ export class VirtualCluster {
         isCancelled = true;
         event.cancel();
       },
+    };
+  }
+
+  #snapshotNetwork(member: Member): Network<SnapshotMessage> {
+    return {
+      send: (to, messages) => {
+        const target = this.member(to);
+        for (const message of messages) this.observeSnapshot(message, member.id, to);
+        const arriving = messages.filter((message) => !this.losesSnapshot(message, member.id, to));
+        this.#at(target, target.life, 1, () => {
+          if (target.driver && arriving.length > 0) target.receiveSnapshot(member.id, arriving);
+        });
+      },
+      onReceive: (receive) => (member.receiveSnapshot = receive),
+      onPeer: () => undefined,
     };
   }
 
@@ -236,6 +282,8 @@ function newMember(id: NodeId): Member {
     failpoint: () => undefined,
     receive: () => undefined,
     peer: () => undefined,
+    receiveSnapshot: () => undefined,
+    installed: [],
     isPaused: false,
     held: [],
     appliedIndex: 0,

@@ -15,6 +15,9 @@ async function run(options: ConsensusWorkerOptions): Promise<void> {
       send({ type: "committed", entries: entries.map((entry) => ({ ...entry, data: entry.data.slice() })) });
       applied(entries.at(-1)?.index ?? 0);
     },
+    // Nothing is cut here, so nobody needs one.
+    onSnapshotWanted: () => undefined,
+    onSnapshot: () => undefined,
     onReadIndex: (tag: number, index: number) => send({ type: "read", tag, index }),
     onRefused: (tag: number, reason: string) => send({ type: "refused", tag, reason }),
     onStatus: (status: NonNullable<FromMember["status"]>) => send({ type: "status", status }),

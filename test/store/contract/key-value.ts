@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { KeyRange, KeyValue, KeyValuePair } from "../../../store/key-value.js";
+import type { KeyRange, KeyValue, KeyValuePair, KeyValueReader } from "../../../store/key-value.js";
 
 /** One store under test. */
 export interface Subject {
@@ -148,6 +148,25 @@ export function keyValueContract(name: string, open: () => Promise<Subject>, pro
       assert.equal(await calls.get("a"), "1");
     });
 
+    it("shows a view what was there when it was opened, whatever is written meanwhile", async () => {
+      await calls.write({ a: "1", b: "2", c: "3" });
+      const view = subject.keyValue.view();
+      const seen = new Calls(view, subject.settle);
+      const first = seen.scan("a", "z", 1);
+      await calls.write({ a: "9", d: "4" }, ["b"]);
+      assert.deepEqual(await first, ["a=1"]);
+      assert.deepEqual(await seen.scan("a", "z"), ["a=1", "b=2", "c=3"]);
+      assert.deepEqual(await seen.scan("a", "z", 2, true), ["c=3", "b=2"]);
+      assert.equal(await seen.get("b"), "2");
+      assert.equal(await seen.get("d"), undefined);
+      assert.deepEqual(await calls.scan("a", "z"), ["a=9", "c=3", "d=4"]);
+      view.close();
+      view.close();
+      await assert.rejects(seen.get("a"), /closed/);
+      await assert.rejects(seen.scan("a", "b"), /closed/);
+      assert.equal(await calls.get("a"), "9");
+    });
+
     if (!processLifetime)
       it("refuses calls after close instead of running them", async () => {
         await subject.keyValue.close();
@@ -162,11 +181,12 @@ export function keyValueContract(name: string, open: () => Promise<Subject>, pro
 
 /** Calls by promise and with text for bytes (Latin-1). */
 export class Calls {
-  readonly #keyValue: KeyValue;
+  readonly #reader: KeyValueReader;
   readonly #settle: (() => void) | undefined;
 
-  constructor(keyValue: KeyValue, settle?: () => void) {
-    this.#keyValue = keyValue;
+  /** Of a view only the reads are there. */
+  constructor(reader: KeyValueReader, settle?: () => void) {
+    this.#reader = reader;
     this.#settle = settle;
   }
 
@@ -180,23 +200,25 @@ export class Calls {
   write(puts: Record<string, string>, deletes: readonly string[] = []): Promise<void> {
     const pairs = Object.entries(puts).map(([key, value]) => ({ key: encode(key), value: encode(value) }));
     return this.call((done) =>
-      this.#keyValue.write({ puts: pairs, deletes: deletes.map(encode) }, (error) => done(error, undefined)),
+      (this.#reader as KeyValue).write({ puts: pairs, deletes: deletes.map(encode) }, (error) =>
+        done(error, undefined),
+      ),
     );
   }
 
   async get(key: string): Promise<string | undefined> {
-    const value = await this.call<Uint8Array | undefined>((done) => this.#keyValue.get(encode(key), done));
+    const value = await this.call<Uint8Array | undefined>((done) => this.#reader.get(encode(key), done));
     return value && decode(value);
   }
 
   async scan(from: string, to: string, limit = 100, reverse = false): Promise<string[]> {
     const range: KeyRange = { from: encode(from), to: encode(to), limit, reverse };
-    const pairs = await this.call<readonly KeyValuePair[]>((done) => this.#keyValue.scan(range, done));
+    const pairs = await this.call<readonly KeyValuePair[]>((done) => this.#reader.scan(range, done));
     return pairs.map(({ key, value }) => `${decode(key)}=${decode(value)}`);
   }
 
   flush(): Promise<void> {
-    return this.call((done) => this.#keyValue.flush((error) => done(error, undefined)));
+    return this.call((done) => (this.#reader as KeyValue).flush((error) => done(error, undefined)));
   }
 }
 

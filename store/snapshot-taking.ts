@@ -1,0 +1,128 @@
+import type { SnapshotRequest } from "../raft/consensus.js";
+import { makingPath } from "../raft/snapshot/files.js";
+import { SnapshotWriter, type WrittenSnapshot } from "../raft/snapshot/file-writer.js";
+import type { Done, Env } from "../src/base/env.js";
+import { decodeMeta } from "./codec.js";
+import type { KeyValue, KeyValuePair, KeyValueView } from "./key-value.js";
+import { allRows, installKey, metaKey } from "./layout.js";
+import { following } from "./scan.js";
+import { encodeRows, rowBytes } from "./snapshot-rows.js";
+
+/** Rows asked for at first, and at most: a page is about a chunk, whatever the rows' sizes. */
+const pageRowsFirst = 32;
+const pageRowsMax = 4096;
+
+/**
+ * Writes all rows, as they are on disk at the call, into a new file, while writes go on: the present, the history from the compact revision on,
+ * the request table, the applied index. In memory are one page and one chunk; each chunk is a turn of its own, and the rate has
+ * a bound, so that it takes neither the thread nor the disk from others. `done` runs once.
+ */
+export function takeSnapshot(
+  env: Pick<Env, "disk" | "timers" | "clock">,
+  keyValue: KeyValue,
+  request: SnapshotRequest,
+  done: Done<WrittenSnapshot>,
+): SnapshotTaking {
+  return new SnapshotTaking(env, keyValue.view(), request, done);
+}
+
+export class SnapshotTaking {
+  readonly #env: Pick<Env, "disk" | "timers" | "clock">;
+  readonly #view: KeyValueView;
+  readonly #request: SnapshotRequest;
+  readonly #done: Done<WrittenSnapshot>;
+  readonly #startedMs: number;
+  #writer: SnapshotWriter | undefined;
+  #rows: KeyValuePair[] = [];
+  #rowsBytes = 0;
+  #isOver = false;
+
+  constructor(
+    env: Pick<Env, "disk" | "timers" | "clock">,
+    view: KeyValueView,
+    request: SnapshotRequest,
+    done: Done<WrittenSnapshot>,
+  ) {
+    this.#env = env;
+    this.#view = view;
+    this.#request = request;
+    this.#done = done;
+    this.#startedMs = env.clock.monotonic();
+    this.#begin();
+  }
+
+  /** `done` is not called after it. */
+  cancel(): void {
+    this.#isOver = true;
+    this.#view.close();
+  }
+
+  #begin(): void {
+    this.#view.get(installKey(), (installError, installing) => {
+      if (installError) return this.#fail(installError);
+      if (installing) return this.#fail(new Error("a snapshot is being installed"));
+      return this.#view.get(metaKey(), (error, meta) => {
+        if (error) return this.#fail(error);
+        if (!meta) return this.#fail(new Error("there is no state yet"));
+        const { appliedIndex, appliedTerm } = decodeMeta(meta);
+        const identity = { cluster: this.#request.cluster, index: appliedIndex, term: appliedTerm };
+        this.#writer = new SnapshotWriter(this.#env.disk, identity);
+        return this.#writer.open((openError) =>
+          openError ? this.#fail(openError) : this.#read(allRows().from, pageRowsFirst),
+        );
+      });
+    });
+  }
+
+  #read(from: Uint8Array, limit: number): void {
+    if (this.#isOver) return;
+    this.#view.scan({ from, to: allRows().to, limit }, (error, rows) => {
+      if (error) return this.#fail(error);
+      const last = rows.at(-1);
+      const bytes = rows.reduce((sum, row) => sum + rowBytes(row), 0);
+      const fitting = Math.floor(this.#request.chunkBytes / Math.max(1, bytes / Math.max(1, rows.length)));
+      const next = Math.min(pageRowsMax, limit * 4, Math.max(1, fitting));
+      return this.#addPage(rows, 0, () => {
+        if (last && rows.length === limit) return this.#read(following(last.key), next);
+        return this.#writeRows(() => this.#finish());
+      });
+    });
+  }
+
+  /** A chunk ends with the row that fills it, which depends on the rows alone. */
+  #addPage(page: readonly KeyValuePair[], from: number, then: () => void): void {
+    for (let at = from; at < page.length; at += 1) {
+      const row = page[at] as KeyValuePair;
+      this.#rows.push(row);
+      this.#rowsBytes += rowBytes(row);
+      if (this.#rowsBytes >= this.#request.chunkBytes) return this.#writeRows(() => this.#addPage(page, at + 1, then));
+    }
+    return then();
+  }
+
+  #writeRows(then: () => void): void {
+    if (this.#isOver) return;
+    if (this.#rows.length === 0) return then();
+    const payload = encodeRows(this.#rows);
+    this.#rows = [];
+    this.#rowsBytes = 0;
+    this.#writer?.add(payload, (error) => {
+      if (error) return this.#fail(error);
+      const dueMs = this.#startedMs + ((this.#writer?.written.bytes ?? 0) * 1000) / this.#request.bytesPerSecond;
+      this.#env.timers.after(Math.max(0, dueMs - this.#env.clock.monotonic()), then);
+    });
+  }
+
+  #finish(): void {
+    if (this.#isOver || !this.#writer) return;
+    this.cancel();
+    this.#done(null, this.#writer.written);
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.cancel();
+    // What was written is of no use and may be what filled the disk.
+    this.#env.disk.remove(makingPath, () => this.#done(error, undefined as never));
+  }
+}
