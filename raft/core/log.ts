@@ -55,7 +55,7 @@ export class RaftLog {
     this.#offset = lastIndex + 1;
     this.#handedOut = this.#offset;
     // The commit index is written without waiting, so the state machine may have got further than it tells.
-    this.#committed = Math.max(committed, applied, storage.firstIndex() - 1);
+    this.#committed = Math.max(committed, applied);
     this.#applying = new Applying(applied);
   }
 

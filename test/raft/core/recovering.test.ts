@@ -42,6 +42,10 @@ describe("a recovering member (corner 15)", () => {
     assert.equal(member.status.isRecovering, true);
     member.step("MsgHeartbeat", 1, 1, { commit: 5 });
     assert.equal(member.status.isRecovering, false);
+    const other = damaged(2);
+    const rest = logOf(1, 1, 1, 1, 1).slice(2);
+    other.raft.step(message("MsgApp", 1, 2, 1, { index: 2, logTerm: 1, entries: rest, commit: 5 }));
+    assert.deepEqual([other.status.commit, other.status.isRecovering], [5, true]);
     const [answer] = member.step("MsgVote", 3, 2, { index: 5, logTerm: 1, context: 1 });
     assert.equal(answer?.reject, false);
   });
@@ -93,6 +97,16 @@ describe("a recovering member (corner 15)", () => {
     const { lastIndex } = group.leader.status;
     group.tick(10);
     assert.equal(group.leader.status.lastIndex, lastIndex, "no more than it takes");
+  });
+
+  it("makes its leader append nothing while it still lacks entries", () => {
+    const group = new Group([1, 2, 3]);
+    const leader = group.elect(1);
+    group.propose(1, "a", "b", "c");
+    const { session } = leader.status.progress[1]!;
+    for (const hint of [2, 2, 1])
+      leader.step("MsgAppResp", 2, 1, { index: 3, reject: true, rejectHint: hint, context: 1, session });
+    assert.equal(leader.status.lastIndex, 4);
   });
 
   it("or by an entry of a later term, whose leader had all that was committed", () => {

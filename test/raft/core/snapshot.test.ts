@@ -62,7 +62,8 @@ describe("snapshots (paper 7)", () => {
     group.tick();
     group.heal();
     group.member(1).raft.reportSnapshot(3, false);
-    assert.equal(progressOf(group.member(1), 3).state, "Probe");
+    const { state, next } = progressOf(group.member(1), 3);
+    assert.deepEqual([state, next], ["Probe", 1]);
     group.tick();
     assert.deepEqual(group.member(3).data, ["a", "b", "c"]);
   });
@@ -84,12 +85,20 @@ describe("snapshots (paper 7)", () => {
   });
 
   it("are not sent to a member that is not heard from", () => {
-    const group = groupWithLaggard();
-    const leader = group.member(1);
+    const group = new Group([1, 2, 3]);
+    const leader = group.elect(1);
+    group.isolate(3);
+    group.propose(1, "a", "b", "c");
     group.tick(30);
+    leader.compact();
     leader.raft.reportUnreachable(3);
-    assert.equal(progressOf(leader, 3).state, "Probe");
-    assert.equal(leader.storage.takeSnapshotWanted(), false);
+    const types: string[] = [];
+    group.filter = ({ type, to }) => to !== 3 || types.push(type) < 0;
+    group.propose(1, "d");
+    assert.deepEqual([types, progressOf(leader, 3).state], [[], "Probe"]);
+    group.heal();
+    group.tick();
+    assert.deepEqual(group.member(3).data, ["a", "b", "c", "d"]);
   });
 
   it("a lost report does no harm: the member's answer ends it (corner 27)", () => {
@@ -107,7 +116,7 @@ describe("snapshots (paper 7)", () => {
     group.tick();
     const leader = group.member(1);
     const { session } = progressOf(leader, 3);
-    leader.step("MsgAppResp", 3, 1, { index: 3, session });
+    assert.deepEqual(leader.step("MsgAppResp", 3, 1, { index: 3, session }), []);
     assert.equal(progressOf(leader, 3).state, "Snapshot");
     leader.step("MsgAppResp", 3, 1, { index: 4, session });
     assert.equal(progressOf(leader, 3).state, "Replicate");
@@ -174,6 +183,32 @@ describe("snapshots (paper 7)", () => {
     assert.throws(() => member.raft.persisted(number), /storage was not reset/);
   });
 
+  it("a write from before one that reaches behind it is not taken for what follows it", () => {
+    const member = new Member(2);
+    member.raft.step(message("MsgApp", 1, 2, 1, { entries: logOf(1, 1, 1) }));
+    const before = member.raft.ready();
+    member.raft.step(message("MsgSnap", 3, 2, 2, { snapshot: { index: 2, term: 2, configuration: voters(1, 2, 3) } }));
+    const reset = member.raft.ready();
+    assert.notEqual(reset.snapshot, undefined);
+    member.raft.step(message("MsgApp", 3, 2, 2, { index: 2, logTerm: 2, entries: [entry(2, 3)] }));
+    const behind = member.raft.ready();
+    member.complete(before);
+    assert.equal(member.status.durableIndex, 0);
+    member.complete(reset);
+    assert.equal(member.status.durableIndex, 2);
+    member.complete(behind);
+    assert.equal(member.status.durableIndex, 3);
+  });
+
+  it("while one is not durable the log is as long as it says, for those who ask for votes too", () => {
+    const member = new Member(2, { log: logOf(1, 1, 1, 1) });
+    member.raft.step(message("MsgSnap", 1, 2, 2, { snapshot: { index: 3, term: 2, configuration: voters(1, 2, 3) } }));
+    member.raft.forgetLeader();
+    member.raft.step(message("MsgVote", 3, 2, 3, { index: 4, logTerm: 1 }));
+    const refusal = member.raft.ready().messagesAfterPersist.find(({ type }) => type === "MsgVoteResp");
+    assert.equal(refusal?.reject, true);
+  });
+
   it("fast-forward the commit index when the log has it all, and keep what is behind", () => {
     const member = new Member(2, { log: logOf(1, 1, 1, 2) });
     const answers = member.step("MsgSnap", 1, 2, { snapshot: { index: 3, term: 1, configuration: voters(1, 2) } });
@@ -193,6 +228,10 @@ describe("snapshots (paper 7)", () => {
       answers.map(({ type, index }) => [type, index]),
       [["MsgAppResp", 3]],
     );
+    // Nor when the log does not even know their term any more.
+    member.compact();
+    member.step("MsgSnap", 1, 2, { snapshot: { index: 1, term: 1, configuration: voters(1, 2) } });
+    assert.deepEqual([member.status.commit, member.status.lastIndex], [3, 3]);
   });
 
   it("a member that is not in the configuration of its own takes it and does not campaign", () => {
@@ -251,9 +290,9 @@ describe("snapshots (paper 7)", () => {
     const member = new Member(2, { log, hardState: { term: 1, commit: 2 } });
     const inHand = member.raft.ready();
     assert.deepEqual(inHand.committedEntries.length, 2);
-    const snapshot = { index: 9, term: 1, configuration: voters(1, 2, 4, 5) };
+    const snapshot = { index: 9, term: 1, configuration: voters(1, 2, 5) };
     member.raft.step(message("MsgSnap", 1, 2, 1, { snapshot }));
-    // The change is in the snapshot already.
+    // The change is in the snapshot already, and what came of it later.
     assert.deepEqual(member.raft.applyConfChange(change), snapshot.configuration);
     member.raft.applied(2);
     const reset = member.raft.ready();
