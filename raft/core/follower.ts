@@ -31,7 +31,10 @@ function refuse(state: RaftState, response: Draft, index: Index, hint: Index): v
   response.reject = true;
   response.rejectHint = hint;
   response.logTerm = state.log.term(hint) ?? 0;
-  if (state.isRecovering) response.context = recoveringRefusal;
+  if (state.isRecovering) {
+    response.context = recoveringRefusal;
+    response.commit = state.recoverTo;
+  }
 }
 
 export function handleHeartbeat(state: RaftState, heartbeat: Message): void {

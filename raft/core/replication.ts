@@ -140,7 +140,7 @@ export function handleAppendResponse(state: RaftState, response: Message): void 
  * entries of terms above ours, here we skip ours of terms above the hint's.
  */
 function handleRefusal(state: RaftState, progress: Progress, response: Message): void {
-  if (response.context === recoveringRefusal) handleLoss(state, progress, response.rejectHint);
+  if (response.context === recoveringRefusal) handleLoss(state, progress, response.rejectHint, response.commit);
   const hint = Math.min(response.rejectHint, response.index);
   const agreement = response.logTerm > 0 ? state.log.agreementBefore(hint, response.logTerm) : hint;
   if (progress.refused(response.index, agreement)) state.replicationDue = true;
@@ -150,7 +150,7 @@ function handleRefusal(state: RaftState, progress: Progress, response: Message):
  * The member has lost what it acknowledged behind `lastIndex`. When it has all of this log and still misses something, that
  * was never committed; it votes again once the log has grown to where that was, which in an idle group takes entries without data.
  */
-function handleLoss(state: RaftState, progress: Progress, lastIndex: Index): void {
+function handleLoss(state: RaftState, progress: Progress, lastIndex: Index, recoverTo: Index): void {
   if (progress.fellBack(lastIndex)) {
     state.replicationDue = true;
     return;
@@ -158,7 +158,9 @@ function handleLoss(state: RaftState, progress: Progress, lastIndex: Index): voi
   const { log, transferee } = state;
   const hasAll = progress.match === log.lastIndex && lastIndex === log.lastIndex && log.committed === log.lastIndex;
   if (hasAll && transferee === 0) {
-    appendOwn(state, "Normal", [noData]);
+    const missing = Math.min(recoverTo - lastIndex, state.config.appendEntriesMax);
+    const empty = Array.from({ length: Math.max(1, missing) }, () => noData);
+    appendOwn(state, "Normal", empty);
   }
 }
 

@@ -135,6 +135,10 @@ export class RaftState {
     return this.#recoverTo > 0;
   }
 
+  get recoverTo(): Index {
+    return this.#recoverTo;
+  }
+
   /** The leader has committed an entry of its own term: its commit index is not behind any earlier leader's. */
   get hasCommittedInTerm(): boolean {
     return this.log.term(this.log.committed) === this.term;

@@ -78,7 +78,10 @@ export interface Message {
   readonly index: Index;
   /** MsgApp: entries from index + 1 on. MsgProp: entries with term 0 and index 0, which the leader fills in. */
   readonly entries: readonly Entry[];
-  /** MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. */
+  /**
+   * MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. MsgAppResp reject of a
+   * recovering member: how far the log has to grow for it to vote again.
+   */
   readonly commit: Index;
   readonly reject: boolean;
   /** MsgAppResp reject: the highest index at which the logs may agree, as far as the follower can tell. */

@@ -89,10 +89,10 @@ describe("a recovering member (corner 15)", () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
     const { log, hardState } = group.member(2);
-    group.members.set(2, new Member(2, { log, hardState, recoverTo: 4 }));
+    group.members.set(2, new Member(2, { log, hardState, recoverTo: 700 }));
     group.tick(2);
     assert.equal(group.member(2).status.isRecovering, true);
-    group.tick(4);
+    group.tick(3);
     assert.equal(group.member(2).status.isRecovering, false);
     const { lastIndex } = group.leader.status;
     group.tick(10);
