@@ -7,12 +7,14 @@ import { readU16, readU64, writeU16, writeU64 } from "./log/bytes.js";
 /**
  * Configurations and their changes as bytes in the log. Little-endian, each begins with its format u16:
  *
- *     change          format u16, transition u8, count u8, then per step: type u8, node u64
+ *     change          format u16, transition u8, count u8, then per step: type u8, node u64; in format 2 its result, a configuration, behind
  *     configuration   format u16, autoLeave u8, then four lists (voters, outgoing, learners, learnersNext): count u8, node u64 each
  *
  * A change without bytes leaves a joint configuration: the core appends it by itself.
  */
 const formatVersion = 1;
+/** Of a change that carries its result. */
+const resultVersion = 2;
 const listMax = 255;
 
 /** Position is the number on disk; never reordered. */
@@ -22,8 +24,11 @@ const transitions: readonly ConfChangeTransition[] = ["Auto", "JointImplicit", "
 export function encodeConfChange(change: ConfChange): Uint8Array {
   if (change.steps.length === 0) return new Uint8Array(0);
   if (change.steps.length > listMax) throw new IkadaError("TooLarge", `a change of more than ${listMax} members`);
-  const bytes = new Uint8Array(4 + 9 * change.steps.length);
-  writeU16(bytes, 0, formatVersion);
+  const result = change.result ? encodeConfState(change.result) : undefined;
+  const resultAt = 4 + 9 * change.steps.length;
+  const bytes = new Uint8Array(resultAt + (result?.length ?? 0));
+  writeU16(bytes, 0, result ? resultVersion : formatVersion);
+  if (result) bytes.set(result, resultAt);
   bytes[2] = transitions.indexOf(change.transition);
   bytes[3] = change.steps.length;
   for (const [place, step] of change.steps.entries()) {
@@ -37,16 +42,19 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
 export function decodeConfChange(bytes: Uint8Array): ConfChange {
   if (bytes.length === 0) return leaveJointChange;
   const transition = transitions[bytes[2] ?? -1];
-  const count = bytes[3] ?? 0;
-  if (bytes.length < 4 || readU16(bytes, 0) !== formatVersion || !transition || bytes.length !== 4 + 9 * count)
+  const resultAt = 4 + 9 * (bytes[3] ?? 0);
+  const format = bytes.length < 4 ? 0 : readU16(bytes, 0);
+  const isWhole = format === formatVersion ? bytes.length === resultAt : bytes.length > resultAt;
+  if (!transition || !isWhole || (format !== formatVersion && format !== resultVersion))
     throw unknownBytes("configuration change");
   const steps: ConfChangeStep[] = [];
-  for (let at = 4; at < bytes.length; at += 9) {
+  for (let at = 4; at < resultAt; at += 9) {
     const type = stepTypes[bytes[at] as number];
     if (!type) throw unknownBytes("configuration change");
     steps.push({ type, node: readU64(bytes, at + 1) });
   }
-  return { transition, steps };
+  if (format === formatVersion) return { transition, steps };
+  return { transition, steps, result: decodeConfState(bytes.subarray(resultAt)) };
 }
 
 export function encodeConfState(state: ConfState): Uint8Array {

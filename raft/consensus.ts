@@ -1,3 +1,4 @@
+import type { ConfChange } from "./core/configuration.js";
 import type { ConfState, Entry, Index, NodeId, Role, Term } from "./core/types.js";
 import type { WrittenSnapshot } from "./snapshot/file-writer.js";
 
@@ -17,6 +18,11 @@ export interface Consensus {
   transferLeadership(to: NodeId): void;
   /** Answers `onSnapshotWanted`, once for each: the file with all rows, or undefined when it could not be made. */
   snapshotTaken(written: WrittenSnapshot | undefined): void;
+  /**
+   * Proposes a change of the members, on the leader only; answered by `onMembersChanged` or `onRefused`, or, as a lost
+   * proposal, not at all: whoever repeats it looks first whether the configuration is the wanted one already.
+   */
+  changeMembers(tag: number, change: ConfChange): void;
 }
 
 /** How a snapshot is to be written. */
@@ -36,8 +42,11 @@ export interface ReceivedSnapshot {
   readonly cluster: number;
 }
 
-/** `DiskFull`: that of this replica. */
-export type RefusedReason = "NoLeader" | "Overloaded" | "TooLarge" | "DiskFull";
+/**
+ * Stable. `DiskFull`: that of this replica. `NoLeader`: for a change of the members, that this member does not lead, or is handing
+ * over. `ChangePending`: an earlier change is not through. `InvalidChange`: it makes no sense in the present configuration.
+ */
+export type RefusedReason = "NoLeader" | "Overloaded" | "TooLarge" | "DiskFull" | "ChangePending" | "InvalidChange";
 
 export interface ConsensusHandlers {
   /** Committed entries in order, without gaps, each at least once; after a restart from `appliedIndex + 1` on. */
@@ -48,7 +57,9 @@ export interface ConsensusHandlers {
   onSnapshot(snapshot: ReceivedSnapshot): void;
   onReadIndex(tag: number, index: Index): void;
   /** `retriable` is true when nothing can have been committed under this tag. */
-  onRefused(tag: number, reason: RefusedReason): void;
+  onRefused(tag: number, reason: RefusedReason, detail?: string): void;
+  /** The change is committed and, if it went through a joint configuration, that has been left. */
+  onMembersChanged(tag: number, configuration: ConfState): void;
   onStatus(status: ConsensusStatus): void;
   /** The log or the disk under it failed: the process must end, nothing may be answered any more. */
   onFatal(error: Error): void;

@@ -5,6 +5,7 @@ import { AdaptiveTimeout } from "./adaptive-timeout.js";
 import { Compaction, type CompactionTuning, defaultCompactionTuning } from "./compaction.js";
 import { decodeConfChange, encodeConfState } from "./conf-change.js";
 import { Configurations } from "./configurations.js";
+import type { ConfChange } from "./core/configuration.js";
 import type { Consensus, ConsensusHandlers, ConsensusStatus } from "./consensus.js";
 import { defaultRaftConfig } from "./core/config.js";
 import { isVoter } from "./core/configuration.js";
@@ -20,6 +21,7 @@ import { clusterHash } from "./log/format.js";
 import type { RaftLog } from "./log/raft-log.js";
 import type { OpenReplicaOptions, Replica } from "./open-replica.js";
 import { openReplica } from "./open-replica.js";
+import { MemberChanges } from "./member-changes.js";
 import { PendingReads } from "./pending-reads.js";
 import type { WrittenSnapshot } from "./snapshot/file-writer.js";
 import type { SnapshotMessage } from "./snapshot/messages.js";
@@ -82,6 +84,7 @@ export class Driver implements Consensus {
   readonly #status: StatusFeed;
   readonly #proposals = new HeldProposals();
   readonly #reads: PendingReads;
+  readonly #memberChanges: MemberChanges;
 
   readonly #cluster: number;
   readonly #configurations: Configurations;
@@ -177,6 +180,7 @@ export class Driver implements Consensus {
     const ticksMax = Math.max(electionTicks, limits.electionTicksMax);
     this.#timeout = new AdaptiveTimeout({ tickMs, ticksMin: electionTicks, ticksMax });
     this.#reads = new PendingReads(env.random);
+    this.#memberChanges = new MemberChanges(this.#core, handlers);
     this.#ticks = new TickClock(env, tickMs, (lateMs) => {
       this.#lateMs = lateMs;
       this.#wake();
@@ -241,6 +245,12 @@ export class Driver implements Consensus {
     this.#wake();
   }
 
+  changeMembers(tag: number, change: ConfChange): void {
+    if (this.#isOver) return;
+    this.#memberChanges.add(tag, change);
+    this.#wake();
+  }
+
   /** Hands leadership over if it can within two election timeouts, then closes the log. No handler is called afterwards. */
   stop(done: Finished): void {
     invariant(!this.#stopping, "a driver is stopped once");
@@ -249,7 +259,8 @@ export class Driver implements Consensus {
       return;
     }
     this.#stopping = { done, deadlineMs: this.#now() + 2 * this.#electionTimeoutMs };
-    for (const tag of [...this.#proposals.clear(), ...this.#reads.clear()]) this.#handlers.onRefused(tag, "NoLeader");
+    for (const tag of [...this.#proposals.clear(), ...this.#reads.clear(), ...this.#memberChanges.clear()])
+      this.#handlers.onRefused(tag, "NoLeader");
     this.#wake();
   }
 
@@ -308,6 +319,7 @@ export class Driver implements Consensus {
     else if (this.#transferTo !== undefined) this.#core.transferLeadership(this.#transferTo);
     this.#transferTo = undefined;
     this.#propose();
+    this.#memberChanges.propose();
     if (this.#reads.hasWaiting) this.#reads.ask(this.#now(), (context) => this.#core.readIndex(context));
     while (this.#core.hasReady()) this.#take(this.#core.ready());
     this.#send();
@@ -363,6 +375,7 @@ export class Driver implements Consensus {
     if (known) this.applied(known.index, known.index);
     const fresh = known ? entries.filter(({ index }) => index > known.index) : entries;
     if (fresh.length > 0) this.#handlers.onCommitted(fresh);
+    this.#memberChanges.delivered(entries);
     this.#env.failpoint(failpoints.afterCommitDelivered);
   }
 

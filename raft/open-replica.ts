@@ -15,7 +15,7 @@ import type { MembershipMark } from "./membership-mark.js";
 import { membershipMarkPath, readMembershipMark, writeMembershipMark } from "./membership-mark.js";
 
 export interface OpenReplicaOptions extends Omit<RaftLogOptions, "isRepairable"> {
-  /** Voters of a new cluster, the same on each of them. Ignored when the log has a configuration. */
+  /** Voters of a new cluster, the same on each of them; none for a member that joins one. Ignored when the log has a configuration. */
   readonly initialMembers: readonly NodeId[];
   /** What the state machine holds durably. */
   readonly appliedIndex: Index;
@@ -104,14 +104,15 @@ function bootstrap(
   done: Done<Replica>,
   next: (configuration: Uint8Array) => void,
 ): void {
-  if (!options.initialMembers.includes(options.node))
+  const { initialMembers } = options;
+  if (initialMembers.length > 0 && !initialMembers.includes(options.node))
     return done(
       new IkadaError("BadRequest", `member ${options.node} is not among the first members of the cluster`, {
         hint: "List this server itself in its members.",
       }),
       undefined as never,
     );
-  const voters = [...options.initialMembers].sort((left, right) => left - right);
+  const voters = [...initialMembers].sort((left, right) => left - right);
   const configuration = encodeConfState({ voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false });
   const point = { index: 0, term: 0, configuration };
   log.append({ configuration: point, entries: [], mustSync: true }, () => next(configuration));

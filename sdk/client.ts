@@ -8,6 +8,7 @@ import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { ikada } from "#proto/api.js";
 import { Calls, type CallOptions } from "./calls.js";
+import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
 import { RequestIds } from "./request-ids.js";
 import { Resource } from "./resource.js";
@@ -99,6 +100,8 @@ export interface ClusterStatus {
     readonly apiAddress: string;
     readonly reachable: boolean;
     readonly role: string;
+    /** Voter, Learner, or None while it is in the address book only. */
+    readonly membership: string;
     readonly term: number;
     readonly commit: number;
     readonly applied: number;
@@ -135,6 +138,8 @@ export class Client {
   readonly #ids = new RequestIds();
   readonly #scope = new Scope();
 
+  /** The servers, and changes of them. */
+  readonly cluster: Cluster;
   readonly namespaces: Resource<Namespace>;
   readonly nodes: Resource<Node>;
   readonly pods: Resource<Pod>;
@@ -148,6 +153,7 @@ export class Client {
     const endpoints = new Endpoints(options.endpoints, options.ca, randomInt(0, 1 << 30));
     this.#scope.use(endpoints);
     this.#calls = new Calls(endpoints, options.token);
+    this.cluster = new Cluster(this.#calls);
     this.namespaces = new Resource(this, "namespaces");
     this.nodes = new Resource(this, "nodes");
     this.pods = new Resource(this, "pods");
@@ -317,6 +323,7 @@ export class Client {
       apiAddress: member.apiAddress ?? "",
       reachable: member.reachable ?? false,
       role: member.role ?? "",
+      membership: member.membership ?? "",
       term: member.term ?? 0,
       commit: member.commit ?? 0,
       applied: member.applied ?? 0,
@@ -326,11 +333,6 @@ export class Client {
       version: member.version ?? "",
     }));
     return { clusterId, leader, term, answeredBy, members };
-  }
-
-  /** Asks the leader to hand over to server `to`; it does so within an election timeout or stays. */
-  async transferLeadership(to: number, options: CallOptions = {}): Promise<void> {
-    await this.#calls.unary(apiMethods.transferLeadership, { to }, options);
   }
 
   async #write(

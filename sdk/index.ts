@@ -14,6 +14,8 @@ export type {
   WriteOptions,
   Written,
 } from "./client.js";
+export { Cluster } from "./cluster.js";
+export type { ChangeOptions, ClusterMember, Server } from "./cluster.js";
 export type { CallOptions } from "./calls.js";
 export { Resource } from "./resource.js";
 export type { Draft } from "./resource.js";

@@ -21,8 +21,10 @@ export interface ServerConfig {
   readonly name: string;
   readonly clusterId: string;
   readonly dataFolder: string;
-  /** All first members, this one among them; the same list on each. */
+  /** All first members, this one among them; the same list on each. With `join`, this one and any others that are known. */
   readonly members: readonly MemberConfig[];
+  /** This server starts with nothing, and waits until `ikada cluster add` brings it into a cluster that is there. */
+  readonly join: boolean;
   /** Addresses to listen on; by default those of its own member entry. */
   readonly listen: {
     readonly api: string;
@@ -47,7 +49,8 @@ export function readServerConfig(file: string): ServerConfig {
   const members = root.sections("members").map(readMember);
   const own = members.find((member) => member.id === id);
   if (!own) throw new IkadaError("Invalid", `${file}: members: none has the id ${id} of this server`);
-  checkUnique(file, members);
+  const join = root.boolean("join", false);
+  checkUnique(file, members, join);
   const listen = root.section("listen", {});
   const tls = root.section("tls");
   const config: ServerConfig = {
@@ -56,6 +59,7 @@ export function readServerConfig(file: string): ServerConfig {
     clusterId: root.text("clusterId"),
     dataFolder: root.path("dataFolder"),
     members,
+    join,
     listen: {
       api: listen.address("api", own.api),
       agents: listen.address("agents", own.agents),
@@ -95,8 +99,8 @@ function readUser(section: ConfigSection): ServerConfig["users"][number] {
   return user;
 }
 
-function checkUnique(file: string, members: readonly MemberConfig[]): void {
-  if (members.length % 2 === 0) {
+function checkUnique(file: string, members: readonly MemberConfig[], join: boolean): void {
+  if (!join && members.length % 2 === 0) {
     throw new IkadaError(
       "Invalid",
       `${file}: members: ${members.length} members stand no more failures than ${members.length - 1}; use an odd number`,

@@ -35,7 +35,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
   const registry = createMetrics({ cluster: config.clusterId, server: config.name });
 
   let leadership: Leadership | undefined;
-  const { store, control } = await openReplica(
+  const { store, control, book } = await openReplica(
     config,
     env,
     scope,
@@ -47,7 +47,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     id: config.id,
     clusterId: config.clusterId,
     version,
-    members: config.members,
+    members: book,
     listen: config.listen,
     tls,
     users: config.users,
@@ -114,7 +114,12 @@ function die(log: HostEnv["log"], error: unknown): void {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   log.error("this server can't go on", { error: message, stack });
   // The last line has to reach its file.
-  setImmediate(() => process.exit(1));
+  setImmediate(() => process.exit(exitCodeOf(error)));
+}
+
+/** A server that was removed from its cluster is not to be started again: systemd and the local supervisor know the code. */
+function exitCodeOf(error: unknown): number {
+  return error instanceof IkadaError && error.reason === "Removed" ? 4 : 1;
 }
 
 async function main(): Promise<void> {
@@ -156,5 +161,5 @@ try {
   await main();
 } catch (caught) {
   process.stderr.write(failureText(caught));
-  process.exit(1);
+  process.exit(exitCodeOf(caught));
 }

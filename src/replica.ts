@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { startConsensus } from "../raft/worker/handle.js";
+import { removedError, type KnownMembers } from "../raft/worker/known-members.js";
 import type { ConsensusStatus } from "../raft/consensus.js";
 import { type OpenedState, openState } from "../store/open-state.js";
 import { Replica } from "../store/replica.js";
@@ -7,11 +8,13 @@ import { RocksKeyValue } from "../store/rocks/rocks-key-value.js";
 import type { HostEnv } from "./host/env.js";
 import type { Scope } from "./base/lifecycle.js";
 import type { ServerConfig } from "./config.js";
+import { AddressBook } from "./server/members/address-book.js";
 import type { ReplicaControl } from "./server/replica-status.js";
 
 export interface OpenedReplica {
   readonly store: Replica;
   readonly control: ReplicaControl;
+  readonly book: AddressBook;
 }
 
 /**
@@ -31,11 +34,14 @@ export async function openReplica(
     openState(env, keyValue, config.clusterId, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
   const store = scope.use(new Replica({ env, keyValue, state, onFatal, onStatus }));
+  const book = scope.use(new AddressBook(store, config.members, env.log));
+  if (book.isRemoved(config.id)) throw removedError(config.id);
   const consensus = await startConsensus(
     {
       id: config.id,
       clusterId: config.clusterId,
-      members: config.members.map(({ id, name, raft }) => ({ id, name, address: raft })),
+      ...knownMembers(book),
+      join: config.join,
       listen: config.listen.raft,
       dataFolder: config.dataFolder,
       tls: { certificate: config.tls.certificate, key: config.tls.key, authority: config.tls.ca },
@@ -49,14 +55,30 @@ export async function openReplica(
   );
   scope.defer(() => consensus.stop());
   store.connect(consensus);
+  book.onChange(() => {
+    if (book.isRemoved(config.id)) onFatal(removedError(config.id));
+    else consensus.setMembers(knownMembers(book));
+  });
   return {
     store,
-    control: { status: () => statusOf(config.id, store), transferLeadership: (to) => consensus.transferLeadership(to) },
+    book,
+    control: {
+      status: () => statusOf(config.id, store),
+      transferLeadership: (to) => consensus.transferLeadership(to),
+      changeMembers: async (steps, wait) => void (await store.changeMembers({ transition: "Auto", steps }, wait)),
+    },
+  };
+}
+
+function knownMembers(book: AddressBook): KnownMembers {
+  return {
+    members: book.members.map(({ id, name, raft }) => ({ id, name, address: raft })),
+    removed: book.removed.map(({ id }) => id),
   };
 }
 
 function statusOf(id: number, store: Replica): ReturnType<ReplicaControl["status"]> {
-  const { role, term, leader, commit, lastIndex, progress } = store.status() ?? starting;
+  const { role, term, leader, commit, lastIndex, progress, configuration } = store.status() ?? starting;
   return {
     id,
     role,
@@ -66,9 +88,19 @@ function statusOf(id: number, store: Replica): ReturnType<ReplicaControl["status
     applied: store.appliedIndex(),
     lastIndex,
     revision: store.revision(),
+    voters: [...new Set([...configuration.voters, ...configuration.outgoing])],
+    learners: configuration.learners,
     progress,
   };
 }
 
 /** Before consensus has told anything. */
-const starting = { role: "Follower", term: 0, leader: 0, commit: 0, lastIndex: 0, progress: [] } as const;
+const starting = {
+  role: "Follower",
+  term: 0,
+  leader: 0,
+  commit: 0,
+  lastIndex: 0,
+  progress: [],
+  configuration: { voters: [], outgoing: [], learners: [] },
+} as const;

@@ -45,6 +45,10 @@ export class LocalConsensus implements Consensus {
     // There is nobody else.
   }
 
+  changeMembers(tag: number): void {
+    this.#defer(() => this.#handlers.onRefused(tag, "InvalidChange", "this store has no members"));
+  }
+
   #commit(): void {
     const entries = this.#proposed;
     this.#proposed = [];

@@ -9,7 +9,8 @@ import type {
   RefusedReason,
   SnapshotRequest,
 } from "../raft/consensus.js";
-import type { Entry, Index } from "../raft/core/types.js";
+import type { ConfChange } from "../raft/core/configuration.js";
+import type { ConfState, Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
 import { encodeCommand } from "./codec.js";
@@ -17,6 +18,7 @@ import { failpoints } from "./failpoints.js";
 import { rangeFromDisk } from "./history.js";
 import type { KeyValue } from "./key-value.js";
 import { loadState } from "./load.js";
+import { MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
 import { page, rangeNow, rangeRecent } from "./range.js";
 import { RecentBatches, type RecentBounds } from "./recent.js";
@@ -90,6 +92,7 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
   readonly #writes = new Map<number, PendingWrite>();
+  readonly #memberChanges = new MemberChanges();
   readonly #byIndex = new WaitList<Revision>();
   readonly #byRevision = new WaitList<void>();
   #consensus: Consensus | undefined;
@@ -217,6 +220,18 @@ export class Replica implements Store, ConsensusHandlers {
     this.#consensus.propose(proposal, data);
   }
 
+  /** Resolves when the change is committed and a joint configuration is left; on the leader only. On Deadline the outcome is unknown. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
+  changeMembers(change: ConfChange, options?: WaitOptions): Promise<ConfState> {
+    return promised((done) => this.changeMembersThen(change, done, options));
+  }
+
+  changeMembersThen(change: ConfChange, done: Done<ConfState>, options?: WaitOptions): void {
+    const waiter = this.#waiter(options, "the change of the members may or may not have been made", done);
+    if (waiter.finished) return;
+    if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
+    this.#memberChanges.propose(this.#consensus, this.#newProposal(), change, waiter);
+  }
+
   barrier(options?: WaitOptions): Promise<Revision> {
     return promised((done) => this.barrierThen(done, options));
   }
@@ -294,8 +309,13 @@ export class Replica implements Store, ConsensusHandlers {
     this.#barriers.onReadIndex(tag, index);
   }
 
-  onRefused(tag: number, reason: RefusedReason): void {
-    const error = refusal(reason);
+  onMembersChanged(tag: number, configuration: ConfState): void {
+    this.#memberChanges.onChanged(tag, configuration);
+  }
+
+  onRefused(tag: number, reason: RefusedReason, detail?: string): void {
+    if (this.#memberChanges.onRefused(tag, reason, detail)) return;
+    const error = refusal(reason === "ChangePending" || reason === "InvalidChange" ? "NoLeader" : reason);
     if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.waiter.refuse(error);
   }
 
@@ -476,6 +496,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#taking = undefined;
     for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
     this.#barriers.refuseAll(reason);
+    this.#memberChanges.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);
     this.#watches.closeAll(reason);
@@ -503,7 +524,7 @@ function replacingState(): IkadaError {
   });
 }
 
-function refusal(reason: RefusedReason): IkadaError {
+function refusal(reason: Exclude<RefusedReason, "ChangePending" | "InvalidChange">): IkadaError {
   const { message, hint } = refusals[reason];
   return new IkadaError(reason, message, { hint });
 }

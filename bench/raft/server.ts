@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import type { NodeId } from "../../raft/core/types.js";
 import { startConsensus } from "../../raft/worker/handle.js";
-import type { PeerAddress } from "../../raft/worker/transport.js";
+import type { PeerAddress } from "../../raft/worker/known-members.js";
 import { hostEnv } from "../../src/host/env.js";
 import { bind, shutDown } from "../../src/host/grpc.js";
 import { silentLog } from "../../src/host/log.js";

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { IkadaError } from "../../src/base/errors.js";
 import { formatTable } from "../output.js";
 import { withSession } from "../session.js";
+import { addMemberCommands, serverNamed } from "./cluster-members.js";
 
-/** `ikada cluster status | transfer` */
+/** `ikada cluster status | transfer`, and what changes the members */
 export function addCluster(program: Command): void {
   const cluster = program.command("cluster").description("the servers and their leader");
 
@@ -19,7 +19,7 @@ export function addCluster(program: Command): void {
             String(member.id),
             member.name,
             member.apiAddress,
-            member.reachable ? member.role || "Unknown" : "Unreachable",
+            !member.reachable ? "Unreachable" : member.membership === "Learner" ? "Learner" : member.role || "Unknown",
             known(member.term),
             known(member.lastIndex),
             known(member.commit),
@@ -41,13 +41,16 @@ export function addCluster(program: Command): void {
 
   cluster
     .command("transfer")
-    .description("hand leadership to another server")
-    .argument("<id>", "its ID in `cluster status`")
-    .action((id: string, _options: object, command: Command) =>
+    .description("hand leadership to another server, by default the one whose log is longest")
+    .argument("[server]", "its ID or NAME in `cluster members`")
+    .action((word: string | undefined, _options: object, command: Command) =>
       withSession(command, async ({ client, signal, deadlineMs }) => {
-        if (!/^[1-9]\d{0,3}$/.test(id)) throw new IkadaError("BadRequest", `"${id}" is no server id`);
-        await client.transferLeadership(Number(id), { signal, deadlineMs });
-        process.stdout.write(`leadership is being handed to server ${id}\n`);
+        const to = word === undefined ? undefined : await serverNamed(client, word);
+        await client.cluster.transfer(to, { signal, deadlineMs });
+        const leader = (await client.cluster.members({ signal, deadlineMs })).find(({ leads }) => leads);
+        process.stdout.write(`${leader ? `server ${leader.id} (${leader.name})` : "another server"} leads\n`);
       }),
     );
+
+  addMemberCommands(cluster);
 }

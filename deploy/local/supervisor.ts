@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 /**
  * Keeps the processes of one local cluster running, as systemd does on a real machine: a process that dies is
  * started again after a pause that doubles from 100 ms to 5 s; one that ends by itself with code 0, as after
- * SIGTERM, was stopped on purpose and stays down until the supervisor gets SIGHUP. SIGTERM to the supervisor stops all.
+ * SIGTERM, was stopped on purpose and stays down until the supervisor gets SIGHUP, and so does a server that was removed
+ * from its cluster (code 4). SIGTERM to the supervisor stops all.
  */
 export interface SupervisedProcess {
   /** Unique; names its log and pid file. */
@@ -59,7 +60,7 @@ class Supervised {
       rmSync(pidFile, { force: true });
       this.#child = undefined;
       report(`${name} ended with ${signal ?? `code ${code}`}`);
-      if (this.#stopping || code === 0) return this.#ended();
+      if (this.#stopping || code === 0 || code === 4) return this.#ended();
       this.#pauseMs = performance.now() - startedAt > steadyMs ? pauseMsMin : Math.min(this.#pauseMs * 2, pauseMsMax);
       this.#timer = setTimeout(() => this.start(), this.#pauseMs);
     });

@@ -19,6 +19,11 @@ export type ConfChangeTransition = "Auto" | "JointImplicit" | "JointExplicit";
 export interface ConfChange {
   readonly transition: ConfChangeTransition;
   readonly steps: readonly ConfChangeStep[];
+  /**
+   * What the change makes of the configuration it was proposed under. A member that joins with an empty log begins without a
+   * configuration, and takes this one: the first voters of a cluster stand in no entry.
+   */
+  readonly result?: ConfState;
 }
 
 export const leaveJointChange: ConfChange = Object.freeze({ transition: "Auto", steps: Object.freeze([]) });
@@ -48,6 +53,7 @@ export function members(configuration: ConfState): NodeId[] {
 
 /** What `change` makes of `configuration` (paper 6, thesis 4.3). Pure; the input is not touched. */
 export function applyChange(configuration: ConfState, change: ConfChange): ConfResult {
+  if (change.result && configuration.voters.length === 0) return { configuration: checked(change.result) };
   if (change.transition === "Auto" && change.steps.length === 0) return leaveJoint(configuration);
   if (change.transition === "Auto" && change.steps.length === 1) return simple(configuration, change.steps);
   return enterJoint(configuration, change.steps, change.transition !== "JointExplicit");

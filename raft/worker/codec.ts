@@ -8,6 +8,9 @@ import type { ConfState, Message, MessageType, SnapshotMeta } from "../core/type
 /** Grows when an older member could misread a batch. */
 export const wireFormat = 1;
 
+/** Of the greeting alone, which grows by fields that older members ignore. */
+export const greetingFormat = 1;
+
 export type WireAck = ikada.raft.v1.Ack;
 export type WireAckInput = ikada.raft.v1.Ack.$Properties;
 export const { Ack } = ikada.raft.v1;

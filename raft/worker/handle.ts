@@ -2,8 +2,10 @@ import { Worker } from "node:worker_threads";
 import type { Log } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { Consensus, ConsensusHandlers } from "../consensus.js";
+import type { ConfChange } from "../core/configuration.js";
 import type { Index, NodeId } from "../core/types.js";
 import type { WrittenSnapshot } from "../snapshot/file-writer.js";
+import type { KnownMembers } from "./known-members.js";
 import { packBytes } from "./packed-bytes.js";
 import type { ConsensusWorkerOptions, Delivery, FromWorker, ToWorker } from "./port-messages.js";
 import { unpackEntries, unpackError } from "./port-messages.js";
@@ -91,6 +93,16 @@ export class ConsensusHandle implements Consensus {
     this.#send({ snapshotTaken: written ? [written] : [] });
   }
 
+  changeMembers(tag: number, change: ConfChange): void {
+    this.#flush();
+    this.#send({ memberChange: { tag, change } });
+  }
+
+  /** Who is dialled and let in from now on, whatever the log says of votes. */
+  setMembers(members: KnownMembers): void {
+    this.#send({ members });
+  }
+
   /** Hands leadership over if it can, closes log and connections. No handler is called afterwards. Idempotent. */
   async stop(): Promise<void> {
     if (!this.#isStopping) {
@@ -143,7 +155,9 @@ export class ConsensusHandle implements Consensus {
       case "read":
         return this.#handlers.onReadIndex(delivery.tag, delivery.index);
       case "refused":
-        return this.#handlers.onRefused(delivery.tag, delivery.reason);
+        return this.#handlers.onRefused(delivery.tag, delivery.reason, delivery.detail);
+      case "membersChanged":
+        return this.#handlers.onMembersChanged(delivery.tag, delivery.configuration);
       case "status":
         return this.#handlers.onStatus(delivery.status);
       case "log":

@@ -70,13 +70,14 @@ const handlers: ConsensusHandlers = {
   onSnapshotWanted: (request) => post({ type: "snapshotWanted", request }),
   onSnapshot: (snapshot) => post({ type: "snapshot", snapshot }),
   onReadIndex: (tag, index) => post({ type: "read", tag, index }),
-  onRefused: (tag, reason) => post({ type: "refused", tag, reason }),
+  onRefused: (tag, reason, detail) => post({ type: "refused", tag, reason, detail }),
+  onMembersChanged: (tag, configuration) => post({ type: "membersChanged", tag, configuration }),
   onStatus: (status) => post({ type: "status", status }),
   onFatal: (error) => post({ type: "fatal", error: packError(error) }),
 };
 
 async function start(): Promise<void> {
-  const { id, clusterId, members, tickMs } = options;
+  const { id, clusterId, members, removed = [], join = false, tickMs } = options;
   const env = hostEnv({
     dataFolder: options.dataFolder,
     threadFolder: "log",
@@ -84,11 +85,13 @@ async function start(): Promise<void> {
     failpoints: options.failpoints ?? "",
   });
   const tls = loadTlsFiles(options.tls);
-  const transport = await Transport.start({ id, clusterId, listen: options.listen, members, tls, env });
+  const onRemoved = (error: Error): void => handlers.onFatal(error);
+  const known = { members, removed };
+  const transport = await Transport.start({ id, clusterId, listen: options.listen, ...known, tls, env, onRemoved });
   const driverOptions = {
     id,
     clusterId,
-    initialMembers: members.map((member) => member.id),
+    initialMembers: join ? [] : members.map((member) => member.id),
     appliedIndex: options.appliedIndex,
     dataFolder: options.dataFolder,
     snapshot: options.snapshot,
@@ -109,7 +112,7 @@ async function start(): Promise<void> {
 }
 
 function handle(message: ToWorker, driver: Driver, transport: Transport, env: HostEnv): void {
-  const { proposals, reads, applied, transferTo, snapshotTaken, stop } = message;
+  const { proposals, reads, applied, transferTo, snapshotTaken, memberChange, members, stop } = message;
   if (proposals) {
     const data = unpackBytes(proposals.data);
     for (const [at, tag] of proposals.tags.entries()) driver.propose(tag, data[at] as Uint8Array);
@@ -118,6 +121,8 @@ function handle(message: ToWorker, driver: Driver, transport: Transport, env: Ho
   if (applied) driver.applied(applied.index, applied.durable);
   if (snapshotTaken) driver.snapshotTaken(snapshotTaken[0]);
   if (transferTo !== undefined) driver.transferLeadership(transferTo);
+  if (memberChange) driver.changeMembers(memberChange.tag, memberChange.change);
+  if (members) transport.setMembers(members);
   if (stop)
     driver.stop((error) => {
       transport.close();

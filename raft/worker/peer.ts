@@ -1,11 +1,13 @@
 import type * as grpc from "@grpc/grpc-js";
 import type { Env, Timer } from "../../src/base/env.js";
 import { callBidi, method } from "../../src/host/grpc.js";
+import { errorFromStatus } from "../../src/host/grpc-errors.js";
 import { createClient } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message } from "../core/types.js";
 import { batchClass, type BatchInput } from "./batch.js";
-import { Ack, streamRpc, wireFormat, type WireAck } from "./codec.js";
+import { Ack, greetingFormat, streamRpc, wireFormat, type WireAck } from "./codec.js";
+import type { PeerAddress } from "./known-members.js";
 import { RoundTrip } from "./round-trip.js";
 import { SendQueue } from "./send-queue.js";
 import { whenRefused } from "./when-refused.js";
@@ -29,11 +31,15 @@ export interface PeerOptions {
   /** `host:port` */
   readonly address: string;
   readonly clusterId: string;
+  /** Who dials. */
+  readonly self: PeerAddress;
   readonly tls: TlsMaterial;
   readonly env: Pick<Env, "clock" | "timers" | "random" | "log">;
   /** Lost: a stream that worked broke, and dialling again failed or takes long. Found: a stream works again. */
   readonly onChanged: (connected: boolean) => void;
   readonly onRoundTrip: (ms: number) => void;
+  /** The peer says that this server was removed from the cluster. */
+  readonly onRemoved: (error: Error) => void;
 }
 
 type Stream = grpc.ClientDuplexStream<BatchInput, WireAck>;
@@ -64,6 +70,14 @@ export class Peer {
     this.#dial();
   }
 
+  get address(): string {
+    return this.#options.address;
+  }
+
+  get isConnected(): boolean {
+    return this.#told === true;
+  }
+
   /** Messages that were dropped because the peer did not take them in time. */
   get dropped(): number {
     return this.#queue.dropped;
@@ -84,7 +98,7 @@ export class Peer {
   }
 
   #dial(): void {
-    const { address, tls, clusterId, env } = this.#options;
+    const { address, tls, clusterId, self, env } = this.#options;
     this.#client = createClient(address, { authority: tls.authority, identity: tls }, raftChannelOptions);
     const stream: Stream = callBidi(this.#client, streamMethod);
     this.#stream = stream;
@@ -97,9 +111,13 @@ export class Peer {
       this.#isFull = false;
       this.#pump();
     });
-    stream.on("error", (error: Error) => this.#broken(stream, error.message));
+    stream.on("error", (error: Error) => {
+      const refusal = errorFromStatus(error);
+      if (stream === this.#stream && refusal.reason === "Removed") this.#options.onRemoved(refusal);
+      this.#broken(stream, error.message);
+    });
     stream.on("end", () => this.#broken(stream, "the peer ended the stream"));
-    stream.write({ format: wireFormat, clusterId });
+    stream.write({ format: wireFormat, clusterId, greeting: { format: greetingFormat, ...self } });
     this.#dialTimer = env.timers.after(dialMsMax, () => this.#broken(stream, "no answer in time"));
   }
 

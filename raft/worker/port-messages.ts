@@ -1,23 +1,28 @@
 import type { LogFields } from "../../src/base/env.js";
 import type { ErrorDetails, Reason } from "../../src/base/errors.js";
 import { IkadaError } from "../../src/base/errors.js";
-import type { ConsensusHandlers, ConsensusStatus, ReceivedSnapshot, SnapshotRequest } from "../consensus.js";
-import type { Entry, EntryType, Index, NodeId, Term } from "../core/types.js";
+import type { ConsensusStatus, ReceivedSnapshot, RefusedReason, SnapshotRequest } from "../consensus.js";
+import type { ConfChange } from "../core/configuration.js";
+import type { ConfState, Entry, EntryType, Index, NodeId, Term } from "../core/types.js";
 import type { CompactionTuning } from "../compaction.js";
 import type { SnapshotPoint } from "../log/log-point.js";
 import type { WrittenSnapshot } from "../snapshot/file-writer.js";
 import type { SnapshotTuning } from "../snapshot/tuning.js";
 import type { PackedBytes } from "./packed-bytes.js";
 import { packBytes, unpackBytes } from "./packed-bytes.js";
-import type { PeerAddress } from "./transport.js";
+import type { KnownMembers, PeerAddress } from "./known-members.js";
 
 /** What crosses between the main thread and the consensus thread. One message carries all of a turn. */
 
 export interface ConsensusWorkerOptions {
   readonly id: NodeId;
   readonly clusterId: string;
-  /** All first members, this one among them. */
+  /** The members as far as this one knows, itself among them. */
   readonly members: readonly PeerAddress[];
+  /** It starts without a configuration and waits to be added; else `members` are the voters of a new cluster. */
+  readonly join?: boolean;
+  /** Ids of servers that were removed for good. */
+  readonly removed?: readonly NodeId[];
   /** `host:port` to listen on for the other members. */
   readonly listen: string;
   /** The log is in the folder `log` of it. */
@@ -42,15 +47,21 @@ export interface ToWorker {
   readonly transferTo?: NodeId;
   /** An array of none or one, since undefined is an answer. */
   readonly snapshotTaken?: readonly WrittenSnapshot[];
+  readonly memberChange?: { readonly tag: number; readonly change: ConfChange };
+  readonly members?: KnownMembers;
   readonly stop?: boolean;
 }
-
-export type RefusedReason = Parameters<ConsensusHandlers["onRefused"]>[1];
 
 export type Delivery =
   | { readonly type: "committed"; readonly entries: PackedEntries }
   | { readonly type: "read"; readonly tag: number; readonly index: Index }
-  | { readonly type: "refused"; readonly tag: number; readonly reason: RefusedReason }
+  | {
+      readonly type: "refused";
+      readonly tag: number;
+      readonly reason: RefusedReason;
+      readonly detail: string | undefined;
+    }
+  | { readonly type: "membersChanged"; readonly tag: number; readonly configuration: ConfState }
   | { readonly type: "snapshotWanted"; readonly request: SnapshotRequest }
   | { readonly type: "snapshot"; readonly snapshot: ReceivedSnapshot }
   | { readonly type: "status"; readonly status: ConsensusStatus }

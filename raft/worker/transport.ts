@@ -8,27 +8,20 @@ import type { TlsMaterial } from "../../src/host/tls.js";
 import type { Message, NodeId } from "../core/types.js";
 import type { ReceivedBatch } from "./batch.js";
 import { wireFormat, type WireAckInput } from "./codec.js";
+import { MemberDirectory, removedError, type KnownMembers, type PeerAddress } from "./known-members.js";
 import { Peer, raftChannelOptions, streamMethod } from "./peer.js";
 import { SnapshotChannel, snapshotsMethod } from "./snapshot-channel.js";
 import type { WireFrame, WireFrameInput } from "./snapshot-codec.js";
 
-export interface PeerAddress {
-  readonly id: NodeId;
-  /** The common name in its certificate. */
-  readonly name: string;
-  /** `host:port` */
-  readonly address: string;
-}
-
-export interface TransportOptions {
+export interface TransportOptions extends KnownMembers {
   readonly id: NodeId;
   readonly clusterId: string;
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
-  /** All members; this one's entry is not dialled. */
-  readonly members: readonly PeerAddress[];
   readonly tls: TlsMaterial;
   readonly env: Pick<Env, "clock" | "timers" | "random" | "log">;
+  /** Another member says that this one was removed from the cluster. */
+  readonly onRemoved: (error: Error) => void;
 }
 
 /** Batches are decoded where what they say can end the stream with a reason. */
@@ -36,8 +29,8 @@ type Inbound = grpc.ServerDuplexStream<Buffer, WireAckInput>;
 
 /**
  * Members among each other by gRPC: each has one long-lived stream to every other, on which it only speaks.
- * Both ends show certificates of the cluster's authority. A stream is taken from a member only: role "server"
- * and a name of the member list, which says who it is; messages can't claim another sender.
+ * Both ends show certificates of the cluster's authority. A stream is taken from servers only, and
+ * says by certificate and greeting who it is from; messages can't claim another sender. Members come and go at run time.
  */
 export class Transport implements Network<Message> {
   readonly port: number;
@@ -45,7 +38,10 @@ export class Transport implements Network<Message> {
   readonly snapshots: SnapshotChannel;
   readonly #options: TransportOptions;
   readonly #server: grpc.Server;
+  readonly #directory: MemberDirectory;
+  readonly #self: PeerAddress;
   readonly #peers = new Map<NodeId, Peer>();
+  readonly #inbound = new Map<NodeId, Set<Inbound>>();
   #receive: (from: NodeId, messages: readonly Message[]) => void = () => undefined;
   #changed: (peer: NodeId, connected: boolean) => void = () => undefined;
   #roundTrip: (peer: NodeId, ms: number) => void = () => undefined;
@@ -76,19 +72,28 @@ export class Transport implements Network<Message> {
     this.#options = options;
     this.#server = server;
     this.port = port;
+    const self = options.members.find(({ id }) => id === options.id);
+    if (!self) throw new IkadaError("Invalid", `members: none has the id ${options.id} of this server`);
+    this.#self = self;
+    this.#directory = new MemberDirectory(options.id, options);
     const { clusterId, tls, env } = options;
     this.snapshots = new SnapshotChannel({
       clusterId,
       tls,
       env,
-      addressOf: (id) => options.members.find((member) => member.id === id)?.address,
-      identify: (call) => this.#identify(call),
+      addressOf: (id) => this.#peers.get(id)?.address,
+      identify: (call) => this.#directory.named(nameOf(call)),
     });
-    for (const { id, address } of options.members) {
-      if (id === options.id) continue;
-      const onChanged = (connected: boolean): void => this.#changed(id, connected);
-      const onRoundTrip = (ms: number): void => this.#roundTrip(id, ms);
-      this.#peers.set(id, new Peer({ address, clusterId, tls, env, onChanged, onRoundTrip }));
+    this.#dialAll();
+  }
+
+  /** Dials who is new or has moved, hangs up on who is gone, and tells those that were removed. */
+  setMembers(known: KnownMembers): void {
+    this.#directory.set(known);
+    this.#dialAll();
+    for (const [id, calls] of this.#inbound) {
+      if (!this.#directory.isRemoved(id)) continue;
+      for (const call of calls) call.emit("error", statusFromError(removedError(id)));
     }
   }
 
@@ -114,47 +119,74 @@ export class Transport implements Network<Message> {
     void shutDown(this.#server, 0);
   }
 
+  #dialAll(): void {
+    const wanted = new Map(this.#directory.peers.map((peer) => [peer.id, peer]));
+    for (const [id, peer] of this.#peers) {
+      if (wanted.get(id)?.address === peer.address) continue;
+      peer.close();
+      this.#peers.delete(id);
+    }
+    for (const peer of wanted.values()) if (!this.#peers.has(peer.id)) this.#dial(peer);
+  }
+
+  #dial({ id, address }: Pick<PeerAddress, "id" | "address">): void {
+    const { clusterId, tls, env, onRemoved } = this.#options;
+    const onChanged = (connected: boolean): void => this.#changed(id, connected);
+    const onRoundTrip = (ms: number): void => this.#roundTrip(id, ms);
+    this.#peers.get(id)?.close();
+    this.#peers.set(
+      id,
+      new Peer({ address, clusterId, self: this.#self, tls, env, onChanged, onRoundTrip, onRemoved }),
+    );
+  }
+
   #accept(call: Inbound): void {
     const { log } = this.#options.env;
-    let from: NodeId;
-    try {
-      from = this.#identify(call);
-    } catch (error) {
-      log.warn("refused a Raft stream", { peer: call.getPeer(), error: (error as Error).message });
-      call.emit("error", statusFromError(error));
-      return;
-    }
-    let greeted = false;
+    let from: NodeId | undefined;
     call.on("data", (bytes: Buffer) => {
       try {
         const batch = streamMethod.deserializeRequest(bytes);
-        if (greeted) {
+        if (from !== undefined) {
           if (batch.ping !== 0) call.write({ pong: batch.ping });
           return this.#receive(from, batch.messages);
         }
-        this.#checkGreeting(batch);
-        greeted = true;
+        from = this.#greet(call, batch);
         return call.sendMetadata(new grpc.Metadata());
       } catch (error) {
-        log.warn("ended a Raft stream", { from, error: (error as Error).message });
+        const fields = { from: from ?? call.getPeer(), error: (error as Error).message };
+        log.warn(from === undefined ? "refused a Raft stream" : "ended a Raft stream", fields);
         return call.emit("error", statusFromError(error));
       }
     });
-    call.on("end", () => call.end());
-    call.on("error", () => undefined);
+    const forget = (): void => {
+      if (from !== undefined) this.#inbound.get(from)?.delete(call);
+    };
+    call.on("end", () => {
+      forget();
+      call.end();
+    });
+    call.on("cancelled", forget);
+    call.on("error", forget);
   }
 
-  #identify(call: Pick<Inbound, "getAuthContext">): NodeId {
-    const identity = roleOf(call.getAuthContext().sslPeerCertificate);
-    const member = this.#options.members.find(({ name }) => name === identity?.name);
-    if (identity?.role !== "server" || !member || member.id === this.#options.id)
-      throw new IkadaError("Forbidden", "Raft streams are for the other members of this cluster only", {
-        hint: "the certificate needs the role server and the name of a member in this server's configuration",
-      });
-    return member.id;
+  /** Who speaks on this stream. An unreachable member is dialled where it says it is. @throws IkadaError when it may not */
+  #greet(call: Inbound, batch: ReceivedBatch): NodeId {
+    const certified = nameOf(call);
+    this.#checkFormat(batch);
+    const { id, name, address } = batch.greeting ?? {};
+    const from = this.#directory.identify(certified, {
+      ...(id && { id }),
+      ...(name && { name }),
+      ...(address && { address }),
+    });
+    const peer = this.#peers.get(from);
+    if (address && address !== peer?.address && peer?.isConnected !== true) this.#dial({ id: from, address });
+    const calls = this.#inbound.get(from) ?? new Set();
+    this.#inbound.set(from, calls.add(call));
+    return from;
   }
 
-  #checkGreeting(batch: ReceivedBatch): void {
+  #checkFormat(batch: ReceivedBatch): void {
     if (batch.format !== wireFormat)
       throw new IkadaError("Unsupported", `Raft wire format ${batch.format}; this member speaks ${wireFormat}`);
     if (batch.clusterId !== this.#options.clusterId)
@@ -162,4 +194,13 @@ export class Transport implements Network<Message> {
         hint: "compare clusterId in the configuration of the two servers",
       });
   }
+}
+
+/** The name in the certificate of a server. @throws IkadaError Forbidden for all others */
+function nameOf(call: Pick<Inbound, "getAuthContext">): string {
+  const identity = roleOf(call.getAuthContext().sslPeerCertificate);
+  if (identity?.role === "server") return identity.name;
+  throw new IkadaError("Forbidden", "Raft streams are for the other members of this cluster only", {
+    hint: "the certificate needs the role server",
+  });
 }

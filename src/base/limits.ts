@@ -67,6 +67,10 @@ export const limits = {
   logHeldBytesMax: 128 * 1024 * 1024,
   /** Writing a snapshot, and sending them to all members together. */
   snapshotBytesPerSecond: 32 * 1024 * 1024,
+  /** Servers of a cluster, learners among them. */
+  membersMax: 32,
+  /** A learner this near to the leader's commit index is caught up: it needs less than a heartbeat for the rest. */
+  promotionBehindEntriesMax: 2_048,
   /** One file of the Raft log. */
   segmentBytes: 64 * 1024 * 1024,
 } as const;

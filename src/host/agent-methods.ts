@@ -14,5 +14,6 @@ export const agentMethods = {
 export const replicaMethods = {
   shareLiveness: method(Replicas.prototype.shareLiveness, agent.v1.Liveness, agent.v1.LivenessSeen),
   podStream: method(Replicas.prototype.podStream, agent.v1.RemotePodStream, agent.v1.StreamFrame),
+  changeMembers: method(Replicas.prototype.changeMembers, agent.v1.ForwardedMemberChange, agent.v1.MembersChanged),
   status: method(Replicas.prototype.status, agent.v1.ReplicaStatusRequest, agent.v1.ReplicaStatusResponse),
 } as const;

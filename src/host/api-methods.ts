@@ -23,6 +23,7 @@ export const apiMethods = {
     api.v1.TransferLeadershipRequest,
     api.v1.TransferLeadershipResponse,
   ),
+  changeMembers: method(Cluster.prototype.changeMembers, api.v1.ChangeMembersRequest, api.v1.ChangeMembersResponse),
 } as const;
 
 /** Response header of every API call: the API address of the leader, when one is known. */

@@ -60,6 +60,12 @@ export class ConfigSection {
     return value as number;
   }
 
+  boolean(name: string, fallback?: boolean): boolean {
+    const value = this.#value(name, fallback);
+    if (typeof value !== "boolean") throw this.#fault(name, "true or false is expected");
+    return value;
+  }
+
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
     const value = this.#value(name, fallback);
     if (!allowed.includes(value as T)) throw this.#fault(name, `one of ${allowed.join(", ")} is expected`);

@@ -44,12 +44,12 @@ export function tokenAuthentication(users: readonly TokenUser[]): Authenticate {
   };
 }
 
-/** Certificates of one role. `names`: only these may call, when given. */
-export function certificateAuthentication(role: "node" | "server", names?: ReadonlySet<string>): Authenticate {
+/** Certificates of one role. `mayCall`: only these names may, when given. */
+export function certificateAuthentication(role: "node" | "server", mayCall?: (name: string) => boolean): Authenticate {
   return ({ certificate }) => {
     if (!certificate) return undefined;
     const peer = roleOf(certificate);
-    if (peer?.role !== role || (names && !names.has(peer.name))) {
+    if (peer?.role !== role || (mayCall && !mayCall(peer.name))) {
       const who = peer ? `${peer.role} "${peer.name}"` : "this certificate";
       throw new IkadaError("Unauthenticated", `${who} is not a ${role} that may call here`);
     }

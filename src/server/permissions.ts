@@ -29,11 +29,13 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Pods/Logs": "pods:logs",
   "/ikada.api.v1.Cluster/Status": "cluster:read",
   "/ikada.api.v1.Cluster/TransferLeadership": "cluster:operate",
+  "/ikada.api.v1.Cluster/ChangeMembers": "cluster:operate",
   "/ikada.agent.v1.Agent/Session": "agent:session",
   "/ikada.agent.v1.Agent/PodStream": "agent:session",
   "/ikada.agent.v1.Replicas/ShareLiveness": "replica:peer",
   "/ikada.agent.v1.Replicas/PodStream": "replica:peer",
   "/ikada.agent.v1.Replicas/Status": "replica:peer",
+  "/ikada.agent.v1.Replicas/ChangeMembers": "replica:peer",
   // Load balancers ask without a token; the answer says only whether this replica serves.
   "/grpc.health.v1.Health/Check": "anyone",
   "/grpc.health.v1.Health/Watch": "anyone",

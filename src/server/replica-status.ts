@@ -1,3 +1,5 @@
+import type { WaitOptions } from "../../store/store.js";
+
 /** What a replica knows of consensus and of itself; filled by the wiring from raft/consensus.ts and the store. */
 export interface ReplicaStatus {
   readonly id: number;
@@ -9,6 +11,9 @@ export interface ReplicaStatus {
   readonly applied: number;
   readonly lastIndex: number;
   readonly revision: number;
+  /** Who votes, in either half of a joint configuration, and who only receives, as of the applied log. */
+  readonly voters: readonly number[];
+  readonly learners: readonly number[];
   /** Leader only: what it knows of each member's log. */
   readonly progress: readonly { readonly id: number; readonly match: number; readonly active: boolean }[];
 }
@@ -18,6 +23,13 @@ export interface ReplicaControl {
   status(): ReplicaStatus;
   /** Asks that `to` leads; the outcome is seen in `status`. Goes to the leader from any replica. */
   transferLeadership(to: number): void;
+  /** Resolves when the change is committed, and done at once for all its steps. On the leader only. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
+  changeMembers(steps: readonly MemberStep[], wait: WaitOptions): Promise<void>;
+}
+
+export interface MemberStep {
+  readonly type: "AddVoter" | "AddLearner" | "Remove";
+  readonly node: number;
 }
 
 /** Where the other replicas are reached. */
@@ -27,4 +39,5 @@ export interface MemberAddresses {
   readonly api: string;
   readonly agents: string;
   readonly replicas: string;
+  readonly raft: string;
 }

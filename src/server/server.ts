@@ -16,7 +16,9 @@ import { addClusterService } from "./cluster-service.js";
 import { Listener } from "./listener.js";
 import { addPodsService } from "./pods-service.js";
 import { addReflection } from "./reflection.js";
-import type { MemberAddresses, ReplicaControl } from "./replica-status.js";
+import type { AddressBook } from "./members/address-book.js";
+import { MemberOperations } from "./members/member-operations.js";
+import type { ReplicaControl } from "./replica-status.js";
 import { ReplicaLinks } from "./replicas/replica-links.js";
 import { addReplicasService } from "./replicas/replicas-service.js";
 import { addResourcesService } from "./resources/resources-service.js";
@@ -28,8 +30,8 @@ export interface ServerOptions {
   readonly clusterId: string;
   /** Of this program. */
   readonly version: string;
-  /** All replicas, this one among them; `name` is the CN of each one's certificate. */
-  readonly members: readonly MemberAddresses[];
+  /** All replicas, this one among them; `name` is the CN of each one's certificate. Stays the caller's. */
+  readonly members: AddressBook;
   /** `host:port` to bind; port 0 takes any. */
   readonly listen: { readonly api: string; readonly agents: string; readonly replicas: string };
   /** This replica's certificate (role server), and the authority that all certificates are verified against. */
@@ -79,7 +81,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   const metrics = new ServerMetrics(options.registry);
   metrics.observeReplica(() => replica.status());
   const liveness = new LivenessTable(clock, options.id);
-  const links = scope.use(new ReplicaLinks({ self: options.id, clients: clientsOf(options), liveness, log }));
+  const links = scope.use(new ReplicaLinks({ self: options.id, members, dial: dialOf(options), liveness, log }));
   const folder = scope.use(new ReportFolder(store, options.timers, log));
   const agents = new AgentService({
     clusterId: options.clusterId,
@@ -93,10 +95,13 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     random: options.random,
     log,
     heartbeatMs: options.heartbeatMs ?? heartbeatMsDefault,
-    servers: members.map((member) => member.agents),
+    get servers() {
+      return members.members.map((member) => member.agents);
+    },
   });
 
-  const leaderAddress = () => members.find(({ id }) => id === replica.status().leader)?.api;
+  const leaderAddress = () => members.member(replica.status().leader)?.api;
+  const operations = new MemberOperations(replica, members);
   const guard = { metrics, log };
   const api = new Listener(
     { ...guard, authenticate: tokenAuthentication(options.users), leaderAddress },
@@ -105,7 +110,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addResourcesService(api, store, options.bookmarkMs);
   addPodsService(api, { store, agents, liveness, links });
   const { clusterId, version } = options;
-  addClusterService(api, { clusterId, version, members, replica, links });
+  addClusterService(api, { clusterId, version, members, replica, links, operations });
   const health = new HealthImplementation({ "": "NOT_SERVING" });
   health.addToServer(api);
   addReflection(api);
@@ -114,12 +119,12 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   const agentListener = new Listener({ ...guard, authenticate, leaderAddress: none }, streamsPerConnection.agents);
   agents.addTo(agentListener);
 
-  const names = new Set(members.map(({ name }) => name));
+  const isMember = (name: string): boolean => members.members.some((member) => member.name === name);
   const replicaListener = new Listener(
-    { ...guard, authenticate: certificateAuthentication("server", names), leaderAddress: none },
+    { ...guard, authenticate: certificateAuthentication("server", isMember), leaderAddress: none },
     streamsPerConnection.replicas,
   );
-  addReplicasService(replicaListener, { members, liveness, agents, replica, version });
+  addReplicasService(replicaListener, { members, liveness, agents, replica, version, links, operations });
 
   const credentials = [
     new ServerTls(tls, "none"),
@@ -163,12 +168,9 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   }
 }
 
-function clientsOf({ id, members, tls }: ServerOptions): ReadonlyMap<number, ReturnType<typeof createClient>> {
+function dialOf({ tls }: ServerOptions): (address: string) => ReturnType<typeof createClient> {
   const identity = { certificate: tls.certificate, key: tls.key };
-  const others = members.filter((member) => member.id !== id);
-  return new Map(
-    others.map((member) => [member.id, createClient(member.replicas, { authority: tls.authority, identity })]),
-  );
+  return (address) => createClient(address, { authority: tls.authority, identity });
 }
 
 function none(): undefined {

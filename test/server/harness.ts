@@ -14,7 +14,8 @@ import type { Identity } from "../../src/host/tls.js";
 import { ObjectCache } from "../../src/objects/cache.js";
 import { encodeObject } from "../../src/objects/encode.js";
 import { keyOfObject, storeKey } from "../../src/objects/keys.js";
-import type { ReplicaStatus } from "../../src/server/replica-status.js";
+import { AddressBook } from "../../src/server/members/address-book.js";
+import type { MemberStep, ReplicaStatus } from "../../src/server/replica-status.js";
 import { startListeners } from "../../src/server/server.js";
 import type { RunningServer, ServerOptions } from "../../src/server/server.js";
 import { openLocalStore } from "../../store/local-store.js";
@@ -52,6 +53,11 @@ export class TestCluster {
   readonly cache: ObjectCache;
   readonly servers: RunningServer[] = [];
   readonly transfers: number[] = [];
+  readonly voters: number[] = [];
+  readonly learners: number[] = [];
+  /** Members that the leader does not hear, and how many entries others lack. */
+  readonly silent = new Set<number>();
+  readonly behind = new Map<number, number>();
   readonly addresses: { api: string; agents: string; replicas: string }[];
   leader = 1;
   term = 5;
@@ -78,7 +84,11 @@ export class TestCluster {
     });
     const cluster = new TestCluster(await createAuthority("test"), await openLocalStore(env), addresses);
     await cluster.seed({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default", uid: "ns-default" } });
-    const members = addresses.map((address, at) => Object.assign({ id: at + 1, name: `server-${at + 1}` }, address));
+    const members = addresses.map((address, at) =>
+      Object.assign({ id: at + 1, name: `server-${at + 1}`, raft: `127.0.0.1:${at + 1}` }, address),
+    );
+    cluster.voters.push(...members.map(({ id }) => id));
+    const book = new AddressBook(cluster.store, members, silentLog);
     for (const member of members) {
       const identity = await cluster.identity("server", member.name);
       cluster.servers.push(
@@ -86,7 +96,7 @@ export class TestCluster {
           id: member.id,
           clusterId: "test-cluster",
           version: "0.0.0",
-          members,
+          members: book,
           listen: member,
           tls: { ...identity, authority: cluster.authority.certificate },
           users,
@@ -98,6 +108,7 @@ export class TestCluster {
               cluster.transfers.push(to);
               cluster.leader = to;
             },
+            changeMembers: (steps) => cluster.changeMembers(steps),
           },
           registry: new Registry(),
           clock: hostClock,
@@ -117,9 +128,22 @@ export class TestCluster {
     const revision = this.store.revision();
     const role = id === this.leader ? "Leader" : "Follower";
     const progress =
-      role === "Leader" ? this.addresses.map((_, at) => ({ id: at + 1, match: revision, active: true })) : [];
-    const { leader, term } = this;
-    return { id, role, term, leader, commit: revision, applied: revision, lastIndex: revision, revision, progress };
+      role === "Leader" ? [...this.voters, ...this.learners].map((member) => this.#progress(member, revision)) : [];
+    const { leader, term, voters, learners } = this;
+    const log = { commit: revision, applied: revision, lastIndex: revision, revision };
+    return { id, role, term, leader, ...log, voters: [...voters], learners: [...learners], progress };
+  }
+
+  changeMembers(steps: readonly MemberStep[]): Promise<void> {
+    for (const { type, node } of steps) {
+      for (const list of [this.voters, this.learners]) if (list.includes(node)) list.splice(list.indexOf(node), 1);
+      if (type !== "Remove") (type === "AddVoter" ? this.voters : this.learners).push(node);
+    }
+    return Promise.resolve();
+  }
+
+  #progress(id: number, commit: number): ReplicaStatus["progress"][number] {
+    return { id, match: commit - (this.behind.get(id) ?? 0), active: !this.silent.has(id) };
   }
 
   /** Puts an object into the store past the API. */

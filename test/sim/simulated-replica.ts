@@ -181,7 +181,8 @@ export class SimulatedReplica {
         store.onSnapshot(snapshot);
       },
       onReadIndex: (tag, index) => store.onReadIndex(tag, index),
-      onRefused: (tag, reason) => store.onRefused(tag, reason),
+      onRefused: (tag, reason, detail) => store.onRefused(tag, reason, detail),
+      onMembersChanged: (tag, configuration) => store.onMembersChanged(tag, configuration),
       onStatus: (status: ConsensusStatus) => {
         invariants.onStatus(status);
         this.durableLog.onDurableIndex(status.durableIndex);

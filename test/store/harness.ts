@@ -1,4 +1,5 @@
 import type { Consensus, ConsensusHandlers } from "../../raft/consensus.js";
+import type { ConfChange } from "../../raft/core/configuration.js";
 import type { Entry } from "../../raft/core/types.js";
 import type { WrittenSnapshot } from "../../raft/snapshot/file-writer.js";
 import type { Done, Finished } from "../../src/base/env.js";
@@ -15,6 +16,7 @@ import { ManualEnv } from "./manual-env.js";
 export class ScriptedConsensus implements Consensus {
   readonly proposed: { readonly tag: number; readonly data: Uint8Array }[] = [];
   readonly reads: number[] = [];
+  readonly changes: { readonly tag: number; readonly change: ConfChange }[] = [];
   readonly told: (readonly [applied: number, durable: number])[] = [];
   readonly snapshots: (WrittenSnapshot | undefined)[] = [];
   /** Everything committed so far, as the log would hold it. */
@@ -43,6 +45,10 @@ export class ScriptedConsensus implements Consensus {
 
   transferLeadership(): void {
     throw new Error("nobody asks for it here");
+  }
+
+  changeMembers(tag: number, change: ConfChange): void {
+    this.changes.push({ tag, change });
   }
 
   /** Commits the next `count` proposals (all when absent), as one hand-over. */

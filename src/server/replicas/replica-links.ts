@@ -1,17 +1,19 @@
 import type { Client } from "@grpc/grpc-js";
 import type { ikada } from "#proto/agent.js";
+import { ikada as api } from "#proto/api.js";
 import type { Log } from "../../base/env.js";
 import { replicaMethods } from "../../host/agent-methods.js";
 import { callBidi, callServerStream, callUnary, readStream } from "../../host/grpc.js";
 import { errorFromStatus } from "../../host/grpc-errors.js";
 import { IkadaError } from "../../base/errors.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
+import type { AddressBook } from "../members/address-book.js";
 import type { FrameSource, StreamRequest } from "../agents/pod-streams.js";
 
 export interface ReplicaLinksOptions {
   readonly self: number;
-  /** A client of each other replica, by id; closed with the links. */
-  readonly clients: ReadonlyMap<number, Client>;
+  readonly members: AddressBook;
+  readonly dial: (address: string) => Client;
   readonly liveness: LivenessTable;
   readonly log: Log;
 }
@@ -27,14 +29,16 @@ const connectMsMax = 3_000;
 /** This replica's calls to the others in the main process: liveness always, pod streams and status when asked. */
 export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
-  readonly #links: readonly LivenessLink[];
+  readonly #links = new Map<number, ReplicaLink>();
   readonly #changes: { close(): void };
+  readonly #memberChanges: { close(): void };
   readonly #timer: NodeJS.Timeout;
   #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: ReplicaLinksOptions) {
     this.#options = options;
-    this.#links = [...options.clients].map(([id, client]) => new LivenessLink(id, client, options));
+    this.#connectAll();
+    this.#memberChanges = options.members.onChange(() => this.#connectAll());
     this.#changes = options.liveness.onChange(() => {
       this.#gathering ??= setTimeout(() => this.#share(), gatherMs);
     });
@@ -44,6 +48,16 @@ export class ReplicaLinks {
   /** @throws IkadaError Unavailable, Deadline */
   async status(replica: number, deadlineMs: number): Promise<ikada.agent.v1.ReplicaStatusResponse> {
     return await callUnary(this.#client(replica), replicaMethods.status, {}, { deadlineMs });
+  }
+
+  /** To the leader, from a replica that was asked in its place. @throws IkadaError */
+  async changeMembers(
+    leader: number,
+    request: api.api.v1.IChangeMembersRequest,
+    deadlineMs: number,
+  ): Promise<api.api.v1.IChangeMembersResponse> {
+    const bytes = api.api.v1.ChangeMembersRequest.encode(request).finish();
+    return await callUnary(this.#client(leader), replicaMethods.changeMembers, { request: bytes }, { deadlineMs });
   }
 
   /** Frames of a stream from a node whose session `replica` has. */
@@ -57,20 +71,35 @@ export class ReplicaLinks {
     clearInterval(this.#timer);
     clearTimeout(this.#gathering);
     this.#changes.close();
-    for (const link of this.#links) link.close();
-    for (const client of this.#options.clients.values()) client.close();
+    this.#memberChanges.close();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #connectAll(): void {
+    const { self, members, dial, liveness } = this.#options;
+    const wanted = new Map(members.members.map((member) => [member.id, member.replicas]));
+    wanted.delete(self);
+    for (const [id, link] of this.#links) {
+      if (wanted.get(id) === link.address) continue;
+      link.close();
+      this.#links.delete(id);
+      if (!wanted.has(id)) liveness.lost(id);
+    }
+    for (const [id, address] of wanted)
+      if (!this.#links.has(id)) this.#links.set(id, new ReplicaLink(id, address, dial(address), this.#options));
   }
 
   #share(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const nodes = [...this.#options.liveness.local()];
-    for (const link of this.#links) link.send({ replica: this.#options.self, nodes });
+    for (const link of this.#links.values()) link.send({ replica: this.#options.self, nodes });
   }
 
   #client(replica: number): Client {
-    const client = this.#options.clients.get(replica);
-    if (client) return client;
+    const link = this.#links.get(replica);
+    if (link) return link.client;
     throw new IkadaError("NotFound", `there is no other replica ${replica}`);
   }
 }
@@ -96,18 +125,20 @@ function connected(client: Client): Promise<void> {
   });
 }
 
-/** One long-lived stream of liveness to one replica; opened again when it breaks. */
-class LivenessLink {
+/** The channel to one replica, and the long-lived stream of liveness on it, which is opened again when it breaks. */
+class ReplicaLink {
+  readonly client: Client;
+  readonly address: string;
   readonly #id: number;
-  readonly #client: Client;
   readonly #options: ReplicaLinksOptions;
   #call: ReturnType<typeof open> | undefined;
   #reopen: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(id: number, client: Client, options: ReplicaLinksOptions) {
+  constructor(id: number, address: string, client: Client, options: ReplicaLinksOptions) {
     this.#id = id;
-    this.#client = client;
+    this.address = address;
+    this.client = client;
     this.#options = options;
     this.#open();
   }
@@ -121,10 +152,11 @@ class LivenessLink {
     this.#closed = true;
     clearTimeout(this.#reopen);
     this.#call?.cancel();
+    this.client.close();
   }
 
   #open(): void {
-    const call = open(this.#client);
+    const call = open(this.client);
     this.#call = call;
     call.on("data", () => undefined);
     const lost = (why: string): void => {

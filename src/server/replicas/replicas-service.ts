@@ -1,19 +1,26 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ikada } from "#proto/agent.js";
+import { ikada as api } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { replicaMethods } from "../../host/agent-methods.js";
 import { readMessages, writeMessage } from "../../host/grpc.js";
 import type { AgentService } from "../agents/agent-service.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
 import type { Call, Listener } from "../listener.js";
-import type { MemberAddresses, ReplicaControl } from "../replica-status.js";
+import type { AddressBook } from "../members/address-book.js";
+import { changeMembers } from "../members/change-members.js";
+import type { MemberOperations } from "../members/member-operations.js";
+import type { ReplicaControl } from "../replica-status.js";
+import type { ReplicaLinks } from "./replica-links.js";
 
 export interface ReplicasServiceOptions {
-  readonly members: readonly MemberAddresses[];
+  readonly members: AddressBook;
   readonly liveness: LivenessTable;
   readonly agents: AgentService;
   readonly replica: ReplicaControl;
   readonly version: string;
+  readonly links: ReplicaLinks;
+  readonly operations: MemberOperations;
 }
 
 type LivenessStream = ServerDuplexStream<ikada.agent.v1.Liveness, ikada.agent.v1.ILivenessSeen>;
@@ -30,9 +37,19 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
     }
   });
   listener.unary(replicaMethods.status, () => {
-    const { progress, ...status } = options.replica.status();
+    const { progress, voters, learners, ...status } = options.replica.status();
     const { version } = options;
-    return Promise.resolve({ ...status, progress: [...progress], version });
+    return Promise.resolve({
+      ...status,
+      voters: [...voters],
+      learners: [...learners],
+      progress: [...progress],
+      version,
+    });
+  });
+  listener.unary(replicaMethods.changeMembers, async ({ request }, call) => {
+    await changeMembers(options, api.api.v1.ChangeMembersRequest.decode(request), call);
+    return {};
   });
 }
 
@@ -43,7 +60,7 @@ async function takeLiveness(
   call: Call,
 ): Promise<void> {
   // The certificate says which replica speaks; what the message says of itself must agree.
-  const member = members.find(({ name }) => name === call.caller.name);
+  const member = members.members.find(({ name }) => name === call.caller.name);
   if (!member) throw new IkadaError("Forbidden", `server "${call.caller.name}" is not a member`);
   latest.set(member.id, stream);
   try {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Env, Network } from "../../../src/base/env.js";
 import type { ConsensusHandlers, ConsensusStatus } from "../../../raft/consensus.js";
-import type { Entry, Message, NodeId } from "../../../raft/core/types.js";
+import type { ConfChange } from "../../../raft/core/configuration.js";
+import type { ConfState, Entry, Message, NodeId } from "../../../raft/core/types.js";
 import { Driver, type DriverOptions } from "../../../raft/driver.js";
 import type { SnapshotMessage } from "../../../raft/snapshot/messages.js";
 import { quietLog } from "../log/log-fixture.js";
@@ -49,6 +50,7 @@ export interface Member {
   committed: Entry[];
   reads: { readonly tag: number; readonly index: number }[];
   refused: { readonly tag: number; readonly reason: string }[];
+  readonly changed: Map<number, ConfState>;
   status: ConsensusStatus | undefined;
   fatal: Error[];
   failpoint: (name: string) => void;
@@ -57,6 +59,8 @@ export interface Member {
   receiveSnapshot: (from: NodeId, messages: readonly SnapshotMessage[]) => void;
   /** Snapshots that became this member's state, by their index. */
   installed: number[];
+  /** It began with an empty log and waits to be added. */
+  readonly joins: boolean;
   /** While true, its timers and completions wait: a paused process. */
   isPaused: boolean;
   held: (() => void)[];
@@ -96,6 +100,36 @@ export class VirtualCluster {
     for (const id of ids.length > 0 ? ids : this.ids) this.#start(this.member(id));
   }
 
+  /** A new machine with an empty disk, which has to be added to the members. */
+  join(id: NodeId): Member {
+    assert(!this.members.has(id));
+    const member = newMember(id, true);
+    this.members.set(id, member);
+    this.#start(member);
+    this.time.run(() => member.driver !== undefined);
+    return member;
+  }
+
+  /** Changes the members at the leader, whoever that is by then, until the configuration is as wanted; a client that repeats itself. */
+  change(change: ConfChange, isDone: (configuration: ConfState) => boolean, limitMs = 20_000): void {
+    let tag = 0;
+    let asked: Member | undefined;
+    let askedAtMs = 0;
+    this.time.run(() => {
+      const leader = this.leader;
+      const configuration = leader?.status?.configuration;
+      if (!leader?.driver || !configuration) return false;
+      if (isDone(configuration)) return true;
+      const isOpen = asked === leader && !leader.refused.some((refusal) => refusal.tag === tag);
+      if (isOpen || (asked && this.time.nowMs < askedAtMs + 20)) return false;
+      askedAtMs = this.time.nowMs;
+      asked = leader;
+      tag = this.#seed++ + 1_000_000;
+      leader.driver.changeMembers(tag, change);
+      return false;
+    }, limitMs);
+  }
+
   /** kill -9: what was written stays, nothing runs any more; the others' connections break when `hint`. */
   kill(id: NodeId, hint: boolean): void {
     const member = this.member(id);
@@ -103,6 +137,8 @@ export class VirtualCluster {
     member.disk.drop();
     member.driver = undefined;
     member.status = undefined;
+    // Requests that the system has taken are carried out, and nobody hears of it.
+    member.disk.run();
     if (hint) for (const other of this.members.values()) if (other !== member && other.driver) other.peer(id, false);
   }
 
@@ -176,13 +212,14 @@ export class VirtualCluster {
         ),
       onReadIndex: (tag, index) => void member.reads.push({ tag, index }),
       onRefused: (tag, reason) => void member.refused.push({ tag, reason }),
+      onMembersChanged: (tag, configuration) => void member.changed.set(tag, configuration),
       onStatus: (status) => (member.status = status),
       onFatal: (error) => void member.fatal.push(error),
     };
     const options: Omit<DriverOptions, "appliedIndex"> = {
       id: member.id,
       clusterId: "virtual",
-      initialMembers: this.ids,
+      initialMembers: member.joins ? [] : this.ids,
       snapshotChannel: this.#snapshotNetwork(member),
       segmentBytes: 1 << 16,
       growBytes: 1 << 14,
@@ -265,18 +302,21 @@ export class VirtualCluster {
 }
 
 export function texts(member: Member): string[] {
-  return member.committed.map(({ data }) => new TextDecoder().decode(data)).filter((text) => text !== "");
+  const written = member.committed.filter(({ type, data }) => type === "Normal" && data.length > 0);
+  return written.map(({ data }) => new TextDecoder().decode(data));
 }
 
-function newMember(id: NodeId): Member {
+function newMember(id: NodeId, joins = false): Member {
   return {
     id,
+    joins,
     disk: new MemoryDisk(),
     driver: undefined,
     life: 0,
     committed: [],
     reads: [],
     refused: [],
+    changed: new Map(),
     status: undefined,
     fatal: [],
     failpoint: () => undefined,

@@ -1,5 +1,5 @@
 import { silentLog } from "../../../src/host/log.js";
-import type { Entry } from "../../../raft/core/types.js";
+import type { ConfState, Entry } from "../../../raft/core/types.js";
 import { type ConsensusHandle, startConsensus } from "../../../raft/worker/handle.js";
 import type { ConsensusWorkerOptions } from "../../../raft/worker/port-messages.js";
 import type { FromMember, ToMember } from "./real-cluster.js";
@@ -20,6 +20,7 @@ async function run(options: ConsensusWorkerOptions): Promise<void> {
     onSnapshot: () => undefined,
     onReadIndex: (tag: number, index: number) => send({ type: "read", tag, index }),
     onRefused: (tag: number, reason: string) => send({ type: "refused", tag, reason }),
+    onMembersChanged: (tag: number, configuration: ConfState) => send({ type: "changed", tag, configuration }),
     onStatus: (status: NonNullable<FromMember["status"]>) => send({ type: "status", status }),
     onFatal: (error: Error) => send({ type: "fatal", error: error.message }),
   };
@@ -28,6 +29,9 @@ async function run(options: ConsensusWorkerOptions): Promise<void> {
   process.on("message", (message: ToMember) => {
     if (message.propose) handle.propose(message.tag ?? 0, message.propose);
     if (message.read !== undefined) handle.readIndex(message.read);
+    if (message.change) handle.changeMembers(message.tag ?? 0, message.change);
+    if (message.members) handle.setMembers(message.members);
+    if (message.transferTo !== undefined) handle.transferLeadership(message.transferTo);
     if (message.stop) void stop(handle);
   });
   send({ type: "started" });

@@ -10,7 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createAuthority, issueCertificate, type Authority, type CertificateRequest } from "../../../src/host/pki.js";
 import type { TlsFiles } from "../../../src/host/tls.js";
 import type { ConsensusStatus } from "../../../raft/consensus.js";
-import type { Entry, NodeId } from "../../../raft/core/types.js";
+import type { ConfChange } from "../../../raft/core/configuration.js";
+import type { ConfState, Entry, NodeId } from "../../../raft/core/types.js";
+import type { KnownMembers } from "../../../raft/worker/known-members.js";
 import type { ConsensusWorkerOptions } from "../../../raft/worker/port-messages.js";
 
 /** Members as processes of their own, with real files, certificates and sockets. */
@@ -32,6 +34,19 @@ export class RealCluster {
       cluster.#options.push(options);
     }
     return cluster;
+  }
+
+  /** Options of a further member, which knows nobody and waits to be added. */
+  async another(): Promise<ConsensusWorkerOptions> {
+    const [port] = await freePorts(1);
+    const id = this.#options.length + 1;
+    const own = { id, name: `server-${id}`, address: `127.0.0.1:${port}` };
+    const tls = await this.issue({ role: "server", name: own.name, addresses: ["127.0.0.1"], days: 1 });
+    const dataFolder = path.join(this.folder, `data-${id}`);
+    const common = { clusterId: "real", dataFolder, tls, appliedIndex: 0 };
+    const options = { ...common, id, members: [own], join: true, listen: own.address };
+    this.#options.push(options);
+    return options;
   }
 
   options(id: NodeId): ConsensusWorkerOptions {
@@ -72,17 +87,21 @@ export interface ToMember {
   readonly propose?: Uint8Array;
   readonly tag?: number;
   readonly read?: number;
+  readonly change?: ConfChange;
+  readonly members?: KnownMembers;
+  readonly transferTo?: NodeId;
   readonly stop?: boolean;
 }
 
 export interface FromMember {
-  readonly type: "started" | "failed" | "committed" | "read" | "refused" | "status" | "fatal";
+  readonly type: "started" | "failed" | "committed" | "read" | "refused" | "status" | "fatal" | "changed";
   readonly entries?: readonly Entry[];
   readonly tag?: number;
   readonly index?: number;
   readonly reason?: string;
   readonly status?: ConsensusStatus;
   readonly error?: string;
+  readonly configuration?: ConfState;
 }
 
 export class RealMember {
@@ -90,6 +109,7 @@ export class RealMember {
   readonly committed: Entry[] = [];
   readonly reads = new Map<number, number>();
   readonly refused: { readonly tag: number; readonly reason: string }[] = [];
+  readonly changed = new Map<number, ConfState>();
   readonly fatal: string[] = [];
   status: ConsensusStatus | undefined;
   readonly started: Promise<void>;
@@ -113,7 +133,8 @@ export class RealMember {
   }
 
   get texts(): string[] {
-    return this.committed.map(({ data }) => Buffer.from(data).toString()).filter((text) => text !== "");
+    const written = this.committed.filter(({ type, data }) => type === "Normal" && data.length > 0);
+    return written.map(({ data }) => Buffer.from(data).toString());
   }
 
   propose(data: string | Uint8Array, tag = 0): void {
@@ -122,6 +143,18 @@ export class RealMember {
 
   read(tag: number): void {
     this.#send({ read: tag });
+  }
+
+  change(tag: number, change: ConfChange): void {
+    this.#send({ change, tag });
+  }
+
+  setMembers(members: KnownMembers): void {
+    this.#send({ members });
+  }
+
+  transfer(to: NodeId): void {
+    this.#send({ transferTo: to });
   }
 
   /** Ends the member in order; the exit code of its process. */
@@ -139,7 +172,8 @@ export class RealMember {
     this.#process.send(message);
   }
 
-  #take({ type, entries, tag = 0, index = 0, reason = "", status, error }: FromMember): void {
+  #take({ type, entries, tag = 0, index = 0, reason = "", status, error, configuration }: FromMember): void {
+    if (type === "changed" && configuration) this.changed.set(tag, configuration);
     if (type === "committed") this.committed.push(...(entries ?? []));
     if (type === "read") this.reads.set(tag, index);
     if (type === "refused") this.refused.push({ tag, reason });

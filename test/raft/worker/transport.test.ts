@@ -9,6 +9,7 @@ import { hostClock, hostTimers } from "../../../src/host/clock.js";
 import { createClient, loadTlsFiles, type TlsFiles } from "../../../src/host/tls.js";
 import type { Message } from "../../../raft/core/types.js";
 import { Ack, streamRpc, wireFormat } from "../../../raft/worker/codec.js";
+import type { KnownMembers, PeerAddress } from "../../../raft/worker/known-members.js";
 import { Transport } from "../../../raft/worker/transport.js";
 import { eventually, RealCluster } from "./real-cluster.js";
 
@@ -31,9 +32,20 @@ describe("the transport among members", function () {
     await cluster.close();
   });
 
-  const start = async (id: number, clusterId = "real"): Promise<Transport> => {
-    const { members, listen, tls } = cluster.options(id);
-    const transport = await Transport.start({ id, clusterId, listen, members, tls: loadTlsFiles(tls), env });
+  const removedErrors: Error[] = [];
+  const start = async (id: number, clusterId = "real", more: Partial<KnownMembers> = {}): Promise<Transport> => {
+    const { listen, tls } = cluster.options(id);
+    const known = { members: cluster.options(id).members, removed: [], ...more };
+    const onRemoved = (error: Error): void => void removedErrors.push(error);
+    const transport = await Transport.start({
+      id,
+      clusterId,
+      listen,
+      ...known,
+      tls: loadTlsFiles(tls),
+      env,
+      onRemoved,
+    });
     open.push(transport);
     return transport;
   };
@@ -172,6 +184,61 @@ describe("the transport among members", function () {
     assert.equal(received, 0);
   });
 
+  it("lets a server speak that it did not know, and dials it back where it says it is", async () => {
+    const own = cluster.options(2).members.filter(({ id }) => id === 2);
+    const second = await start(2, "real", { members: own });
+    const first = await start(1);
+    const received: string[] = [];
+    first.onReceive((from) => received.push(`from ${from}`));
+    second.onReceive((from) => {
+      received.push(`from ${from}`);
+      second.send(1, [message({ from: 2, to: 1 })]);
+    });
+    await eventually("both ways", () => {
+      first.send(2, [message({ from: 1, to: 2 })]);
+      return received.includes("from 1") && received.includes("from 2");
+    });
+  });
+
+  it("takes no member's id or name from another server", async () => {
+    await start(1);
+    const greeting = { format: 1, id: 2, name: "server-9", address: "127.0.0.1:1" };
+    const stranger = await cluster.issue({ role: "server", name: "server-9", addresses: ["127.0.0.1"], days: 1 });
+    const batch = { format: wireFormat, clusterId: "real" };
+    assert.match(await speak(stranger, { ...batch, greeting }), /server-2 is member 2/);
+    const { tls } = cluster.options(2);
+    assert.match(await speak(tls, { ...batch, greeting: { ...greeting, name: "server-2", id: 9 } }), /is member 2/);
+    assert.match(await speak(tls, { ...batch, greeting }), /the certificate is of "server-2"/);
+  });
+
+  it("meets members that are added, have moved or come back, at run time", async () => {
+    const all = cluster.options(1).members;
+    const first = await start(1, "real", { members: all.filter(({ id }) => id === 1) });
+    const second = await start(2, "real", { members: all.filter(({ id }) => id === 2) });
+    const received: number[] = [];
+    second.onReceive((from) => received.push(from));
+    first.setMembers({ members: moved(all, 2, "127.0.0.1:1"), removed: [] });
+    first.setMembers({ members: all, removed: [] });
+    await eventually("a message to the added one", () => {
+      first.send(2, [message({ from: 1, to: 2 })]);
+      return received.length > 0;
+    });
+  });
+
+  it("hangs up on a removed member, refuses it, and tells it why", async () => {
+    removedErrors.length = 0;
+    const all = cluster.options(1).members;
+    const [first] = [await start(1), await start(2)];
+    const told: string[] = [];
+    first.onPeer((peer, connected) => told.push(`${peer} ${connected}`));
+    await eventually("connected", () => told.includes("2 true"));
+    first.setMembers({ members: all.filter(({ id }) => id !== 2), removed: [2] });
+    await eventually("the removed one knows", () => removedErrors.length > 0);
+    const count = removedErrors.length;
+    await eventually("it is told again when it dials again", () => removedErrors.length > count);
+    assert.match(removedErrors[0]?.message ?? "", /member 2, was removed from the cluster/);
+  });
+
   it("ends a stream with a message that no member sends", async () => {
     await start(1);
     const { tls } = cluster.options(2);
@@ -198,6 +265,10 @@ describe("the transport among members", function () {
     }
   }
 });
+
+function moved(members: readonly PeerAddress[], id: number, address: string): PeerAddress[] {
+  return members.map((member) => (member.id === id ? { ...member, address } : member));
+}
 
 function message(fields: Partial<Message>): Message {
   return {

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { IkadaError } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
+import { apiMethods } from "../src/host/api-methods.js";
+import type { ikada } from "#proto/api.js";
+import type { CallOptions, Calls } from "./calls.js";
+
+/** A server: id and name (that of its certificate) are who it is, the addresses where its listeners are reached. */
+export interface Server {
+  /** 1 to 1023; never one that another server had. */
+  readonly id: number;
+  readonly name: string;
+  readonly api: string;
+  readonly agents: string;
+  readonly replicas: string;
+  readonly raft: string;
+}
+
+export interface ClusterMember extends Server {
+  /** `None`: in the address book, and not in the Raft group yet. */
+  readonly membership: "Voter" | "Learner" | "Removed" | "None";
+  readonly leads: boolean;
+  /** Entries of the log that it is not known to have; undefined without a leader. */
+  readonly behind: number | undefined;
+}
+
+export interface ChangeOptions extends CallOptions {
+  /** Also when too few of the remaining voters were heard from lately. @default false */
+  readonly force?: boolean;
+}
+
+const pollMs = 300;
+
+/**
+ * The servers of the cluster. Every change may be repeated: what is as wanted already is left as it is. It works through any
+ * server, and waits, within its deadline, for what only takes time: a new server that is not caught up, another change under way.
+ *
+ * @example
+ * await client.cluster.add({ id: 4, name: "server-4", api, agents, replicas, raft });
+ * await client.cluster.promote(4, { deadlineMs: 600_000 });
+ * await client.cluster.remove(1);
+ */
+export class Cluster {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** All servers, those included that were removed. */
+  async members(options: CallOptions = {}): Promise<ClusterMember[]> {
+    const { members, removed, leader } = await this.#calls.unary(apiMethods.clusterStatus, {}, options);
+    const last = members.find(({ id }) => id === leader)?.lastIndex ?? undefined;
+    return [...members, ...removed].map((member) => ({
+      id: member.id ?? 0,
+      name: member.name ?? "",
+      api: member.apiAddress ?? "",
+      agents: member.agentsAddress ?? "",
+      replicas: member.replicasAddress ?? "",
+      raft: member.raftAddress ?? "",
+      membership: (member.membership || "Voter") as ClusterMember["membership"],
+      leads: member.id === leader,
+      behind: leader === 0 || last === undefined ? undefined : Math.max(0, last - (member.match ?? 0)),
+    }));
+  }
+
+  /** Makes it a learner, which receives the log and does not vote; of a server that is there, changes the addresses. @throws IkadaError AlreadyExists for an id or name that is or was another's */
+  async add(server: Server, options: CallOptions = {}): Promise<void> {
+    await this.#change({ add: server }, options);
+  }
+
+  /** Lets a learner vote as soon as it is caught up. @throws IkadaError NotReady, with how far behind it is, when the deadline comes first */
+  async promote(id: number, options: ChangeOptions = {}): Promise<void> {
+    await this.#change({ promote: id }, options);
+  }
+
+  /** Makes a voter a learner. A leader hands over first. @throws IkadaError NotReady when too few voters would be left */
+  async demote(id: number, options: ChangeOptions = {}): Promise<void> {
+    await this.#change({ demote: id }, options);
+  }
+
+  /** For good. A leader hands over first. @throws IkadaError NotReady when too few voters would be left */
+  async remove(id: number, options: ChangeOptions = {}): Promise<void> {
+    await this.#change({ remove: id }, options);
+  }
+
+  /** Adds `server`, waits until it is caught up, and lets it vote in the place of `old`, which is removed, in one step. */
+  async replace(old: number, server: Server, options: ChangeOptions = {}): Promise<void> {
+    const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
+    await this.#change({ add: server }, options);
+    const deadlineMs = Math.max(1, deadline - performance.now());
+    await this.#change({ replace: { old, replacement: server.id } }, { ...options, deadlineMs });
+  }
+
+  /** Resolves when server `to`, or the best other one, leads. @throws IkadaError NotFound, Invalid for a learner, NotReady when it did not come to lead */
+  async transfer(to?: number, options: CallOptions = {}): Promise<void> {
+    await this.#calls.unary(apiMethods.transferLeadership, { to: to ?? 0 }, options);
+  }
+
+  async #change(change: ikada.api.v1.IChangeMembersRequest, options: ChangeOptions): Promise<void> {
+    const { force = false, ...call } = options;
+    const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
+    for (let last: IkadaError | undefined; ;) {
+      const deadlineMs = deadline - performance.now();
+      if (last !== undefined && deadlineMs < pollMs) throw last;
+      try {
+        await this.#calls.unary(apiMethods.changeMembers, { ...change, force }, { ...call, deadlineMs });
+        return;
+      } catch (caught) {
+        const error = IkadaError.from(caught);
+        if (error.reason === "Deadline" && last !== undefined) throw last;
+        if (error.reason !== "NotReady" && error.reason !== "Conflict") throw error;
+        last = error;
+        await sleep(pollMs, undefined, options.signal ? { signal: options.signal } : {});
+      }
+    }
+  }
+}
