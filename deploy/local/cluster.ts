@@ -12,6 +12,8 @@ export interface LocalCluster {
   readonly folder: string;
   readonly clusterId: string;
   readonly servers: readonly LocalServer[];
+  /** Not members yet: they wait for `ikada cluster add`. */
+  readonly joining: readonly LocalServer[];
   readonly agents: readonly LocalAgent[];
   /** Context file for the CLI, as admin. */
   readonly contextFile: string;
@@ -38,6 +40,8 @@ export interface LocalOptions {
   /** First of `portsUsed` consecutive ports on 127.0.0.1. */
   readonly portBase: number;
   readonly servers: number;
+  /** Further servers, which start with nothing and wait to be added. @default 0 */
+  readonly joining?: number;
   readonly agents: number;
   readonly runtime: "docker" | "fake";
   /** Path of the engine's socket; the default one when absent. */
@@ -70,7 +74,7 @@ export async function prepareCluster(options: LocalOptions): Promise<LocalCluste
   );
   const authority = await keepAuthority(folder);
   const token = keep(join(folder, "pki", "admin.token"), () => randomBytes(32).toString("base64url"));
-  for (const server of cluster.servers) {
+  for (const server of [...cluster.servers, ...cluster.joining]) {
     await writeCertificate(folder, authority, {
       role: "server",
       name: server.name,
@@ -104,41 +108,45 @@ export function clusterProcesses(cluster: LocalCluster): SupervisedProcess[] {
     args: [launcher, role, "--config", join(cluster.folder, `${name}.json`)],
   });
   return [
-    ...cluster.servers.map((server) => process("server", server.name, server.prefix)),
+    ...[...cluster.servers, ...cluster.joining].map((server) => process("server", server.name, server.prefix)),
     ...cluster.agents.map((agent) => process("agent", agent.name, [])),
   ];
 }
 
 function describe(options: LocalOptions, clusterId: string): LocalCluster {
-  const { folder, portBase, servers, agents, serverHosts } = options;
+  const { folder, portBase, servers, joining = 0, agents, serverHosts } = options;
   const port = (listener: number, number: number): number => portBase + 10 * listener + number;
   const address = (listener: number, number: number): string =>
     `${serverHosts?.[number - 1]?.address ?? "127.0.0.1"}:${port(listener, number)}`;
   const count = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
+  const all = count(servers + joining).map((id) => ({
+    id,
+    name: `server-${id}`,
+    api: address(0, id),
+    agents: address(1, id),
+    replicas: address(2, id),
+    raft: address(3, id),
+    metrics: address(4, id),
+    prefix: serverHosts?.[id - 1]?.prefix ?? [],
+  }));
   return {
     folder,
     clusterId,
-    servers: count(servers).map((id) => ({
-      id,
-      name: `server-${id}`,
-      api: address(0, id),
-      agents: address(1, id),
-      replicas: address(2, id),
-      raft: address(3, id),
-      metrics: address(4, id),
-      prefix: serverHosts?.[id - 1]?.prefix ?? [],
-    })),
+    servers: all.slice(0, servers),
+    joining: all.slice(servers),
     agents: count(agents).map((number) => ({ name: `node-${number}`, metrics: `127.0.0.1:${port(5, number)}` })),
     contextFile: join(folder, "admin.json"),
   };
 }
 
 function serverConfig(cluster: LocalCluster, server: LocalServer, token: string, { tickMs }: LocalOptions): object {
+  const isJoining = cluster.joining.includes(server);
   return {
     id: server.id,
     clusterId: cluster.clusterId,
     dataFolder: `data/${server.name}`,
-    members: cluster.servers.map(({ id, name, api, agents, replicas, raft }) => ({
+    ...(isJoining && { join: true }),
+    members: (isJoining ? [server] : cluster.servers).map(({ id, name, api, agents, replicas, raft }) => ({
       id,
       name,
       api,

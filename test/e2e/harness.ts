@@ -22,7 +22,7 @@ import type { MachineNetwork } from "./machine-network.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
-export type HarnessOptions = Pick<LocalOptions, "servers" | "agents" | "runtime" | "dockerSocket">;
+export type HarnessOptions = Pick<LocalOptions, "servers" | "joining" | "agents" | "runtime" | "dockerSocket">;
 
 /** A cluster of real processes in a temporary folder, on free ports, with an id of its own. */
 export class Harness {
@@ -73,13 +73,14 @@ export class Harness {
 
   /** A client that speaks to one server alone. */
   clientOf(name: string): Promise<Client> {
-    const server = this.cluster.servers.find((candidate) => candidate.name === name)!;
+    const { servers, joining } = this.cluster;
+    const server = [...servers, ...joining].find((candidate) => candidate.name === name)!;
     return Harness.#connect(this.cluster, [server.api]);
   }
 
   async leaderName(): Promise<string | undefined> {
     const status = await this.client.clusterStatus({ deadlineMs: 2_000 });
-    return this.cluster.servers.find((server) => server.id === status.leader)?.name;
+    return status.members.find((server) => server.id === status.leader)?.name;
   }
 
   /** kill -9; the supervisor starts it again after a moment. Returns once the process is gone. */
@@ -153,7 +154,8 @@ export class Harness {
 
   /** The ends of all logs, for a failed test. */
   logs(): string {
-    const names = [...this.cluster.servers, ...this.cluster.agents].map(({ name }) => name);
+    const { servers, joining, agents } = this.cluster;
+    const names = [...servers, ...joining, ...agents].map(({ name }) => name);
     return names.map((name) => `--- ${name}\n${this.#log(name).slice(-15).join("\n")}\n`).join("");
   }
 

@@ -57,7 +57,9 @@ export class ReplicaLinks {
     deadlineMs: number,
   ): Promise<api.api.v1.IChangeMembersResponse> {
     const bytes = api.api.v1.ChangeMembersRequest.encode(request).finish();
-    return await callUnary(this.#client(leader), replicaMethods.changeMembers, { request: bytes }, { deadlineMs });
+    const client = this.#client(leader);
+    await connected(client);
+    return await callUnary(client, replicaMethods.changeMembers, { request: bytes }, { deadlineMs });
   }
 
   /** Frames of a stream from a node whose session `replica` has. */
@@ -113,12 +115,7 @@ function connected(client: Client): Promise<void> {
     client.waitForReady(Date.now() + connectMsMax, (error) => {
       if (error)
         reject(
-          new IkadaError(
-            "Unavailable",
-            `no connection to the replica that has the node's session: ${error.message}`,
-            {},
-            error,
-          ),
+          new IkadaError("Unavailable", `no connection to the replica that can do this: ${error.message}`, {}, error),
         );
       else resolve();
     });

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { Harness } from "./harness.js";
+
+/** Writes all the time through whoever answers, and remembers what was acknowledged. */
+class Writer {
+  readonly acknowledged: string[] = [];
+  readonly #harness: Harness;
+  readonly #running: Promise<void>;
+  #isOver = false;
+
+  constructor(harness: Harness) {
+    this.#harness = harness;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (let at = 0; !this.#isOver; at += 1) {
+      const name = `write-${at}`;
+      await this.#harness.client.configMaps.create({ metadata: { name, namespace: "default" }, data: { at: `${at}` } });
+      this.acknowledged.push(name);
+    }
+  }
+}
+
+describe("changing the servers of a running cluster, under writes", () => {
+  it("adds a fourth, lets it vote, removes the leader and replaces another; nothing is lost", async function () {
+    this.timeout(300_000);
+    const harness = await Harness.start({ servers: 3, joining: 2, agents: 0, runtime: "fake" });
+    const said = async (...words: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await harness.ikada(...words);
+      assert.equal(code, 0, `${words.join(" ")}: ${stdout}${stderr}`);
+      return stdout;
+    };
+    const voters = async (): Promise<number[]> =>
+      (await harness.client.cluster.members()).filter(({ membership }) => membership === "Voter").map(({ id }) => id);
+    try {
+      const writer = new Writer(harness);
+      const [fourth, fifth] = harness.cluster.joining;
+      assert(fourth && fifth);
+      await harness.eventually("some writes", () => Promise.resolve(writer.acknowledged.length > 50));
+      await assertRefused(harness, /there is no server 4/, "promote", "4");
+      const addresses = (server: typeof fourth): string[] => [
+        "--id",
+        `${server.id}`,
+        "--api",
+        server.api,
+        "--agents",
+        server.agents,
+        "--replicas",
+        server.replicas,
+        "--raft",
+        server.raft,
+      ];
+      assert.match(await said("cluster", "add", "server-4", ...addresses(fourth)), /is a learner/);
+      await said("cluster", "add", "server-4", ...addresses(fourth));
+      await said("cluster", "promote", "server-4");
+      assert.deepEqual(await voters(), [1, 2, 3, 4]);
+
+      const leader = await harness.leaderName();
+      assert(leader);
+      await said("cluster", "remove", leader);
+      await harness.eventually("the end of the removed one", () => Promise.resolve(harness.pid(leader) === undefined));
+      assert.match(harness.logs(), /was removed from the cluster/);
+      await assertRefused(harness, /never used again/, "add", "server-9", ...addresses({ ...fifth, id: idOf(leader) }));
+
+      const other = ["server-1", "server-2", "server-3"].find((name) => name !== leader) ?? "";
+      await said("cluster", "replace", other, "server-5", ...addresses(fifth));
+      const expected = [1, 2, 3, 4, 5].filter((id) => id !== idOf(leader) && id !== idOf(other));
+      assert.deepEqual(await voters(), expected);
+      await said("cluster", "transfer", "server-5");
+      assert.match(await said("cluster", "members"), /5 +server-5 +Leader/);
+      await writer.stop();
+
+      const client = await harness.clientOf("server-5");
+      const kept = new Set<string>();
+      for await (const { metadata } of client.list("configmaps", { namespace: "default" })) kept.add(metadata.name);
+      await client.close();
+      assert.deepEqual(
+        writer.acknowledged.filter((name) => !kept.has(name)),
+        [],
+      );
+      assert(writer.acknowledged.length > 200, `only ${writer.acknowledged.length} writes`);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      assert.equal(harness.pid(leader), undefined, "a removed server is not started again and again");
+    } catch (caught) {
+      process.stderr.write(harness.logs());
+      throw caught;
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
+async function assertRefused(harness: Harness, reason: RegExp, ...words: string[]): Promise<void> {
+  const { code, stderr } = await harness.ikada("cluster", ...words);
+  assert.equal(code, 1);
+  assert.match(stderr, reason);
+}
+
+function idOf(name: string): number {
+  return Number(name.slice("server-".length));
+}
