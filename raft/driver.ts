@@ -232,7 +232,8 @@ export class Driver implements Consensus {
   applied(index: Index, durable: Index): void {
     invariant(durable <= index, "what is durable is applied");
     this.#durableIndex = Math.max(this.#durableIndex, durable);
-    this.#appliedIndex = Math.max(this.#appliedIndex, index);
+    // What the state machine began with counts when it is delivered again: a repaired log may be behind it.
+    if (index > this.#knownIndex) this.#appliedIndex = Math.max(this.#appliedIndex, index);
     this.#wake();
   }
 
@@ -372,7 +373,10 @@ export class Driver implements Consensus {
       if (type === "ConfChange") this.#configurations.add(index, this.#core.applyConfChange(decodeConfChange(data)));
     // After a repair of the log come entries again that the state machine has.
     const known = entries.findLast(({ index }) => index <= this.#knownIndex);
-    if (known) this.applied(known.index, known.index);
+    if (known) {
+      this.#appliedIndex = Math.max(this.#appliedIndex, known.index);
+      this.#wake();
+    }
     const fresh = known ? entries.filter(({ index }) => index > known.index) : entries;
     if (fresh.length > 0) this.#handlers.onCommitted(fresh);
     this.#memberChanges.delivered(entries);

@@ -35,6 +35,7 @@ export class Chaos<M> {
     this.#every(chaos.transferMs, "transfer", () => this.#transfer());
     this.#every(chaos.swizzleMs, "swizzle", () => this.#swizzle());
     this.#every(chaos.diskHangMs, "disk hang", () => this.#hangDisk());
+    this.#every(chaos.rotMs, "bit rot", () => this.#rot());
     this.#every(chaos.diskFullMs, "disk full", () => this.#fillDisk());
   }
 
@@ -46,7 +47,7 @@ export class Chaos<M> {
   atFailpoint(replica: SimulatedReplica, name: string): void {
     const { random, swarm } = this.#options;
     if (this.#stopped || !random.chance(swarm.chaos.failpointRate)) return;
-    this.#count(`failpoint ${name}`);
+    this.count(`failpoint ${name}`);
     replica.crash(`at failpoint ${name}`);
     this.#startLater(replica);
     replica.unwind();
@@ -54,7 +55,7 @@ export class Chaos<M> {
 
   /** A process that ended by itself, for a reason that is no fault, comes back like one that crashed. */
   afterEnd(replica: SimulatedReplica): void {
-    this.#count("ended by a disk error");
+    this.count("ended by a disk error");
     this.#startLater(replica);
   }
 
@@ -63,12 +64,12 @@ export class Chaos<M> {
     const { world, random } = this.#options;
     world.after(random.int(2 * meanMs * 1000), () => {
       if (this.#stopped) return;
-      if (run()) this.#count(name);
+      if (run()) this.count(name);
       this.#every(meanMs, name, run);
     });
   }
 
-  #count(name: string): void {
+  count(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
 
@@ -168,6 +169,20 @@ export class Chaos<M> {
     const victim = this.#leader(0.6) ?? random.pick(replicas);
     const ticks = random.pick([5, 40, 200]);
     victim.disk.hang(world.timeUs + random.int(ticks * swarm.tickMs * 1000));
+    return true;
+  }
+
+  /**
+   * The atlas of faults: bits rot on the disks of the same minority only, so that a quorum of whole logs is left. The
+   * damage shows at the next start, which comes soon.
+   */
+  #rot(): boolean {
+    const { random, replicas, swarm } = this.#options;
+    const count = Math.floor((swarm.replicas - 1) / 2);
+    if (count === 0) return false;
+    const victim = random.pick(replicas.slice(0, count));
+    if (!victim.rot()) return false;
+    if (victim.process.alive && random.chance(0.7)) this.#crashNow(victim);
     return true;
   }
 

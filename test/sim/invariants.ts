@@ -1,5 +1,6 @@
 import type { ConsensusStatus } from "../../raft/consensus.js";
 import type { Entry, Index, Message, NodeId, Term } from "../../raft/core/types.js";
+import { isQuorum, MembershipInvariants } from "./membership-invariants.js";
 import { Violation } from "./violation.js";
 
 /** What is known of one entry that any member has sent or committed. */
@@ -31,6 +32,7 @@ const termsMax = 2 ** 20;
 export class RaftInvariants {
   /** Told of each entry when any member first shows that it is committed. */
   onNewlyCommitted: (entry: Entry) => void = () => undefined;
+  readonly membership: MembershipInvariants;
   readonly #leaders = new Map<Term, NodeId>();
   readonly #votes = new Map<string, NodeId>();
   readonly #entries = new Map<number, Seen>();
@@ -42,6 +44,15 @@ export class RaftInvariants {
   #shownCommit: Index = 0;
   readonly #digests = new Map<Index, string>();
   readonly #members = new Map<NodeId, Shown>();
+  /** Who voted for the candidate of a term; by term and candidate. */
+  readonly #grants = new Map<string, Set<NodeId>>();
+  readonly #revisions: number[] = [];
+  /** The highest term of which an entry is committed. */
+  #committedTerm: Term = 0;
+
+  constructor(voters: readonly NodeId[]) {
+    this.membership = new MembershipInvariants(voters);
+  }
 
   /** Every entry that any member has reported as committed, in order; the first has index 1. */
   committed(): readonly Entry[] {
@@ -64,6 +75,12 @@ export class RaftInvariants {
     shown.commit = 0;
     shown.applied = 0;
     shown.leading = undefined;
+  }
+
+  /** The member lost its disk after it had been removed: it may come back as a learner that knows nothing. */
+  forget(node: NodeId): void {
+    this.#members.delete(node);
+    for (const key of this.#votes.keys()) if (key.startsWith(`${node} `)) this.#votes.delete(key);
   }
 
   onSend(message: Message): void {
@@ -126,6 +143,13 @@ export class RaftInvariants {
       return;
     }
     shown.leading = { term: status.term, lastIndex: status.lastIndex };
+    const voters = new Set([status.id, ...(this.#grants.get(`${status.term} ${status.id}`) ?? [])]);
+    if (!isQuorum(status.configuration, voters)) {
+      throw new Violation(
+        "R1 election safety",
+        `member ${status.id} leads term ${status.term} by the votes of ${[...voters].join()} only`,
+      );
+    }
     const newest = this.#commitTerms.findLastIndex((term) => term < status.term) + 1;
     if (status.lastIndex < newest) {
       throw new Violation(
@@ -149,7 +173,9 @@ export class RaftInvariants {
         this.#committed.push(entry);
         this.#shownCommit = Math.max(this.#shownCommit, entry.index);
         this.#commitTerms.push(Math.max(this.#lastTerm, entry.term));
+        this.#committedTerm = Math.max(this.#committedTerm, entry.term);
         this.onNewlyCommitted(entry);
+        this.membership.onCommitted(entry);
       } else if (known.term !== entry.term || !equalBytes(known.data, entry.data) || known.type !== entry.type) {
         throw new Violation(
           "R5 state machine safety",
@@ -159,7 +185,8 @@ export class RaftInvariants {
     }
   }
 
-  onApplied(node: NodeId, index: Index, digest: string): void {
+  onApplied(node: NodeId, index: Index, digest: string, revision: number): void {
+    this.#onRevision(index, revision);
     const shown = this.#shown(node);
     if (index < shown.applied) {
       throw new Violation("R6 monotonic indexes", `member ${node}: applied went from ${shown.applied} to ${index}`);
@@ -176,6 +203,17 @@ export class RaftInvariants {
         `index ${index}: state ${known} elsewhere, ${digest} on member ${node}`,
       );
     }
+  }
+
+  /** A revision belongs to an index, and grows with it. */
+  #onRevision(index: Index, revision: number): void {
+    const known = (this.#revisions[index] ??= revision);
+    const before = this.#revisions[index - 1] ?? 0;
+    if (known === revision && revision >= before) return;
+    throw new Violation(
+      "R14 revisions",
+      `index ${index} has revision ${revision}, elsewhere ${known}, before it ${before}`,
+    );
   }
 
   #onLeader(node: NodeId, term: Term): void {
@@ -197,6 +235,10 @@ export class RaftInvariants {
         `member ${node} voted for ${known} and for ${candidate} in term ${term}`,
       );
     }
+    const grant = `${term} ${candidate}`;
+    const grants = this.#grants.get(grant);
+    if (grants) grants.add(node);
+    else this.#grants.set(grant, new Set([node]));
     this.#onPromise(message, "voted");
   }
 
@@ -227,6 +269,12 @@ export class RaftInvariants {
   #onLeaderCommit({ from, term, commit }: Message): void {
     if (commit <= this.#shownCommit) return;
     this.#shownCommit = commit;
+    if (term < this.#committedTerm) {
+      throw new Violation(
+        "R13 fenced leader",
+        `leader ${from} of term ${term} commits ${commit} after a leader of term ${this.#committedTerm}`,
+      );
+    }
     if (this.#entries.has(commit * termsMax + term)) return;
     throw new Violation(
       "R4 leader completeness",

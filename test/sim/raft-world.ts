@@ -1,6 +1,8 @@
 import type { Message } from "../../raft/core/types.js";
 import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
+import { BoundsInvariants } from "./bounds.js";
 import { Chaos } from "./chaos.js";
+import { MemberChanges } from "./chaos-members.js";
 import { Client } from "./client.js";
 import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
 import { RaftInvariants } from "./invariants.js";
@@ -30,7 +32,8 @@ class RaftWorld {
   readonly #swarm: Swarm;
   readonly #network: SimulatedNetwork<Message>;
   readonly #snapshotNetwork: SimulatedNetwork<SnapshotMessage>;
-  readonly #invariants = new RaftInvariants();
+  readonly #invariants: RaftInvariants;
+  readonly #bounds: BoundsInvariants;
   readonly #replicas: SimulatedReplica[] = [];
   readonly #clients: Client[] = [];
   readonly #watchers: WatchClient[] = [];
@@ -39,6 +42,7 @@ class RaftWorld {
   /** Keys whose history the search for an order gave up on. */
   #unknown = 0;
   readonly #chaos: Chaos<Message>;
+  readonly #memberChanges: MemberChanges;
 
   constructor(seed: number, options: RunOptions) {
     const world = new World({ seed, ...options });
@@ -51,24 +55,24 @@ class RaftWorld {
     this.#network = new SimulatedNetwork(world, swarm.network, swarm.useCodec ? messageCodec : undefined);
     this.#snapshotNetwork = new SimulatedNetwork(world, swarm.network);
     this.#network.twin = this.#snapshotNetwork;
+    const members = Array.from({ length: swarm.replicas }, (_, at) => at + 1);
+    this.#invariants = new RaftInvariants(members);
+    this.#bounds = new BoundsInvariants(swarm);
     this.#network.observe = (from, _to, messages) => {
-      for (const message of messages) {
-        if (message.from !== from) throw new Violation("crash", `member ${from} sent a message of ${message.from}`);
-        this.#invariants.onSend(message);
-        this.#replicas[from - 1]?.durableLog.onSend(message);
-      }
+      this.#bounds.onBatch(messages);
+      for (const message of messages) this.#onSend(from, message);
     };
     this.#invariants.onNewlyCommitted = (entry) => {
-      const holders = this.#replicas.filter((replica) => replica.durableLog.holds(entry.index, entry.term));
-      if (holders.length > swarm.replicas / 2) return;
-      const where = holders.map((replica) => replica.id).join() || "none";
+      const holding = this.#replicas.filter((replica) => replica.durableLog.holds(entry.index, entry.term));
+      const holders = new Set(holding.map((replica) => replica.id));
+      if (this.#invariants.membership.areQuorum(holders, entry.index)) return;
       throw new Violation(
         "R12 durable before answered",
-        `index ${entry.index} is committed and on the disks of ${where} only`,
+        `index ${entry.index} is committed and on the disks of ${[...holders].join() || "none"} only`,
       );
     };
-    const members = Array.from({ length: swarm.replicas }, (_, at) => at + 1);
-    for (const id of members) {
+    const machines = Array.from({ length: swarm.replicas + swarm.members.spares }, (_, at) => at + 1);
+    for (const id of machines) {
       const replica: SimulatedReplica = new SimulatedReplica({
         id,
         members,
@@ -83,6 +87,14 @@ class RaftWorld {
       this.#replicas.push(replica);
     }
     this.#chaos = new Chaos({ world, random: random.fork(), swarm, network: this.#network, replicas: this.#replicas });
+    this.#memberChanges = new MemberChanges({
+      world,
+      random: random.fork(),
+      chaos: swarm.members,
+      replicas: this.#replicas,
+      membership: this.#invariants.membership,
+      count: (name) => this.#chaos.count(name),
+    });
     for (let at = 1; at <= swarm.clients; at++) {
       const client = new Client({
         name: `client-${at}`,
@@ -130,10 +142,11 @@ class RaftWorld {
   #safety(): void {
     const { trace } = this.#world;
     if (trace.verbose) this.#world.note(`SAFETY ${JSON.stringify(this.#swarm)}`);
-    for (const replica of this.#replicas) replica.start();
+    for (const replica of this.#replicas.slice(0, this.#swarm.replicas)) replica.start();
     for (const client of this.#clients) client.start();
     for (const watcher of this.#watchers) watcher.start();
     this.#chaos.start();
+    this.#memberChanges.start();
     this.#world.runUntil(this.#swarm.safetyMs * 1000);
   }
 
@@ -141,10 +154,9 @@ class RaftWorld {
   #liveness(): void {
     const { random, trace } = this.#world;
     this.#chaos.stop();
-    const shuffled = random.shuffle([...this.#replicas]);
-    const quorum = Math.floor(shuffled.length / 2) + 1;
-    const core = shuffled.slice(0, random.between(quorum, shuffled.length));
-    const others = shuffled.filter((replica) => !core.includes(replica));
+    this.#memberChanges.stop();
+    const core = this.#drawCore();
+    const others = this.#replicas.filter((replica) => !core.includes(replica));
     this.#calm();
     this.#network.heal(core.map((replica) => replica.id));
     for (const other of others) {
@@ -166,24 +178,62 @@ class RaftWorld {
     this.#runUntil(answered, "a healed quorum answers all clients");
   }
 
+  /**
+   * A quorum of those who can work. Where members changed it is all of them: a member may be left with a configuration whose
+   * quorum is another one.
+   */
+  #drawCore(): SimulatedReplica[] {
+    const { random } = this.#world;
+    const working = this.#replicas.filter((replica) => replica.hasStarted && !replica.hasHalted);
+    if (this.#swarm.members.changeMs > 0) return working;
+    const quorum = Math.floor(this.#replicas.length / 2) + 1;
+    return random.shuffle(working).slice(0, random.between(quorum, working.length));
+  }
+
+  /** Members by the newest configuration that work. */
+  #present(): SimulatedReplica[] {
+    const { membership } = this.#invariants;
+    return this.#replicas.filter((replica) => membership.isMember(replica.id) && !replica.hasHalted);
+  }
+
+  #onSend(from: number, message: Message): void {
+    if (message.from !== from) throw new Violation("crash", `member ${from} sent a message of ${message.from}`);
+    this.#invariants.onSend(message);
+    const replica = this.#replicas[from - 1];
+    replica?.durableLog.onSend(message);
+    if (message.type === "MsgHeartbeat" && replica) this.#checkDisk(replica);
+  }
+
+  /** A leader whose disk has not answered for long must have fallen silent: with it the others would wait for nothing. */
+  #checkDisk({ id, disk, process }: SimulatedReplica): void {
+    const { tickMs, electionTicks } = this.#swarm;
+    const { timeUs } = this.#world;
+    const sinceUs = disk.waitingSinceUs;
+    const isAwake = process.pausedUntilUs + 5_000 * tickMs < timeUs;
+    if (sinceUs === undefined || !isAwake || timeUs - sinceUs < 8_000 * electionTicks * tickMs) return;
+    throw new Violation("liveness", `member ${id} leads on, its disk has hung for ${(timeUs - sinceUs) / 1000} ms`);
+  }
+
   #full(): void {
     if (this.#world.trace.verbose) this.#world.note("FULL");
     this.#network.heal(this.#replicas.map((replica) => replica.id));
-    for (const replica of this.#replicas) replica.heal();
+    for (const replica of this.#replicas) if (replica.hasStarted) replica.heal();
     for (const client of this.#clients) {
-      client.replicas = this.#replicas;
+      client.replicas = this.#present();
       client.stopped = true;
     }
-    for (const watcher of this.#watchers) watcher.replicas = this.#replicas;
+    for (const watcher of this.#watchers) watcher.replicas = this.#present();
     this.#runUntil(() => this.#clients.every((client) => !client.busy), "all requests are answered");
     this.#runUntil(() => this.#isSettled(), "all replicas apply the same and all watchers see it");
   }
 
   #isSettled(): boolean {
     const last = this.#invariants.committed().length;
-    const first = this.#replicas[0]?.store;
+    const present = this.#present();
+    const first = present[0]?.store;
     return (
-      this.#replicas.every((replica) => replica.store?.appliedIndex() === last) &&
+      this.#invariants.membership.latest.outgoing.length === 0 &&
+      present.every((replica) => replica.store?.appliedIndex() === last) &&
       this.#watchers.every((watcher) => watcher.revision === first?.revision())
     );
   }
@@ -192,14 +242,14 @@ class RaftWorld {
     const model = new StateModel();
     for (const entry of this.#invariants.committed()) model.apply(entry);
     const expected = model.records();
-    for (const { id, store } of this.#replicas) {
+    for (const { id, store } of this.#present()) {
       const actual = store ? [...store.peekPrefix("")] : [];
       const equal = actual.length === expected.length && actual.every((record, at) => sameRecord(record, expected[at]));
       if (!equal || store?.revision() !== model.revision) {
         throw new Violation("R5 state machine safety", `member ${id} does not hold what the log says`);
       }
     }
-    const digests = new Set(this.#replicas.map((replica) => replica.store?.digest()));
+    const digests = new Set(this.#present().map((replica) => replica.store?.digest()));
     if (digests.size !== 1) throw new Violation("R5 state machine safety", `states differ: ${[...digests].join()}`);
     this.#unknown = checkHistory(this.#history, model);
     checkLists(this.#lists, model);
@@ -236,6 +286,7 @@ class RaftWorld {
       "snapshots installed": this.#replicas.reduce((sum, replica) => sum + replica.snapshotsInstalled, 0),
       "entries committed": this.#invariants.committed().length,
       leaders: this.#invariants.terms(),
+      "members changed": this.#invariants.membership.changes,
       "lists answered": this.#lists.length,
       "histories not decided": this.#unknown,
       "reads answered": finished.filter((recorded) => recorded.type === "read").length,

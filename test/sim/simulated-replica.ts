@@ -1,6 +1,6 @@
 import { Driver } from "../../raft/driver.js";
 import type { ConsensusHandlers, ConsensusStatus } from "../../raft/consensus.js";
-import type { Message, NodeId } from "../../raft/core/types.js";
+import type { ConfState, Index, Message, NodeId } from "../../raft/core/types.js";
 import type { Env } from "../../src/base/env.js";
 import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
 import { type OpenedState, openState } from "../../store/open-state.js";
@@ -41,9 +41,15 @@ export class SimulatedReplica {
   snapshotsInstalled = 0;
   consensus: Driver | undefined;
   readonly durableLog: DurableLog;
-  readonly #keyValue: SimulatedKeyValue;
+  /** Of the present incarnation, as it was last told. */
+  configuration: ConfState | undefined;
+  hasStarted = false;
+  /** It found its disk damaged beyond repair and said so: it stays down. */
+  hasHalted = false;
+  #keyValue: SimulatedKeyValue;
   readonly #options: SimulatedReplicaOptions;
   #diskFailed = false;
+  #isRotten = false;
 
   constructor(options: SimulatedReplicaOptions) {
     const { id, world, swarm } = options;
@@ -60,7 +66,8 @@ export class SimulatedReplica {
   }
 
   start(): void {
-    if (this.process.alive) return;
+    if (this.process.alive || this.hasHalted) return;
+    this.hasStarted = true;
     const { world, network, invariants, onFailpoint } = this.#options;
     this.process.start();
     this.#diskFailed = false;
@@ -92,10 +99,44 @@ export class SimulatedReplica {
     this.process.end();
     this.store = undefined;
     this.consensus = undefined;
+    this.configuration = undefined;
     this.disk.crash({ ...swarm.loss, processOnly });
     this.#keyValue.crash(swarm.loss);
     network.detach(this.process);
     this.#options.snapshotNetwork.detach(this.process);
+  }
+
+  /** Ends the process and gives the machine an empty disk, as one that was removed from the cluster may get. */
+  replaceDisk(): void {
+    const { world, swarm, invariants } = this.#options;
+    if (this.process.alive) this.crash("for a new disk");
+    this.disk.wipe();
+    this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    this.durableLog.forget();
+    invariants.forget(this.id);
+    this.hasStarted = false;
+  }
+
+  /** Bit rot somewhere in the log: from now on the machine may halt, and what its disk holds proves nothing. */
+  rot(): boolean {
+    const { random } = this.#options.world;
+    const files = this.disk.files().filter((path) => path.startsWith("log/"));
+    const path = files.length > 0 ? random.pick(files) : undefined;
+    const bytes = path === undefined ? undefined : this.disk.durableBytes(path);
+    if (path === undefined || !bytes || bytes.length === 0) return false;
+    this.#isRotten = true;
+    this.durableLog.blind();
+    const offset = random.int(bytes.length);
+    if (this.#options.world.trace.verbose) this.#options.world.note(`[${this.id}] bit rot in ${path} at ${offset}`);
+    this.disk.flipBit(path, offset, random.int(8));
+    return true;
+  }
+
+  /** As a leader sees it: how many entries a member lacks. */
+  lagOf(node: NodeId): Index {
+    const status = this.store?.status();
+    const match = status?.progress.find(({ id }) => id === node)?.match;
+    return match === undefined || !status ? Infinity : status.lastIndex - match;
   }
 
   /** Leaves the code of a process that `crash` has just ended. */
@@ -139,7 +180,7 @@ export class SimulatedReplica {
     const options = {
       id,
       clusterId: "simulation",
-      initialMembers: members,
+      initialMembers: members.includes(id) ? members : [],
       appliedIndex: state.appliedIndex,
       snapshot,
       snapshotChannel: snapshotNetwork.attach(this.process),
@@ -155,7 +196,7 @@ export class SimulatedReplica {
       appendEntriesMax: swarm.appendEntriesMax,
       inflightMessagesMax: swarm.inflightMessagesMax,
     };
-    invariants.onApplied(id, state.appliedIndex, store.digest());
+    invariants.onApplied(id, state.appliedIndex, store.digest(), store.revision());
     Driver.open(options, env, endpoint, handlers, (error, driver) => {
       if (error) return this.#end(error);
       this.store = store;
@@ -173,7 +214,7 @@ export class SimulatedReplica {
         invariants.onCommitted(this.id, entries);
         store.onCommitted(entries);
         if (this.process.epoch !== epoch) return;
-        invariants.onApplied(this.id, store.appliedIndex(), store.digest());
+        invariants.onApplied(this.id, store.appliedIndex(), store.digest(), store.revision());
       },
       onSnapshotWanted: (request) => store.onSnapshotWanted(request),
       onSnapshot: (snapshot) => {
@@ -185,6 +226,7 @@ export class SimulatedReplica {
       onMembersChanged: (tag, configuration) => store.onMembersChanged(tag, configuration),
       onStatus: (status: ConsensusStatus) => {
         invariants.onStatus(status);
+        this.configuration = status.configuration;
         this.durableLog.onDurableIndex(status.durableIndex);
         store.onStatus(status);
       },
@@ -196,14 +238,17 @@ export class SimulatedReplica {
   #end(error: Error): void {
     // A failpoint's crash on its way out, caught by code that reports whatever it catches: there is nobody to report any more.
     if (error instanceof SimulatedCrash) return;
-    if (!this.#diskFailed)
+    const { invariants } = this.#options;
+    const isRemoved = !invariants.membership.isMember(this.id);
+    if (this.#isRotten) this.hasHalted = true;
+    if (!this.#diskFailed && !this.#isRotten && !isRemoved)
       throw new Violation("crash", `member ${this.id} ended by itself: ${error.stack ?? error.message}`);
     const { epoch } = this.process;
     // The code that reported the error runs to its end first.
     this.#options.world.after(0, () => {
       if (this.process.epoch !== epoch) return;
       this.crash(`by itself: ${error.message}`);
-      this.#options.onEnd();
+      if (!this.hasHalted) this.#options.onEnd();
     });
   }
 }

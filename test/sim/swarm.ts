@@ -22,6 +22,8 @@ export interface ChaosRates {
   readonly swizzleMs: number;
   /** A disk answers nothing for a while. */
   readonly diskHangMs: number;
+  /** A bit of a log flips, on the disks of a minority. */
+  readonly rotMs: number;
   /** A disk is full for a while. */
   readonly diskFullMs: number;
   /** Probability that passing a failpoint ends the process. */
@@ -233,6 +235,7 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
       transferMs: someMs(0.3, 10, 80) * tickMs,
       swizzleMs: someMs(0.1, 20, 80) * tickMs,
       diskHangMs: someMs(isAboutDisks ? 0.7 : 0.1, 15, 80) * tickMs,
+      rotMs: isAboutDisks ? someMs(0.5, 8, 60) * tickMs : 0,
       diskFullMs: someMs(isAboutDisks ? 0.4 : 0.03, 15, 80) * tickMs,
       failpointRate: on(0.3) ? random.pick([0.0005, 0.003, 0.01]) : 0,
     },

@@ -19,7 +19,14 @@ export const rules = {
   "R7 persistent votes": "a term and a vote that others have seen are never taken back, over any restart",
   "R8 acknowledged writes": "an acknowledged write is there, once, with the answer that was given",
   "R9 linearizable": "each answer is explained by one instant between its question and itself",
+  "R10 members":
+    "quorums of consecutive configurations meet; learners count for nothing; a joint configuration is left; who was removed or cut off disturbs nobody",
+  "R11 snapshots":
+    "a snapshot is a prefix of the log; installing one loses nothing; what a live member needs is cut only if it can have a snapshot",
   "R12 durable before answered": "what a member acknowledges or votes for is on its disk",
+  "R13 fenced leader": "a leader of an older term commits nothing once a newer one has",
+  "R14 revisions": "a revision belongs to an index and never goes back, over restarts and snapshots",
+  "R15 bounds": "what is in flight to one member, in one message and in one batch is bounded",
   range: "a list at a revision holds what was there then",
   watch: "watches see each revision once, in order, without gaps",
   liveness: "a connected quorum elects a leader and answers its clients; all replicas become equal",
