@@ -187,7 +187,11 @@ class RaftWorld {
     const working = this.#replicas.filter((replica) => replica.hasStarted && !replica.hasHalted);
     if (this.#swarm.members.changeMs > 0) return working;
     const quorum = Math.floor(this.#replicas.length / 2) + 1;
-    return random.shuffle(working).slice(0, random.between(quorum, working.length));
+    // One whose log rotted may wait for others to repair it, without a vote.
+    const [sound, rotten] = [false, true].map((isRotten) =>
+      random.shuffle(working.filter((one) => one.isRotten === isRotten)),
+    );
+    return [...(sound ?? []), ...(rotten ?? [])].slice(0, random.between(quorum, working.length));
   }
 
   /** Members by the newest configuration that work. */

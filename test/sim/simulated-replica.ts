@@ -46,10 +46,11 @@ export class SimulatedReplica {
   hasStarted = false;
   /** It found its disk damaged beyond repair and said so: it stays down. */
   hasHalted = false;
+  /** Bits of its log have flipped. */
+  isRotten = false;
   #keyValue: SimulatedKeyValue;
   readonly #options: SimulatedReplicaOptions;
   #diskFailed = false;
-  #isRotten = false;
 
   constructor(options: SimulatedReplicaOptions) {
     const { id, world, swarm } = options;
@@ -124,7 +125,7 @@ export class SimulatedReplica {
     const path = files.length > 0 ? random.pick(files) : undefined;
     const bytes = path === undefined ? undefined : this.disk.durableBytes(path);
     if (path === undefined || !bytes || bytes.length === 0) return false;
-    this.#isRotten = true;
+    this.isRotten = true;
     this.durableLog.blind();
     const offset = random.int(bytes.length);
     if (this.#options.world.trace.verbose) this.#options.world.note(`[${this.id}] bit rot in ${path} at ${offset}`);
@@ -240,8 +241,8 @@ export class SimulatedReplica {
     if (error instanceof SimulatedCrash) return;
     const { invariants } = this.#options;
     const isRemoved = !invariants.membership.isMember(this.id);
-    if (this.#isRotten) this.hasHalted = true;
-    if (!this.#diskFailed && !this.#isRotten && !isRemoved)
+    if (this.isRotten) this.hasHalted = true;
+    if (!this.#diskFailed && !this.isRotten && !isRemoved)
       throw new Violation("crash", `member ${this.id} ended by itself: ${error.stack ?? error.message}`);
     const { epoch } = this.process;
     // The code that reported the error runs to its end first.
