@@ -1,5 +1,5 @@
 import { limits } from "../../src/base/limits.js";
-import type { Index, Message } from "../../raft/core/types.js";
+import type { Index, Message, NodeId } from "../../raft/core/types.js";
 import { Violation } from "./violation.js";
 
 /** What one leader has sent to one member in one session and that was not answered yet, as seen from outside. */
@@ -26,6 +26,11 @@ export class BoundsInvariants {
       if (message.type === "MsgApp" && message.entries.length > 0) this.#onAppend(message);
       else if (message.type === "MsgAppResp") this.#onAnswer(message);
     }
+  }
+
+  /** A snapshot is on its way: the leader begins a new window behind it. */
+  onSnapshot(from: NodeId, to: NodeId): void {
+    for (const [key, window] of this.#windows) if (key.startsWith(`${from} ${to} `)) window.ends.length = 0;
   }
 
   #onAppend({ from, to, term, session, index, entries }: Message): void {

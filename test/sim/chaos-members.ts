@@ -16,10 +16,6 @@ export interface MemberChangesOptions {
   readonly count: (name: string) => void;
 }
 
-interface Changing {
-  changeMembers(tag: number, change: ConfChange): void;
-}
-
 /** Entries that a learner may lack when a careful operator promotes it. */
 const lagMax = 10;
 
@@ -132,7 +128,6 @@ export class MemberChanges {
   }
 
   #ask(leader: SimulatedReplica, change: ConfChange): void {
-    const ask = (): void => (leader.consensus as Partial<Changing> | undefined)?.changeMembers?.(this.#tag++, change);
-    this.#options.world.after(0, ask, leader.process);
+    this.#options.world.after(0, () => leader.consensus?.changeMembers(this.#tag++, change), leader.process);
   }
 }

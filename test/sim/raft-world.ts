@@ -62,6 +62,7 @@ class RaftWorld {
       this.#bounds.onBatch(messages);
       for (const message of messages) this.#onSend(from, message);
     };
+    this.#snapshotNetwork.observe = (from, to) => this.#bounds.onSnapshot(from, to);
     this.#invariants.onNewlyCommitted = (entry) => {
       const holding = this.#replicas.filter((replica) => replica.durableLog.holds(entry.index, entry.term));
       const holders = new Set(holding.map((replica) => replica.id));
@@ -184,7 +185,10 @@ class RaftWorld {
    */
   #drawCore(): SimulatedReplica[] {
     const { random } = this.#world;
-    const working = this.#replicas.filter((replica) => replica.hasStarted && !replica.hasHalted);
+    const { membership } = this.#invariants;
+    const working = this.#replicas.filter(
+      (replica) => (replica.hasStarted || membership.isMember(replica.id)) && !replica.hasHalted,
+    );
     if (this.#swarm.members.changeMs > 0) return working;
     const quorum = Math.floor(this.#replicas.length / 2) + 1;
     // One whose log rotted may wait for others to repair it, without a vote.
@@ -221,7 +225,8 @@ class RaftWorld {
   #full(): void {
     if (this.#world.trace.verbose) this.#world.note("FULL");
     this.#network.heal(this.#replicas.map((replica) => replica.id));
-    for (const replica of this.#replicas) if (replica.hasStarted) replica.heal();
+    const { membership } = this.#invariants;
+    for (const replica of this.#replicas) if (replica.hasStarted || membership.isMember(replica.id)) replica.heal();
     for (const client of this.#clients) {
       client.replicas = this.#present();
       client.stopped = true;
