@@ -1,5 +1,5 @@
 import { decodeConfChange } from "../../raft/conf-change.js";
-import { applyChange, isVoter, members } from "../../raft/core/configuration.js";
+import { applyChange, members } from "../../raft/core/configuration.js";
 import type { ConfState, Entry, Index, NodeId } from "../../raft/core/types.js";
 import { Violation } from "./violation.js";
 
@@ -64,10 +64,6 @@ function quorumsMeet(left: ConfState, right: ConfState): boolean {
     if (isQuorum(left, some) && isQuorum(right, others)) return false;
   }
   return true;
-}
-
-export function votersOf(configuration: ConfState): NodeId[] {
-  return members(configuration).filter((node) => isVoter(configuration, node));
 }
 
 function text({ voters, outgoing, learners }: ConfState): string {
