@@ -6,7 +6,7 @@ export interface Corner {
   readonly without?: string;
 }
 
-/** Numbered as in docs/simulator.md. */
+/** Numbered as in docs/raft.md. */
 export const corners: readonly Corner[] = [
   { number: 1, title: "two single-server changes with disjoint majorities" },
   { number: 2, title: "an election with a committed change unapplied" },
