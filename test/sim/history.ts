@@ -1,6 +1,6 @@
 import type { KeyRecord, RangeQuery, RangeResult, Txn, TxnResult } from "../../store/store.js";
 import { equalBytes } from "./invariants.js";
-import { checkLinearizable, type Model, type Operation } from "./linearizability.js";
+import { checkLinearizable, type Model, type Operation } from "../linearizability/linearizability.js";
 import type { StateModel } from "./state-model.js";
 import { Violation } from "./violation.js";
 
