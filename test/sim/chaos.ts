@@ -173,16 +173,17 @@ export class Chaos<M> {
   }
 
   /**
-   * The atlas of faults: bits rot on the disks of the same minority only, so that a quorum of whole logs is left. The
-   * damage shows at the next start, which comes soon.
+   * The atlas of faults: bits rot on the disks of the same minority only, so that a quorum of whole logs is left; one at a time; and
+   * not in a log whose end a power cut tears as well, since then nothing proves that the record in front had been whole. The damage shows
+   * at the start that follows.
    */
   #rot(): boolean {
     const { random, replicas, swarm } = this.#options;
     const count = Math.floor((swarm.replicas - 1) / 2);
     if (count === 0) return false;
     const victim = random.pick(replicas.slice(0, count));
-    if (!victim.rot()) return false;
-    if (victim.process.alive && random.chance(0.7)) this.#crashNow(victim);
+    if (!victim.process.alive || !victim.disk.isIdle || !victim.rot()) return false;
+    this.#crashNow(victim);
     return true;
   }
 

@@ -66,9 +66,10 @@ export class SimulatedDisk {
     this.#hungUntilUs = untilUs;
   }
 
-  /** Since when a request waits for a disk that hangs. */
+  /** Since when a write of the log waits for a disk that hangs. */
   get waitingSinceUs(): number | undefined {
-    return this.#hungUntilUs > this.#world.timeUs ? this.#waitingSinceUs : undefined;
+    const isOfThisHang = this.#hungUntilUs > this.#world.timeUs && (this.#waitingSinceUs ?? -1) >= this.#hungSinceUs;
+    return isOfThisHang ? this.#waitingSinceUs : undefined;
   }
 
   get usedBytes(): number {
@@ -140,6 +141,12 @@ export class SimulatedDisk {
     return paths.map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
   }
 
+  /** Nothing is on its way to this disk, and a power cut would take nothing back. */
+  get isIdle(): boolean {
+    if (this.#inFlight.size > 0) return false;
+    return [...this.#names.values()].every((file) => file.changes.length === 0);
+  }
+
   /** A new disk in the machine. */
   wipe(): void {
     this.#names.clear();
@@ -177,7 +184,7 @@ export class SimulatedDisk {
   #change(change: InFlight, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
     this.#inFlight.add(change);
     this.onWrite();
-    request(this.#latency(), () => {
+    request(this.#latency(change.path), () => {
       this.#inFlight.delete(change);
       const { path, offset, bytes } = change;
       if (bytes === undefined ? !this.#names.has(path) : !this.#folders.has(folderOf(path))) return done(missing(path));
@@ -202,7 +209,7 @@ export class SimulatedDisk {
   #sync(path: string, request: (latencyUs: number, run: () => void) => void, done: Finished): void {
     const file = this.#names.get(path);
     const order = this.#order - 1;
-    request(this.#syncLatency(), () => {
+    request(this.#syncLatency(path), () => {
       if (!file) return done(missing(path));
       if (this.#world.random.chance(this.faults.syncErrorRate)) {
         // Some of it may have reached the disk all the same.
@@ -257,18 +264,19 @@ export class SimulatedDisk {
     else this.#folderChanges.set(folder, [change]);
   }
 
-  #latency(): number {
-    return this.#stalled(this.#world.random.between(this.faults.latencyUsMin, this.faults.latencyUsMax));
+  #latency(path = ""): number {
+    return this.#stalled(this.#world.random.between(this.faults.latencyUsMin, this.faults.latencyUsMax), path);
   }
 
-  #syncLatency(): number {
-    return this.#stalled(this.#world.random.between(this.faults.syncUsMin, this.faults.syncUsMax));
+  #syncLatency(path = ""): number {
+    return this.#stalled(this.#world.random.between(this.faults.syncUsMin, this.faults.syncUsMax), path);
   }
 
-  #stalled(latencyUs: number): number {
+  #stalled(latencyUs: number, path: string): number {
     const { random, timeUs } = this.#world;
     if (this.#hungUntilUs > timeUs) {
-      if (this.#waitingSinceUs === undefined || this.#waitingSinceUs < this.#hungSinceUs) this.#waitingSinceUs = timeUs;
+      const isFirst = this.#waitingSinceUs === undefined || this.#waitingSinceUs < this.#hungSinceUs;
+      if (isFirst && path.endsWith(".seg")) this.#waitingSinceUs = timeUs;
       return latencyUs + this.#hungUntilUs - timeUs;
     }
     return random.chance(this.faults.stallRate) ? latencyUs + random.int(this.faults.stallUsMax + 1) : latencyUs;

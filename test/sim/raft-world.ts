@@ -180,15 +180,12 @@ class RaftWorld {
   }
 
   /**
-   * A quorum of those who can work. Where members changed it is all of them: a member may be left with a configuration whose
-   * quorum is another one.
+   * A quorum of those who can work. Where members changed it is all of them, also those who are on their way in: a change that is
+   * under way may make anybody a voter.
    */
   #drawCore(): SimulatedReplica[] {
     const { random } = this.#world;
-    const { membership } = this.#invariants;
-    const working = this.#replicas.filter(
-      (replica) => (replica.hasStarted || membership.isMember(replica.id)) && !replica.hasHalted,
-    );
+    const working = this.#replicas.filter((replica) => !replica.hasHalted);
     if (this.#swarm.members.changeMs > 0) return working;
     const quorum = Math.floor(this.#replicas.length / 2) + 1;
     // One whose log rotted may wait for others to repair it, without a vote.
@@ -225,8 +222,7 @@ class RaftWorld {
   #full(): void {
     if (this.#world.trace.verbose) this.#world.note("FULL");
     this.#network.heal(this.#replicas.map((replica) => replica.id));
-    const { membership } = this.#invariants;
-    for (const replica of this.#replicas) if (replica.hasStarted || membership.isMember(replica.id)) replica.heal();
+    for (const replica of this.#replicas) replica.heal();
     for (const client of this.#clients) {
       client.replicas = this.#present();
       client.stopped = true;

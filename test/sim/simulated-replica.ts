@@ -51,6 +51,8 @@ export class SimulatedReplica {
   #keyValue: SimulatedKeyValue;
   readonly #options: SimulatedReplicaOptions;
   #diskFailed = false;
+  /** It begins without a past in a cluster that has one: not as one of the first members. */
+  #joins: boolean;
 
   constructor(options: SimulatedReplicaOptions) {
     const { id, world, swarm } = options;
@@ -61,6 +63,7 @@ export class SimulatedReplica {
     this.clock = drawClock(world.random, swarm);
     this.durableLog = new DurableLog(id, this.disk);
     this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    this.#joins = !options.members.includes(id);
     this.disk.onError = () => {
       this.#diskFailed = true;
     };
@@ -116,6 +119,7 @@ export class SimulatedReplica {
     this.durableLog.forget();
     invariants.forget(this.id);
     this.hasStarted = false;
+    this.#joins = true;
   }
 
   /** Bit rot somewhere in the log: from now on the machine may halt, and what its disk holds proves nothing. */
@@ -181,7 +185,7 @@ export class SimulatedReplica {
     const options = {
       id,
       clusterId: "simulation",
-      initialMembers: members.includes(id) ? members : [],
+      initialMembers: this.#joins ? [] : members,
       appliedIndex: state.appliedIndex,
       snapshot,
       snapshotChannel: snapshotNetwork.attach(this.process),
