@@ -176,7 +176,7 @@ export class RaftLog {
       meta.index > this.#committed,
       () => `a snapshot of ${meta.index} would take back ${this.#committed}, which is committed`,
     );
-    this.#snapshot = { meta, readyNumber: 0, durableBefore: this.durableIndex };
+    this.#snapshot = { meta, readyNumber: 0, durableBefore: Math.min(this.durableIndex, meta.index) };
     this.#unstable.length = 0;
     this.#offset = meta.index + 1;
     this.#handedOut = this.#offset;

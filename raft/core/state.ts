@@ -1,5 +1,6 @@
 import { checkConfig, checkElectionTicks, type RaftConfig } from "./config.js";
 import { checked, isVoter } from "./configuration.js";
+import { impliedCommit } from "./implied-commit.js";
 import { invariant } from "./invariant.js";
 import { RaftLog } from "./log.js";
 import { Lease } from "./lease.js";
@@ -110,7 +111,10 @@ export class RaftState {
     this.configuration = checked(configuration);
     this.#recoverTo = recoverTo;
     this.#recoverTerm = hardState.term;
-    this.log = new RaftLog(storage, hardState.commit, applied, recoverTo > 0);
+    const committed = Math.max(hardState.commit, applied);
+    const isImplied = config.confChangeGuard !== "None" && recoverTo === 0;
+    const commit = isImplied ? impliedCommit(storage, committed) : hardState.commit;
+    this.log = new RaftLog(storage, commit, applied, recoverTo > 0);
     // A node that has only been given a snapshot has not taken part in any term yet.
     const isNew = hardState.term === 0 && hardState.vote === 0 && this.log.lastIndex < this.log.firstIndex;
     invariant(

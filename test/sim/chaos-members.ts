@@ -91,7 +91,8 @@ export class MemberChanges {
     const taken = new Set(chosen.map((step) => step.node));
     const free = (ids: readonly NodeId[]): NodeId[] => ids.filter((id) => !taken.has(id));
     const present = members(configuration);
-    const outside = free(replicas.map(({ id }) => id).filter((id) => !present.includes(id)));
+    const unused = replicas.filter((replica) => !replica.hasStarted || chaos.rejoinShare > 0);
+    const outside = free(unused.map(({ id }) => id).filter((id) => !present.includes(id)));
     const learners = free(configuration.learners);
     const voters = free(configuration.voters);
     const votersAfter =
@@ -117,11 +118,18 @@ export class MemberChanges {
     if (replica && !replica.process.alive) replica.start();
   }
 
-  /** A member that was removed gets an empty disk, and may be added again under its id. */
+  /**
+   * A member that was removed gets an empty disk, and may be added again under its id. Operators are told not to: it is safe
+   * only after all others have learned of the removal, since until then they count on what it has forgotten.
+   */
   #bringBack(): void {
     const { random, replicas, chaos, membership, count } = this.#options;
     for (const replica of replicas) {
-      if (!replica.hasStarted || membership.isMember(replica.id) || !random.chance(0.3 * chaos.rejoinShare)) continue;
+      const { id, hasStarted } = replica;
+      if (!hasStarted || membership.isMember(id) || !random.chance(0.3 * chaos.rejoinShare)) continue;
+      const others = replicas.filter((other) => other !== replica && other.hasStarted);
+      const knowIt = others.every(({ configuration }) => configuration && !members(configuration).includes(id));
+      if (!knowIt) continue;
       count("disk emptied");
       replica.replaceDisk();
     }

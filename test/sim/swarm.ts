@@ -36,7 +36,7 @@ export interface MemberChaos {
   readonly changeMs: number;
   /** Machines beside the first members. */
   readonly spares: number;
-  /** Share of removed members that come back under their id with an empty disk. */
+  /** Share of removed members that come back under their id with an empty disk, against all advice. */
   readonly rejoinShare: number;
   /** Share of changes that are refused by nobody although they are unwise: fewer than three voters, learners that lag. */
   readonly unwiseShare: number;
@@ -149,8 +149,8 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
     operationsMax: 1_000_000,
     members: {
       changeMs: isAboutMembers ? random.between(3, 20) * tickMs : 0,
-      spares: isAboutMembers ? random.between(1, 3) : 0,
-      rejoinShare: random.pick([0, 0.5, 1]),
+      spares: isAboutMembers ? random.between(1, 4) : 0,
+      rejoinShare: 0,
       unwiseShare: random.pick([0, 0, 0.3]),
     },
     replicas: random.chance(0.03) ? 1 : random.chance(size.fiveShare) ? 5 : 3,

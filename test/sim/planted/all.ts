@@ -5,6 +5,7 @@ import { membershipFaults } from "./membership.js";
 import type { PlantedFault } from "./planted-fault.js";
 import { readsFaults } from "./reads.js";
 import { replicationFaults } from "./replication.js";
+import { snapshotFaults } from "./snapshots.js";
 import { storeFaults } from "./store.js";
 
 export const plantedFaults: readonly PlantedFault[] = [
@@ -14,6 +15,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   ...readsFaults,
   ...livenessFaults,
   ...membershipFaults,
+  ...snapshotFaults,
   ...storeFaults,
 ];
 

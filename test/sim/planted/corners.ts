@@ -29,9 +29,8 @@ export const corners: readonly Corner[] = [
   {
     number: 15,
     title: "damage in the middle of the log is cut like a torn tail",
-    without: "bit rot is not drawn before damaged logs recover",
   },
-  { number: 16, title: "a gap between snapshot and log", without: "snapshots are not in this world yet" },
+  { number: 16, title: "a gap between snapshot and log" },
   { number: 17, title: "applied index and state are not one write" },
   { number: 18, title: "a replaced tail counts as durable (ABA)" },
   { number: 19, title: "something is sent in a term that is not durable" },
@@ -46,7 +45,7 @@ export const corners: readonly Corner[] = [
     title: "a snapshot holds up heartbeats",
     without: "time of threads and sockets is not simulated: real processes measure it",
   },
-  { number: 27, title: "the end of a snapshot's transfer is lost", without: "snapshots are not in this world yet" },
+  { number: 27, title: "the end of a snapshot's transfer is lost" },
   { number: 28, title: "a repeated request is applied twice" },
   { number: 29, title: "an old append cuts what is behind it" },
 ];

@@ -110,4 +110,28 @@ export const logFaults: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: "damage of a log is cut like a torn tail",
+    corner: 15,
+    set: { profile: "disk" },
+    edits: [
+      {
+        file: "raft/log/open-files.js",
+        find: "return found.damage ? this.#repair(found, found.damage) : this.#begin(found);",
+        replace: "return this.#begin(found);",
+      },
+    ],
+  },
+  {
+    name: "a member with a damaged log votes",
+    corner: 15,
+    set: { profile: "disk" },
+    edits: [
+      {
+        file: "raft/core/state.js",
+        find: "if (this.#recoverTo === 0)",
+        replace: "if (true)",
+      },
+    ],
+  },
 ];

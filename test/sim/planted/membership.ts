@@ -35,6 +35,18 @@ export const membershipFaults: readonly PlantedFault[] = [
     edits: [{ file: "raft/core/election.js", find: "return !log.hasUnappliedConfChange();", replace: "return true;" }],
   },
   {
+    name: "a torn-off commit index is not made up for",
+    corner: 2,
+    set,
+    edits: [
+      {
+        file: "raft/core/state.js",
+        find: 'config.confChangeGuard !== "None" && recoverTo === 0',
+        replace: "false",
+      },
+    ],
+  },
+  {
     name: "joint configuration never left",
     corner: 3,
     set,
