@@ -23,7 +23,15 @@ export interface Found {
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 /** All that a world imports; the copy is what gets the fault. */
-const copied = ["package.json", "proto/gen", "dist/raft", "dist/store", "dist/src/base", "dist/test/sim"];
+const copied = [
+  "package.json",
+  "proto/gen",
+  "dist/raft",
+  "dist/store",
+  "dist/src/base",
+  "dist/test/sim",
+  "dist/test/linearizability",
+];
 
 /**
  * Plants one fault into a copy of the compiled code and runs seeds until one is violated. Throws when the
