@@ -11,7 +11,9 @@ export class Forked<Question, Answer> {
   constructor(file: string, profileFolder: string | undefined) {
     const path = fileURLToPath(new URL(file, import.meta.url));
     const execArgv = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
-    this.#child = fork(path, { serialization: "advanced", execArgv });
+    // As the launcher has it.
+    const env = { ...process.env, UV_THREADPOOL_SIZE: "16" };
+    this.#child = fork(path, { serialization: "advanced", execArgv, env });
     this.#child.on("message", (answer: Answer) => this.#waiting.shift()?.resolve(answer));
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code) => {

@@ -12,6 +12,12 @@ import { unpackEntries, unpackError } from "./port-messages.js";
 
 /** How long a stopping worker may take to hand over, close its log and end, before it is cut off. */
 const stopMsMax = 5_000;
+/**
+ * What is applied is told with the next call, or after so long (ms), or at once when this many entries are untold: the consensus
+ * thread uses it for its bounds and for cutting the log only, and each message wakes it.
+ */
+const appliedMsMax = 5;
+const appliedUntoldMax = 512;
 
 /**
  * Starts the consensus thread. Resolves when the log is open and the port is bound; handlers are called from
@@ -48,6 +54,8 @@ export class ConsensusHandle implements Consensus {
   #data: Uint8Array[] = [];
   #reads: number[] = [];
   #applied: { readonly index: Index; readonly durable: Index } | undefined;
+  #appliedTold: Index = 0;
+  #appliedTimer: NodeJS.Timeout | undefined;
 
   constructor(worker: Worker, handlers: ConsensusHandlers, log: Log) {
     this.#worker = worker;
@@ -81,7 +89,8 @@ export class ConsensusHandle implements Consensus {
 
   applied(index: Index, durable: Index): void {
     this.#applied = { index, durable };
-    this.#wake();
+    if (index - this.#appliedTold >= appliedUntoldMax) this.#wake();
+    else this.#appliedTimer ??= setTimeout(() => this.#flush(), appliedMsMax);
   }
 
   transferLeadership(to: NodeId): void {
@@ -136,7 +145,10 @@ export class ConsensusHandle implements Consensus {
     this.#tags = [];
     this.#data = [];
     this.#reads = [];
+    this.#appliedTold = this.#applied?.index ?? this.#appliedTold;
     this.#applied = undefined;
+    clearTimeout(this.#appliedTimer);
+    this.#appliedTimer = undefined;
     this.#send(message, tags.length > 0 ? [data.buffer] : []);
   }
 
