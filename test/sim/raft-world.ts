@@ -41,6 +41,8 @@ class RaftWorld {
   readonly #lists: ListRecord[] = [];
   /** Keys whose history the search for an order gave up on. */
   #unknown = 0;
+  /** Requests that were answered in the phase with faults. */
+  #answeredAmidFaults = 0;
   readonly #chaos: Chaos<Message>;
   readonly #memberChanges: MemberChanges;
 
@@ -149,6 +151,7 @@ class RaftWorld {
     this.#chaos.start();
     this.#memberChanges.start();
     this.#world.runUntil(this.#swarm.safetyMs * 1000);
+    this.#answeredAmidFaults = this.#clients.reduce((sum, client) => sum + client.answered, 0);
   }
 
   /** A random quorum is healed; the others stay as they are and hear or reach the quorum in one direction at most. */
@@ -289,6 +292,7 @@ class RaftWorld {
     const finished = this.#history.filter((recorded) => recorded.returnedAt !== Infinity);
     return {
       "snapshots installed": this.#replicas.reduce((sum, replica) => sum + replica.snapshotsInstalled, 0),
+      "answered amid faults": this.#answeredAmidFaults,
       "entries committed": this.#invariants.committed().length,
       leaders: this.#invariants.terms(),
       "members changed": this.#invariants.membership.changes,

@@ -24,23 +24,32 @@ describe("simulated raft world", () => {
       const { seed, hash } = results[at] ?? assert.fail("a seed did not run");
       assert.equal(runRaftSeed(seed).hash, hash, `seed ${seed} is the same run again`);
     }
-    // A simulation in which nothing happens would violate nothing either.
+    // A simulation in which nothing happens would violate nothing either. Seeds are the same each time, so these
+    // sums change only with the code; the bounds are about two thirds of what they were when they were set.
     const sums = (name: string): number => results.reduce((sum, result) => sum + (result.counts[name] ?? 0), 0);
-    assert.ok(sums("writes answered") > 1000 && sums("reads answered") > 1000, "clients were answered");
-    it("can plant every fault, and has one for each corner or says why not", () => {
-      assert.deepEqual(unplantable(plantedFaults), []);
-      const planted = new Set(plantedFaults.map(({ corner }) => corner));
-      const open = corners.filter(({ number, without }) => planted.has(number) === (without !== undefined));
-      assert.deepEqual(
-        open.map(({ number }) => number),
-        [],
-      );
-    });
-
-    for (const fault of ["crash", "blackout", "partition", "clog", "pause", "clock jump", "transfer"]) {
-      assert.ok(sums(`fault: ${fault}`) > 20, `${fault} happened`);
-    }
-    assert.ok(sums("leaders") > 300, "there were elections");
+    const atLeast: readonly (readonly [name: string, sum: number])[] = [
+      ["answered amid faults", 1000],
+      ["writes answered", 1100],
+      ["reads answered", 500],
+      ["lists answered", 130],
+      ["leaders", 380],
+      ["members changed", 50],
+      ["snapshots installed", 10],
+      ["fault: crash", 150],
+      ["fault: blackout", 30],
+      ["fault: partition", 160],
+      ["fault: clog", 60],
+      ["fault: pause", 55],
+      ["fault: clock jump", 50],
+      ["fault: transfer", 45],
+      ["fault: disk hang", 30],
+      ["fault: bit rot", 14],
+    ];
+    const tooFew = atLeast.filter(([name, sum]) => sums(name) < sum);
+    assert.deepEqual(
+      tooFew.map(([name, sum]) => `${name}: ${sums(name)}, expected at least ${sum}`),
+      [],
+    );
   }).timeout(180_000);
 
   it("leaves the trace of a violation", () => {
