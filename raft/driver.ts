@@ -305,15 +305,15 @@ export class Driver implements Consensus {
 
   /** Messages come before the tick: a heartbeat that waits in the queue is no silence. */
   #turn(): void {
-    for (const message of this.#received.splice(0))
+    for (const message of taken(this.#received))
       if (message.type !== "MsgProp" || !this.#log.isDiskFull) this.#core.step(message);
-    for (const ready of this.#persisted.splice(0)) this.#takePersisted(ready);
-    for (const run of this.#due.splice(0)) run();
+    for (const ready of taken(this.#persisted)) this.#takePersisted(ready);
+    for (const run of taken(this.#due)) run();
     if (this.#appliedIndex > this.#reportedApplied) {
       this.#reportedApplied = this.#appliedIndex;
       this.#core.applied(this.#appliedIndex);
     }
-    for (const peer of this.#lostPeers.splice(0)) this.#losePeer(peer);
+    for (const peer of taken(this.#lostPeers)) this.#losePeer(peer);
     if (this.#lateMs !== undefined) this.#tick(this.#lateMs);
     this.#lateMs = undefined;
     if (this.#transferTo === 0) this.#handOver(this.#core.status(), "it was asked for");
@@ -538,4 +538,11 @@ export class Driver implements Consensus {
   #now(): number {
     return this.#env.clock.monotonic();
   }
+}
+
+const nothing: readonly never[] = [];
+
+/** All of a queue, which is empty afterwards. Most are at most turns: no array is made then. */
+function taken<T>(queue: T[]): readonly T[] {
+  return queue.length === 0 ? nothing : queue.splice(0);
 }

@@ -33,11 +33,15 @@ export class Client {
   stopped = false;
   /** False: goes on asking until there is an answer. */
   givesUp = true;
+  /** Makes no new request once it has so many answers. */
+  #target = Infinity;
   readonly #options: ClientOptions;
   readonly #lastSeen = new Map<string, number>();
   #isIdle = false;
   #sequence = 0;
   #values = 0;
+  /** Sends the request it waits for to the next replica. */
+  #askAgain: (() => void) | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -48,15 +52,22 @@ export class Client {
     world.after(random.int(2 * swarm.thinkMs * 1000 + 1), () => this.#request());
   }
 
-  /** From now on it insists on answers, and goes on if it had made all its requests. */
-  insist(): void {
+  /** From now on it insists on answers, and rests after so many more. Asks anew at once if it waits for one. */
+  insist(answers: number): void {
     this.givesUp = false;
+    this.#target = this.answered + answers;
     if (this.#isIdle) this.start();
+    this.#askAgain?.();
+  }
+
+  /** It has all the answers it wanted. */
+  get rests(): boolean {
+    return this.answered >= this.#target;
   }
 
   #request(): void {
     this.#isIdle = this.givesUp && this.answered >= this.#options.swarm.operationsMax;
-    if (this.stopped || this.#isIdle) return;
+    if (this.stopped || this.#isIdle || this.rests) return;
     this.busy = true;
     const { random, swarm } = this.#options;
     if (!random.chance(swarm.readShare)) this.#write();
@@ -67,6 +78,7 @@ export class Client {
   #finish(answered: boolean): void {
     if (answered) this.answered++;
     this.busy = false;
+    this.#askAgain = undefined;
     this.start();
   }
 
@@ -197,8 +209,10 @@ export class Client {
         return counts;
       });
     };
+    let latest = 0;
     const start = (number: number): void => {
-      if (!open) return;
+      if (!open || number <= latest) return;
+      latest = number;
       if (this.givesUp && number > attemptsMax) {
         open = false;
         this.#finish(false);
@@ -210,6 +224,7 @@ export class Client {
       const waitMs = replica?.store ? swarm.clientTimeoutMs : swarm.tickMs;
       world.after(waitMs * 1000, () => start(number + 1));
     };
+    this.#askAgain = () => start(latest + 1);
     start(1);
   }
 

@@ -7,10 +7,13 @@ import { Violation } from "./violation.js";
 export class MembershipInvariants {
   /** Each with the index from which on it holds, oldest first. */
   readonly #configurations: { readonly index: Index; readonly configuration: ConfState }[];
+  /** Of the newest configuration. */
+  #members: readonly NodeId[];
 
   constructor(voters: readonly NodeId[]) {
     const configuration = { voters: [...voters], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
     this.#configurations = [{ index: 0, configuration }];
+    this.#members = [...voters];
   }
 
   /** The newest one that is committed. */
@@ -23,7 +26,7 @@ export class MembershipInvariants {
   }
 
   isMember(node: NodeId): boolean {
-    return members(this.latest).includes(node);
+    return this.#members.includes(node);
   }
 
   onCommitted({ index, type, data }: Entry): void {
@@ -36,6 +39,7 @@ export class MembershipInvariants {
     if (!quorumsMeet(before, configuration))
       throw new Violation("R10 members", `quorums of ${text(before)} and ${text(configuration)} need not meet`);
     this.#configurations.push({ index, configuration });
+    this.#members = members(configuration);
   }
 
   /**

@@ -165,7 +165,7 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
     electionTicks,
     electionJitterTicks: random.between(2, electionTicks),
     segmentBytes: random.pick([512, 512, 2048, 8192, 65_536]),
-    growBytes: random.pick([256, 4096, 16_384]),
+    growBytes: random.pick([256, 1024, 4096]),
     markerBytes: random.pick([256, 1024, 8192]),
     flushIntervalMs: random.pick([20, 100, 1000]),
     recentEventsMax: random.pick([1, 5, 1000]),
