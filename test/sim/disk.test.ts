@@ -15,6 +15,7 @@ const steady: DiskFaults = {
   stallUsMax: 0,
   syncErrorRate: 0,
   writeErrorRate: 0,
+  readErrorRate: 0,
   capacityBytes: 1e9,
 };
 

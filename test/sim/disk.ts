@@ -15,6 +15,8 @@ export interface DiskFaults {
   syncErrorRate: number;
   /** Probability that a write fails and changes nothing. */
   writeErrorRate: number;
+  /** Probability that a read fails. */
+  readErrorRate: number;
   /** Bytes that fit; writes beyond fail with ENOSPC. */
   capacityBytes: number;
 }
@@ -155,6 +157,15 @@ export class SimulatedDisk {
     this.#inFlight.clear();
   }
 
+  /** A file that was there before the world began. */
+  place(path: string, bytes: Uint8Array): void {
+    const file = new SimulatedFile();
+    file.change({ order: this.#order++, offset: 0, bytes });
+    file.sync(this.#order);
+    this.#names.set(path, file);
+    this.#durableNames.set(path, file);
+  }
+
   /** Bit rot: flips a bit of what is stored. */
   flipBit(path: string, offset: number, bit: number): void {
     const file = this.#names.get(path);
@@ -178,6 +189,10 @@ export class SimulatedDisk {
   #read(path: string, offset: number, length: number, done: Done<Uint8Array>): void {
     const file = this.#names.get(path);
     if (!file) return done(missing(path), new Uint8Array(0));
+    if (this.#world.random.chance(this.faults.readErrorRate)) {
+      this.onError();
+      return done(new Error(`EIO: read of ${path} failed`), new Uint8Array(0));
+    }
     return done(null, file.cached.read(offset, length));
   }
 

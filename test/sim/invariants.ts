@@ -205,6 +205,19 @@ export class RaftInvariants {
     }
   }
 
+  /** The member's state is to be replaced by that of a snapshot. */
+  onSnapshot(node: NodeId, index: Index, term: Term): void {
+    const { applied } = this.#shown(node);
+    if (index <= applied)
+      throw new Violation("R11 snapshots", `member ${node} goes back from ${applied} to the snapshot of ${index}`);
+    const committed = this.#committed[index - 1];
+    if (committed?.term === term) return;
+    throw new Violation(
+      "R11 snapshots",
+      `member ${node} installs a snapshot of ${index} in term ${term}, committed there is ${committed ? `term ${committed.term}` : "nothing"}`,
+    );
+  }
+
   /** A revision belongs to an index, and grows with it. */
   #onRevision(index: Index, revision: number): void {
     const known = (this.#revisions[index] ??= revision);

@@ -29,6 +29,7 @@ describe("simulated key-value store", () => {
         latencyUsMax: 500,
         flushUsMin: 1,
         flushUsMax: 500,
+        errorRate: 0,
       });
       const database = store.open(process);
       let flushed = false;
@@ -62,7 +63,13 @@ describe("simulated key-value store", () => {
     const world = new World({ seed: 1 });
     const process = new Process(1);
     process.start();
-    const store = new SimulatedKeyValue(world, { latencyUsMin: 1, latencyUsMax: 5, flushUsMin: 1, flushUsMax: 5 });
+    const store = new SimulatedKeyValue(world, {
+      latencyUsMin: 1,
+      latencyUsMax: 5,
+      flushUsMin: 1,
+      flushUsMax: 5,
+      errorRate: 0,
+    });
     const database = store.open(process);
     const puts = [4, 2, 8].map((key) => ({ key: byte(key), value: byte(key) }));
     database.write({ puts, deletes: [] }, () => undefined);

@@ -8,6 +8,8 @@ export interface KeyValueFaults {
   latencyUsMax: number;
   flushUsMin: number;
   flushUsMax: number;
+  /** Probability that a write or a flush fails; the write did nothing. */
+  errorRate: number;
 }
 
 /** What undoes one batch: the values before it, undefined for a key that was not there. */
@@ -19,6 +21,8 @@ type Undo = readonly { readonly key: string; readonly before: Uint8Array | undef
  */
 export class SimulatedKeyValue {
   readonly faults: KeyValueFaults;
+  /** Told of each failed request, before its caller. */
+  onError: () => void = () => undefined;
   readonly #world: World;
   readonly #values = new Map<string, Uint8Array>();
   /** All keys in order; rebuilt when asked for after a key came or went. */
@@ -53,8 +57,9 @@ export class SimulatedKeyValue {
         const written = this.#written;
         const { flushUsMin, flushUsMax } = this.faults;
         request(this.#world.random.between(flushUsMin, flushUsMax), () => {
+          if (this.#fails()) return done(new Error("IO error: the flush failed"));
           this.#undos = this.#undos.slice(Math.max(0, this.#undos.length - (this.#written - written)));
-          done(null);
+          return done(null);
         });
       },
       view: () => this.#view(request),
@@ -105,9 +110,16 @@ export class SimulatedKeyValue {
 
   #writeFirst(): void {
     const first = this.#queue.shift();
-    if (!first) return;
+    if (!first) return undefined;
+    if (this.#fails()) return first.done(new Error("IO error: the write failed"));
     this.#apply(first.batch);
-    first.done(null);
+    return first.done(null);
+  }
+
+  #fails(): boolean {
+    if (!this.#world.random.chance(this.faults.errorRate)) return false;
+    this.onError();
+    return true;
   }
 
   #apply(batch: KeyValueBatch): void {

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { runBatch } from "./batch.js";
+import { runCalm } from "./calm.js";
 import { overridesText, parseOverride, type Overrides } from "./overrides.js";
 import { canary } from "./planted/all.js";
 import { hunt } from "./planted/hunt.js";
@@ -24,6 +25,8 @@ interface Options {
   readonly canary: boolean;
   readonly mutants?: boolean;
   readonly mutant?: string;
+  readonly calm?: boolean;
+  readonly hours: number;
   readonly workers: number;
 }
 
@@ -40,6 +43,8 @@ const command = new Command("sim")
   .option("--no-canary", "do not plant a fault to see whether it is found")
   .option("--mutants", "look for each planted fault in at most --seeds seeds")
   .option("--mutant <name>", "look for this planted fault only, or those of this corner's number")
+  .option("--calm", "a healthy cluster on busy machines, for --hours: counts needless elections")
+  .option("--hours <number>", "with --calm: how long, in simulated time", Number, 24)
   .option("--workers <number>", "processes that run seeds", wholeNumber, availableParallelism());
 
 process.exitCode = await main(command.parse().opts<Options>());
@@ -47,6 +52,7 @@ process.exitCode = await main(command.parse().opts<Options>());
 async function main(options: Options): Promise<number> {
   const run = worlds.get(options.world);
   if (!run) command.error(`there is no world ${options.world}; there are: ${[...worlds.keys()].join(", ")}`);
+  if (options.calm) return keepCalm(options);
   if (options.seed !== undefined) return replay(options);
   if (options.mutants || options.mutant) return plant(options);
   return runAll(options);
@@ -99,6 +105,13 @@ function replay(options: Options): number {
     console.log(`npm run sim -- --world ${options.world} --seed ${seed}${overridesText(shrunk.overrides)} --trace`);
   }
   return result.violation ? 1 : 0;
+}
+
+function keepCalm({ seed = 1, hours, set }: Options): number {
+  const { elections, writes, violation } = runCalm(seed, hours, set);
+  console.log(`${hours} simulated hours: ${elections} elections, ${writes} writes`);
+  if (violation) console.log(violation.message);
+  return elections > 0 || violation ? 1 : 0;
 }
 
 async function plant(options: Options): Promise<number> {

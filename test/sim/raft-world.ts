@@ -7,8 +7,10 @@ import { Client } from "./client.js";
 import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
 import { RaftInvariants } from "./invariants.js";
 import { messageCodec } from "./message-codec.js";
+import type { SimulatedDisk } from "./disk.js";
 import { SimulatedNetwork } from "./network.js";
-import { SimulatedReplica } from "./simulated-replica.js";
+import { clusterId, SimulatedReplica } from "./simulated-replica.js";
+import { drawOldHistory, placeOldHistory } from "./old-log.js";
 import type { RunOptions, RunSeed, SeedResult } from "./seed-result.js";
 import { StateModel } from "./state-model.js";
 import { drawSwarm, type Swarm } from "./swarm.js";
@@ -43,6 +45,9 @@ class RaftWorld {
   #unknown = 0;
   /** Requests that were answered in the phase with faults. */
   #answeredAmidFaults = 0;
+  #leadersAmidFaults = 0;
+  /** Members that began with a log of an older version. */
+  #oldLogs = 0;
   readonly #chaos: Chaos<Message>;
   readonly #memberChanges: MemberChanges;
 
@@ -89,6 +94,7 @@ class RaftWorld {
       });
       this.#replicas.push(replica);
     }
+    if (swarm.oldLogShare > 0) this.#placeOldLogs(members);
     this.#chaos = new Chaos({ world, random: random.fork(), swarm, network: this.#network, replicas: this.#replicas });
     this.#memberChanges = new MemberChanges({
       world,
@@ -142,6 +148,17 @@ class RaftWorld {
     };
   }
 
+  #placeOldLogs(members: readonly number[]): void {
+    const { trace, random } = this.#world;
+    const { oldLogShare, members: changes } = this.#swarm;
+    const history = drawOldHistory(random, clusterId, members, changes.changeMs === 0);
+    const diskOf = (id: number): SimulatedDisk => (this.#replicas[id - 1] as SimulatedReplica).disk;
+    const old = placeOldHistory(random, history, oldLogShare, diskOf);
+    this.#oldLogs = old.length;
+    if (trace.verbose)
+      this.#world.note(`${old.join()} begin with up to ${history.entries.length} entries of version 1`);
+  }
+
   #safety(): void {
     const { trace } = this.#world;
     if (trace.verbose) this.#world.note(`SAFETY ${JSON.stringify(this.#swarm)}`);
@@ -151,6 +168,7 @@ class RaftWorld {
     this.#chaos.start();
     this.#memberChanges.start();
     this.#world.runUntil(this.#swarm.safetyMs * 1000);
+    this.#leadersAmidFaults = this.#invariants.terms();
     this.#answeredAmidFaults = this.#clients.reduce((sum, client) => sum + client.answered, 0);
   }
 
@@ -267,12 +285,14 @@ class RaftWorld {
   /** No new faults from the network and the disks. */
   #calm(): void {
     Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300 });
+    Object.assign(this.#swarm.keyValue, { errorRate: 0 });
     for (const { disk } of this.#replicas) {
       disk.hang(0);
       Object.assign(disk.faults, {
         stallRate: 0,
         syncErrorRate: 0,
         writeErrorRate: 0,
+        readErrorRate: 0,
         syncUsMax: Math.min(disk.faults.syncUsMax, 2_000),
         capacityBytes: Infinity,
       });
@@ -292,8 +312,10 @@ class RaftWorld {
     const finished = this.#history.filter((recorded) => recorded.returnedAt !== Infinity);
     return {
       "snapshots installed": this.#replicas.reduce((sum, replica) => sum + replica.snapshotsInstalled, 0),
+      "logs of an older version": this.#oldLogs,
       "answered amid faults": this.#answeredAmidFaults,
       "entries committed": this.#invariants.committed().length,
+      "leaders amid faults": this.#leadersAmidFaults,
       leaders: this.#invariants.terms(),
       "members changed": this.#invariants.membership.changes,
       "lists answered": this.#lists.length,

@@ -30,6 +30,8 @@ export interface SimulatedReplicaOptions {
   readonly onEnd: () => void;
 }
 
+export const clusterId = "simulation";
+
 /** One machine with a replica on it: production's driver, log and store, wired as production wires them. */
 export class SimulatedReplica {
   readonly id: NodeId;
@@ -62,7 +64,7 @@ export class SimulatedReplica {
     this.disk = new SimulatedDisk(world, { ...swarm.disk });
     this.clock = drawClock(world.random, swarm);
     this.durableLog = new DurableLog(id, this.disk);
-    this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    this.#keyValue = this.#newKeyValue();
     this.#joins = !options.members.includes(id);
     this.disk.onError = () => {
       this.#diskFailed = true;
@@ -87,7 +89,7 @@ export class SimulatedReplica {
     });
     const endpoint = network.attach(this.process);
     const keyValue = this.#keyValue.open(this.process);
-    openState(env, keyValue, "simulation", (error, opened) => {
+    openState(env, keyValue, clusterId, (error, opened) => {
       if (error) return this.#end(error);
       return this.#open(env, endpoint, keyValue, opened);
     });
@@ -112,10 +114,10 @@ export class SimulatedReplica {
 
   /** Ends the process and gives the machine an empty disk, as one that was removed from the cluster may get. */
   replaceDisk(): void {
-    const { world, swarm, invariants } = this.#options;
+    const { invariants } = this.#options;
     if (this.process.alive) this.crash("for a new disk");
     this.disk.wipe();
-    this.#keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    this.#keyValue = this.#newKeyValue();
     this.durableLog.forget();
     invariants.forget(this.id);
     this.hasStarted = false;
@@ -165,6 +167,15 @@ export class SimulatedReplica {
     return `${this.id} ${role}, applied ${store.appliedIndex()}`;
   }
 
+  #newKeyValue(): SimulatedKeyValue {
+    const { world, swarm } = this.#options;
+    const keyValue = new SimulatedKeyValue(world, swarm.keyValue);
+    keyValue.onError = () => {
+      this.#diskFailed = true;
+    };
+    return keyValue;
+  }
+
   #open(
     env: Env,
     endpoint: ReturnType<SimulatedNetwork<Message>["attach"]>,
@@ -184,7 +195,7 @@ export class SimulatedReplica {
     const handlers = this.#observed(store);
     const options = {
       id,
-      clusterId: "simulation",
+      clusterId,
       initialMembers: this.#joins ? [] : members,
       appliedIndex: state.appliedIndex,
       snapshot,
@@ -224,6 +235,7 @@ export class SimulatedReplica {
       onSnapshotWanted: (request) => store.onSnapshotWanted(request),
       onSnapshot: (snapshot) => {
         this.snapshotsInstalled++;
+        invariants.onSnapshot(this.id, snapshot.index, snapshot.term);
         store.onSnapshot(snapshot);
       },
       onReadIndex: (tag, index) => store.onReadIndex(tag, index),

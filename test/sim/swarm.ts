@@ -1,5 +1,6 @@
 import type { CompactionTuning } from "../../raft/compaction.js";
 import type { SnapshotTuning } from "../../raft/snapshot/tuning.js";
+import { calmSwarm } from "./calm-swarm.js";
 import type { ClockShape } from "./clock.js";
 import type { CrashLoss } from "./disk-file.js";
 import type { DiskFaults } from "./disk.js";
@@ -88,6 +89,8 @@ export interface Swarm {
   readonly processOnlyShare: number;
   readonly chaos: ChaosRates;
   readonly clockRateSpread: number;
+  /** Share of the first members whose log an older version wrote; 0 for none, else a quorum has one at least. */
+  readonly oldLogShare: number;
 }
 
 interface Size {
@@ -122,7 +125,7 @@ function drawSize(random: SeededRandom): Size {
 export function drawSwarm(random: SeededRandom, overrides: Overrides = {}): Swarm {
   const drawn = drawProfile(random);
   const profile = typeof overrides["profile"] === "string" ? (overrides["profile"] as Profile) : drawn;
-  const swarm = drawOf(profile, random);
+  const swarm = profile === "calm" ? calmSwarm(drawOf(profile, random)) : drawOf(profile, random);
   override(swarm, overrides);
   return swarm;
 }
@@ -210,6 +213,7 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
       stallUsMax: random.between(2, 40) * tickMs * 1000,
       syncErrorRate: on(isAboutDisks ? 0.5 : 0.1) ? random.pick([0.002, 0.02]) : 0,
       writeErrorRate: on(isAboutDisks ? 0.3 : 0.05) ? 0.002 : 0,
+      readErrorRate: on(isAboutDisks ? 0.3 : 0.05) ? 0.01 : 0,
       capacityBytes: on(0.05) ? random.between(4_000, 80_000) : Infinity,
     },
     keyValue: {
@@ -217,6 +221,7 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
       latencyUsMax: random.pick([50, 1000]),
       flushUsMin: 50,
       flushUsMax: random.pick([200, 5000]),
+      errorRate: on(isAboutDisks ? 0.2 : 0.03) ? 0.003 : 0,
     },
     loss: {
       processOnly: false,
@@ -240,6 +245,7 @@ function drawOf(profile: Profile, random: SeededRandom): Swarm {
       failpointRate: on(0.3) ? random.pick([0.0005, 0.003, 0.01]) : 0,
     },
     clockRateSpread: on(0.3) ? random.pick([0.01, 0.1]) : 0,
+    oldLogShare: on(0.12) ? random.pick([0.5, 1]) : 0,
   };
 }
 

@@ -28,7 +28,7 @@ const simulated = (): Promise<Subject> => {
   const world = new World({ seed: 7 });
   const process = new Process(1);
   process.start();
-  const faults = { latencyUsMin: 1, latencyUsMax: 900, flushUsMin: 1, flushUsMax: 900 };
+  const faults = { latencyUsMin: 1, latencyUsMax: 900, flushUsMin: 1, flushUsMax: 900, errorRate: 0 };
   const keyValue = new SimulatedKeyValue(world, faults).open(process);
   const settle = (): void => {
     world.runUntil(world.timeUs + 1_000_000);

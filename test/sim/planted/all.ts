@@ -7,6 +7,7 @@ import { readsFaults } from "./reads.js";
 import { replicationFaults } from "./replication.js";
 import { snapshotFaults } from "./snapshots.js";
 import { storeFaults } from "./store.js";
+import { versionsFaults } from "./versions.js";
 
 export const plantedFaults: readonly PlantedFault[] = [
   ...electionsFaults,
@@ -17,6 +18,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   ...membershipFaults,
   ...snapshotFaults,
   ...storeFaults,
+  ...versionsFaults,
 ];
 
 /** Planted in every run of many seeds: one that comes back green says nothing. */
