@@ -1,7 +1,15 @@
 import type { Index, Message, NodeId, Term } from "../../raft/core/types.js";
 import { readU64 } from "../../raft/log/bytes.js";
 import type { DecodedRecord } from "../../raft/log/format.js";
-import { decodeRecord, headerBytes, recordKinds, segmentPath, segmentSequences } from "../../raft/log/format.js";
+import {
+  decodeRecord,
+  endMarkBytes,
+  hasEndMark,
+  headerBytes,
+  recordKinds,
+  segmentPath,
+  segmentSequences,
+} from "../../raft/log/format.js";
 import { decodeStart } from "../../raft/log/start-record.js";
 import type { SimulatedDisk } from "./disk.js";
 import { Violation } from "./violation.js";
@@ -38,6 +46,16 @@ export class DurableLog {
     this.#terms = [];
     this.#term = 0;
     this.#vote = 0;
+  }
+
+  /** To be called when the member has opened its log: what a power cut tore off is zeros, or it could be taken for records later. */
+  checkCut(): void {
+    if (this.#isBlind) return;
+    this.#advance();
+    const bytes = this.#disk.durableBytes(segmentPath(this.#sequence)) ?? new Uint8Array(0);
+    const end = hasEndMark(bytes, this.#offset) ? this.#offset + endMarkBytes : this.#offset;
+    const rest = bytes.findIndex((byte, at) => at >= end && byte !== 0);
+    if (rest !== -1) this.#fail(`has not cut the torn write behind ${this.#offset} of segment ${this.#sequence}`);
   }
 
   blind(): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { runBatch } from "./batch.js";
 import { runCalm } from "./calm.js";
@@ -87,6 +88,16 @@ describe("simulated raft world", () => {
       open.map(({ number }) => number),
       [],
     );
+  });
+
+  it("has as many faults for each corner as docs/raft.md says", () => {
+    const text = readFileSync(new URL("../../../docs/raft.md", import.meta.url), "utf8");
+    const rows = [...text.matchAll(/^\| (\d+) \|[^|]*\|[^|]*\| *(one|two)?[^|]*\|/gm)];
+    const documented = rows.map(([, number, count]) => `${number}: ${["one", "two"].indexOf(count ?? "") + 1}`);
+    const planted = corners.map(
+      ({ number }) => `${number}: ${plantedFaults.filter(({ corner }) => corner === number).length}`,
+    );
+    assert.deepEqual(documented, planted);
   });
 
   for (const fault of plantedFaults.filter(({ quick }) => quick)) {

@@ -215,6 +215,7 @@ export class SimulatedReplica {
     invariants.onApplied(id, state.appliedIndex, store.digest(), store.revision());
     Driver.open(options, env, endpoint, handlers, (error, driver) => {
       if (error) return this.#end(error);
+      this.durableLog.checkCut();
       this.store = store;
       this.consensus = driver;
       return store.connect(driver);
