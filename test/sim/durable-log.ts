@@ -30,6 +30,8 @@ export class DurableLog {
   #before: Index = 0;
   /** Of the entries behind `#before`. */
   #terms: Term[] = [];
+  /** Of the changes of the members among them, ascending. */
+  #changes: Index[] = [];
   #term: Term = 0;
   #vote: NodeId = 0;
 
@@ -44,6 +46,7 @@ export class DurableLog {
     this.#offset = headerBytes;
     this.#before = 0;
     this.#terms = [];
+    this.#changes = [];
     this.#term = 0;
     this.#vote = 0;
   }
@@ -93,6 +96,13 @@ export class DurableLog {
     if (index > this.#lastIndex) this.#fail(`counts itself for ${index}, its disk holds ${this.#lastIndex}`);
   }
 
+  /** How many changes of the members it holds behind `index`, at least. */
+  changesBehind(index: Index): number {
+    if (this.#isBlind) return 0;
+    this.#advance();
+    return this.#changes.filter((change) => change > index).length;
+  }
+
   /** Whether the entry would be there after a power cut. */
   holds(index: Index, term: Term): boolean {
     if (this.#isBlind || index <= this.#before) return true;
@@ -135,6 +145,8 @@ export class DurableLog {
         if (index <= this.#before) this.#restart(index);
         // An entry replaces an earlier one of its index and all behind that.
         else this.#terms.splice(index - this.#before - 1, Infinity, term);
+        while ((this.#changes.at(-1) ?? 0) >= index) this.#changes.pop();
+        if (kind === recordKinds.confChangeEntry) this.#changes.push(index);
         return;
       case recordKinds.hardState:
         this.#term = term;
@@ -157,5 +169,6 @@ export class DurableLog {
   #restart(index: Index): void {
     this.#before = index;
     this.#terms = [];
+    this.#changes = [];
   }
 }

@@ -21,6 +21,8 @@ interface Shown {
   commit: Index;
   applied: Index;
   leading: { readonly term: Term; lastIndex: Index } | undefined;
+  /** Up to here it was handed what is committed, or has it by a snapshot. */
+  delivered: Index;
 }
 
 const termsMax = 2 ** 20;
@@ -32,7 +34,11 @@ const termsMax = 2 ** 20;
 export class RaftInvariants {
   /** Told of each entry when any member first shows that it is committed. */
   onNewlyCommitted: (entry: Entry) => void = () => undefined;
+  /** How many changes of the members a member's log holds behind an index. */
+  changesBehind: (node: NodeId, index: Index) => number = () => 0;
   readonly membership: MembershipInvariants;
+  /** Times that a member asked for an election after there had been a leader. */
+  campaigns = 0;
   readonly #leaders = new Map<Term, NodeId>();
   readonly #votes = new Map<string, NodeId>();
   readonly #entries = new Map<number, Seen>();
@@ -74,6 +80,7 @@ export class RaftInvariants {
     shown.terms.clear();
     shown.commit = 0;
     shown.applied = 0;
+    shown.delivered = 0;
     shown.leading = undefined;
   }
 
@@ -126,6 +133,7 @@ export class RaftInvariants {
         `member ${status.id}: durable ${status.durableIndex} > last ${status.lastIndex}`,
       );
     }
+    if (status.role === "PreCandidate" || status.role === "Candidate") this.#onCampaign(status, shown);
     if (status.role !== "Leader") {
       shown.leading = undefined;
       return;
@@ -159,7 +167,22 @@ export class RaftInvariants {
     }
   }
 
+  /** Who campaigns knows of no leader, and applies all changes of the members that it knows to be committed before it counts votes. */
+  #onCampaign({ id, term, leader, role, commit }: ConsensusStatus, { applied, delivered }: Shown): void {
+    if (role === "PreCandidate" && this.#leaders.size > 0) this.campaigns++;
+    if (leader !== 0)
+      throw new Violation("liveness", `member ${id} campaigns in term ${term}, in which it has heard ${leader} lead`);
+    const known = Math.max(applied, delivered);
+    const unapplied = this.#committed.slice(known, commit).find((entry) => entry.type === "ConfChange");
+    // The second change in a log proves that the first one is committed.
+    const changes = unapplied ? 1 : this.changesBehind(id, known) - 1;
+    if (changes <= 0) return;
+    throw new Violation("R10 members", `member ${id} campaigns and has not applied a committed change behind ${known}`);
+  }
+
   onCommitted(node: NodeId, entries: readonly Entry[]): void {
+    const shown = this.#shown(node);
+    shown.delivered = Math.max(shown.delivered, entries.at(-1)?.index ?? 0);
     for (const entry of entries) {
       this.#onEntry(entry, undefined);
       const known = this.#committed[entry.index - 1];
@@ -207,9 +230,13 @@ export class RaftInvariants {
 
   /** The member's state is to be replaced by that of a snapshot. */
   onSnapshot(node: NodeId, index: Index, term: Term): void {
-    const { applied } = this.#shown(node);
-    if (index <= applied)
-      throw new Violation("R11 snapshots", `member ${node} goes back from ${applied} to the snapshot of ${index}`);
+    const shown = this.#shown(node);
+    if (index <= shown.applied)
+      throw new Violation(
+        "R11 snapshots",
+        `member ${node} goes back from ${shown.applied} to the snapshot of ${index}`,
+      );
+    shown.delivered = Math.max(shown.delivered, index);
     const committed = this.#committed[index - 1];
     if (committed?.term === term) return;
     throw new Violation(
@@ -329,7 +356,10 @@ export class RaftInvariants {
   #shown(node: NodeId): Shown {
     let shown = this.#members.get(node);
     if (!shown)
-      this.#members.set(node, (shown = { term: 0, terms: new Map(), commit: 0, applied: 0, leading: undefined }));
+      this.#members.set(
+        node,
+        (shown = { term: 0, terms: new Map(), commit: 0, applied: 0, leading: undefined, delivered: 0 }),
+      );
     return shown;
   }
 }

@@ -79,6 +79,7 @@ class RaftWorld {
         `index ${entry.index} is committed and on the disks of ${[...holders].join() || "none"} only`,
       );
     };
+    this.#invariants.changesBehind = (id, index) => this.#replicas[id - 1]?.durableLog.changesBehind(index) ?? 0;
     const machines = Array.from({ length: swarm.replicas + swarm.members.spares }, (_, at) => at + 1);
     for (const id of machines) {
       const replica: SimulatedReplica = new SimulatedReplica({
@@ -169,7 +170,16 @@ class RaftWorld {
     this.#memberChanges.start();
     this.#world.runUntil(this.#swarm.safetyMs * 1000);
     this.#leadersAmidFaults = this.#invariants.terms();
+    if (this.#swarm.profile === "calm") this.#checkCalm();
     this.#answeredAmidFaults = this.#clients.reduce((sum, client) => sum + client.answered, 0);
+  }
+
+  /** A healthy cluster keeps its leader, and hardly anybody asks for another one. */
+  #checkCalm(): void {
+    const { campaigns } = this.#invariants;
+    const elections = this.#leadersAmidFaults - 1;
+    if (elections <= 0 && campaigns <= this.#world.timeUs / 60_000_000) return;
+    throw new Violation("liveness", `${elections} elections and ${campaigns} campaigns in a healthy cluster`);
   }
 
   /** A random quorum is healed; the others stay as they are and hear or reach the quorum in one direction at most. */
@@ -316,6 +326,7 @@ class RaftWorld {
       "answered amid faults": this.#answeredAmidFaults,
       "entries committed": this.#invariants.committed().length,
       "leaders amid faults": this.#leadersAmidFaults,
+      campaigns: this.#invariants.campaigns,
       leaders: this.#invariants.terms(),
       "members changed": this.#invariants.membership.changes,
       "lists answered": this.#lists.length,

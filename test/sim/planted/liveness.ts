@@ -42,6 +42,7 @@ export const livenessFaults: readonly PlantedFault[] = [
   {
     name: "a heartbeat does not restart the wait",
     corner: 24,
+    set: { profile: "calm", safetyMs: 60_000 },
     edits: [
       {
         file: "raft/core/follower.js",
