@@ -137,8 +137,10 @@ function assemble(options: OpenReplicaOptions, { log, recoverTo, content }: Open
   const { before, entries, hardState } = content;
   const lastIndex = before.index + entries.length;
   const firstPossible = Math.max(before.index, content.configurationIndex);
-  // A log that lost its end is behind the state machine, until the others have repaired it.
-  const applied = recoverTo > 0 ? Math.min(options.appliedIndex, lastIndex) : options.appliedIndex;
+  // A log that lost its end is behind the state machine, until the others have repaired it. Behind its commit index may stand entries
+  // whose replacements were lost: those are not what was applied.
+  const applied =
+    recoverTo > 0 ? Math.min(options.appliedIndex, Math.max(hardState.commit, firstPossible)) : options.appliedIndex;
   if (applied > lastIndex) return done(lostLog(applied, lastIndex), undefined as never);
   if (applied < firstPossible) return done(lostState(applied, firstPossible), undefined as never);
   const storage = new MemoryStorage(before);
