@@ -30,6 +30,9 @@ export class LogSpace {
       read: (path, offset, length, done) => disk.read(path, offset, length, done),
       write: (path, offset, bytes, done) => this.#write(path, offset, bytes, done),
       sync: (path, done) => disk.sync(path, done),
+      ...(disk.writeDurably && {
+        writeDurably: (path, offset, bytes, done) => this.#writeDurably(path, offset, bytes, done),
+      }),
       syncFolder: (folder, done) => disk.syncFolder(folder, done),
       truncate: (path, length, done) => disk.truncate(path, length, done),
       rename: (from, to, done) => disk.rename(from, to, done),
@@ -57,12 +60,27 @@ export class LogSpace {
 
   #write(path: string, offset: number, bytes: Uint8Array, done: Finished): void {
     this.#env.disk.write(path, offset, bytes, (error) => {
-      if (!error || !isNoSpace(error) || this.#isClosed) return done(error);
-      this.#waiting++;
-      return this.#giveReserve(() => {
-        this.#waiting--;
-        this.#write(path, offset, bytes, done);
-      });
+      if (!this.#isNoSpace(error)) return done(error);
+      return this.#later(() => this.#write(path, offset, bytes, done));
+    });
+  }
+
+  #writeDurably(...[path, offset, bytes, done]: Parameters<NonNullable<Disk["writeDurably"]>>): void {
+    this.#env.disk.writeDurably?.(path, offset, bytes, (error, isWritten) => {
+      if (isWritten || !this.#isNoSpace(error)) return done(error, isWritten);
+      return this.#later(() => this.#writeDurably(path, offset, bytes, done));
+    });
+  }
+
+  #isNoSpace(error: Error | null): boolean {
+    return error !== null && isNoSpace(error) && !this.#isClosed;
+  }
+
+  #later(again: () => void): void {
+    this.#waiting++;
+    this.#giveReserve(() => {
+      this.#waiting--;
+      again();
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Env, Finished } from "../../src/base/env.js";
 import type { Index } from "../core/types.js";
 import { failpoints } from "../failpoints.js";
+import { writeDurably } from "./durable-write.js";
 import type { LogRecord, SegmentHeader } from "./format.js";
 import { encodeHeader, encodeRecord, endMarkBytes, recordBytes, segmentPath, writeEndMark } from "./format.js";
 import type { Marker } from "./marker.js";
@@ -114,10 +115,6 @@ export class SegmentWriter {
   #writeDurably(path: string, offset: number, bytes: Uint8Array, isNew: boolean, done: Finished): void {
     const { disk, failpoint } = this.#env;
     const named: Finished = isNew ? (error) => (error ? done(error) : disk.syncFolder("log", done)) : done;
-    disk.write(path, offset, bytes, (error) => {
-      if (error) return done(error);
-      failpoint(failpoints.logAfterWrite);
-      return disk.sync(path, named);
-    });
+    writeDurably(disk, path, offset, bytes, named, () => failpoint(failpoints.logAfterWrite));
   }
 }

@@ -1,6 +1,7 @@
 import type { Disk, Done, Finished } from "../../src/base/env.js";
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.js";
 import { crc32c } from "./crc32c.js";
+import { writeDurably } from "./durable-write.js";
 
 /**
  * A small file with two slots that are written in turn, so that one torn write or one flipped bit spoils the older or
@@ -50,10 +51,7 @@ export function readSlots(disk: Disk, file: SlotFile, done: Done<Slots>): void {
 
 /** Writes and syncs the slot that belongs to the generation; the other one stays as it is. */
 export function writeSlot(disk: Disk, file: SlotFile, slot: Slot, done: Finished): void {
-  disk.write(file.path, slotOffsets[slot.generation % 2 === 0 ? 0 : 1], encodeSlot(file, slot), (error) => {
-    if (error) return done(error);
-    return disk.sync(file.path, done);
-  });
+  writeDurably(disk, file.path, slotOffsets[slot.generation % 2 === 0 ? 0 : 1], encodeSlot(file, slot), done);
 }
 
 /** Whether the bytes at `at` begin as a slot of this file and version. */

@@ -64,6 +64,16 @@ export interface Disk {
   write(path: string, offset: number, bytes: Uint8Array, done: Finished): void;
   /** fdatasync: when it succeeds, all writes of this file that had completed before the call are durable. */
   sync(path: string, done: Finished): void;
+  /**
+   * `write` and then `sync`, as one request; absent where two cost no more. `isWritten` tells which of them has failed: after a failed
+   * write there was no sync.
+   */
+  writeDurably?(
+    path: string,
+    offset: number,
+    bytes: Uint8Array,
+    done: (error: Error | null, isWritten: boolean) => void,
+  ): void;
   /** Makes creations, renames and removals inside the folder durable. */
   syncFolder(folder: string, done: Finished): void;
   truncate(path: string, length: number, done: Finished): void;

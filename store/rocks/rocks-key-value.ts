@@ -4,6 +4,10 @@ import type { KeyRange, KeyValue, KeyValueBatch, KeyValuePair, KeyValueView } fr
 
 /** A group of waiting batches is written as one; more than this at once would only add to the latency of the first. */
 const groupBytesMax = 8 * 1024 * 1024;
+/** A few small batches wait so long (ms) for each other: nobody waits for them, and a write costs far more than what is in it. */
+const gatherMs = 10;
+const gatheredMax = 3;
+const gatheredBytesMax = 64 * 1024;
 /** Pairs that cross from native code at once. */
 const pairsPerRead = 256;
 
@@ -15,7 +19,7 @@ interface Waiting {
 /**
  * `KeyValue` on RocksDB. The binding has no synced write and runs concurrent writes in any order, hence:
  *
- * 1. One write is under way at a time; batches that come meanwhile are joined, in order, into the next one.
+ * 1. One write is under way at a time; batches that come meanwhile, or shortly before, are joined, in order, into the next one.
  * 2. Only `flush` makes durable. It moves the memtable into a synced table file; a write-ahead log that a power cut
  *    has torn is cut at the first bad record ("point in time"), which leaves a prefix.
  * 3. After a failed write or flush nothing is known about the files: every later call gets that error.
@@ -25,6 +29,7 @@ export class RocksKeyValue implements KeyValue {
   readonly #database: RocksDB;
   readonly #waiting: Waiting[] = [];
   #writing = false;
+  #gathering: NodeJS.Timeout | undefined;
   readonly #busy = new Set<Promise<void>>();
   #broken: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -54,8 +59,8 @@ export class RocksKeyValue implements KeyValue {
     if (this.#refused(done)) return;
     this.#waiting.push({ batch, done });
     if (this.#writing) return;
-    this.#writing = true;
-    this.#track(this.#writeAll());
+    if (this.#waiting.length >= gatheredMax || bytesOf(batch) >= gatheredBytesMax) this.#startWriting();
+    else this.#gathering ??= setTimeout(() => this.#startWriting(), gatherMs);
   }
 
   get(key: Uint8Array, done: Done<Uint8Array | undefined>): void {
@@ -105,8 +110,16 @@ export class RocksKeyValue implements KeyValue {
   }
 
   async #close(): Promise<void> {
+    if (this.#gathering) this.#startWriting();
     while (this.#busy.size > 0) await Promise.all(this.#busy);
     await this.#database.close();
+  }
+
+  #startWriting(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#writing = true;
+    this.#track(this.#writeAll());
   }
 
   async #writeAll(): Promise<void> {
@@ -125,7 +138,7 @@ export class RocksKeyValue implements KeyValue {
     let count = 0;
     for (const { batch } of this.#waiting) {
       if (bytes >= groupBytesMax) break;
-      for (const { key, value } of batch.puts) bytes += key.length + value.length;
+      bytes += bytesOf(batch);
       count += 1;
     }
     return this.#waiting.splice(0, count);
@@ -167,6 +180,10 @@ export class RocksKeyValue implements KeyValue {
     this.#busy.add(work);
     void work.finally(() => this.#busy.delete(work));
   }
+}
+
+function bytesOf({ puts }: KeyValueBatch): number {
+  return puts.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
 async function read(database: RocksDB, key: Uint8Array): Promise<Uint8Array | undefined> {

@@ -105,6 +105,25 @@ describe("host", () => {
       assert.deepEqual([...fs.readFileSync(path.join(folder, "log/b"))], [1, 3]);
     });
 
+    for (const place of ["log", "others"]) {
+      it(`writes durably in ${place}, and tells a write that failed from a sync that did`, async () => {
+        fs.mkdirSync(path.join(folder, place), { recursive: true });
+        // A device that takes nothing, and one that can't be synced.
+        fs.symlinkSync("/dev/full", path.join(folder, place, "full"));
+        fs.symlinkSync("/dev/null", path.join(folder, place, "null"));
+        const attempt = (name: string): Promise<[code: unknown, isWritten: boolean]> =>
+          new Promise((resolve) => {
+            env.disk.writeDurably?.(`${place}/${name}`, 1, new Uint8Array([7]), (error, isWritten) =>
+              resolve([error && (error as NodeJS.ErrnoException).code, isWritten]),
+            );
+          });
+        assert.deepEqual(await attempt("file"), [null, true]);
+        assert.deepEqual([...fs.readFileSync(path.join(folder, place, "file"))], [0, 7]);
+        assert.deepEqual(await attempt("full"), ["ENOSPC", false]);
+        assert.deepEqual(await attempt("null"), ["EINVAL", true]);
+      });
+    }
+
     it("fails what is asked for when the thread has ended", async () => {
       await env.close();
       const write = promisify((done: (error: Error | null) => void) =>
