@@ -3,7 +3,7 @@ import type { Log } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { Consensus, ConsensusHandlers } from "../consensus.js";
 import type { ConfChange } from "../core/configuration.js";
-import type { Index, NodeId } from "../core/types.js";
+import type { Entry, Index, NodeId } from "../core/types.js";
 import type { WrittenSnapshot } from "../snapshot/file-writer.js";
 import type { KnownMembers } from "./known-members.js";
 import { packBytes } from "./packed-bytes.js";
@@ -13,8 +13,9 @@ import { unpackEntries, unpackError } from "./port-messages.js";
 /** How long a stopping worker may take to hand over, close its log and end, before it is cut off. */
 const stopMsMax = 5_000;
 /**
- * What is applied is told with the next call, or after so long (ms), or at once when this many entries are untold: the consensus
- * thread uses it for its bounds and for cutting the log only, and each message wakes it.
+ * What is applied is told with the next call, or after so long (ms), or at once when this many entries are untold: each message wakes the
+ * consensus thread, which uses it for its bounds and for cutting the log only. A change of the members is told at once: before it is
+ * applied nobody may campaign.
  */
 const appliedMsMax = 5;
 const appliedUntoldMax = 512;
@@ -55,6 +56,7 @@ export class ConsensusHandle implements Consensus {
   #reads: number[] = [];
   #applied: { readonly index: Index; readonly durable: Index } | undefined;
   #appliedTold: Index = 0;
+  #isChangeUntold = false;
   #appliedTimer: NodeJS.Timeout | undefined;
 
   constructor(worker: Worker, handlers: ConsensusHandlers, log: Log) {
@@ -89,7 +91,7 @@ export class ConsensusHandle implements Consensus {
 
   applied(index: Index, durable: Index): void {
     this.#applied = { index, durable };
-    if (index - this.#appliedTold >= appliedUntoldMax) this.#wake();
+    if (this.#isChangeUntold || index - this.#appliedTold >= appliedUntoldMax) this.#wake();
     else this.#appliedTimer ??= setTimeout(() => this.#flush(), appliedMsMax);
   }
 
@@ -147,6 +149,7 @@ export class ConsensusHandle implements Consensus {
     this.#reads = [];
     this.#appliedTold = this.#applied?.index ?? this.#appliedTold;
     this.#applied = undefined;
+    this.#isChangeUntold = false;
     clearTimeout(this.#appliedTimer);
     this.#appliedTimer = undefined;
     this.#send(message, tags.length > 0 ? [data.buffer] : []);
@@ -159,7 +162,7 @@ export class ConsensusHandle implements Consensus {
   #take(delivery: Delivery): void {
     switch (delivery.type) {
       case "committed":
-        return this.#handlers.onCommitted(unpackEntries(delivery.entries));
+        return this.#committed(unpackEntries(delivery.entries));
       case "snapshotWanted":
         return this.#handlers.onSnapshotWanted(delivery.request);
       case "snapshot":
@@ -187,6 +190,11 @@ export class ConsensusHandle implements Consensus {
         this.#isOver = true;
         return undefined;
     }
+  }
+
+  #committed(entries: readonly Entry[]): void {
+    if (entries.some(({ type }) => type === "ConfChange")) this.#isChangeUntold = true;
+    this.#handlers.onCommitted(entries);
   }
 
   #fail(error: Error): void {
