@@ -193,4 +193,6 @@ export function handleHeartbeatResponse(state: RaftState, response: Message): vo
     state.replicationDue = true;
   }
   acknowledgeReads(state, progress, response.context);
+  // The order to take over may be lost, or have come before the member had applied a change of the members.
+  if (response.from === state.transferee) offerLeadership(state);
 }

@@ -27,7 +27,7 @@ const pollMs = 20;
 export function addClusterService(listener: Listener, options: ClusterServiceOptions): void {
   listener.unary(apiMethods.clusterStatus, () => clusterStatus(options));
   listener.unary(apiMethods.transferLeadership, async ({ to }, call) =>
-    transferLeadership(options, to === 0 ? await bestSuccessor(options) : to, call),
+    transferLeadership(options, to === 0 ? await bestSuccessor(options, call) : to, call),
   );
   listener.unary(apiMethods.changeMembers, (request, call) => changeMembers(options, request, call));
 }
@@ -94,15 +94,21 @@ async function memberStatus(options: ClusterServiceOptions, member: MemberAddres
   }
 }
 
-/** @throws IkadaError NotReady when no other voter answers */
-async function bestSuccessor(options: ClusterServiceOptions): Promise<number> {
-  const { leader, members = [] } = await clusterStatus(options);
-  const others = members?.filter((each) => each.membership === "Voter" && each.reachable && each.id !== leader) ?? [];
-  const best = others.sort((left, right) => (right.lastIndex ?? 0) - (left.lastIndex ?? 0))[0]?.id;
-  if (best) return best;
-  throw new IkadaError("NotReady", "no other voting server answers that could lead", {
-    hint: "'ikada cluster status' shows who is reachable",
-  });
+/** Asked again for a while: a channel that was refused a moment ago does not dial at once. @throws IkadaError NotReady when no other voter answers */
+async function bestSuccessor(options: ClusterServiceOptions, call: Call): Promise<number> {
+  const until = Date.now() + Math.min(transferMs, call.remainingMs() / 2);
+  for (;;) {
+    const { leader, members } = await clusterStatus(options);
+    const others = members?.filter((each) => each.membership === "Voter" && each.reachable && each.id !== leader) ?? [];
+    const best = others.sort((left, right) => (right.lastIndex ?? 0) - (left.lastIndex ?? 0))[0]?.id;
+    if (best) return best;
+    if (call.signal.aborted) throw new IkadaError("Cancelled", "the call was cancelled");
+    if (Date.now() >= until)
+      throw new IkadaError("NotReady", "no other voting server answers that could lead", {
+        hint: "'ikada cluster status' shows who is reachable",
+      });
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
 }
 
 /** Resolves when `to` leads. @throws IkadaError NotFound for no member, NoLeader, Invalid for a learner, NotReady when it did not come to lead */

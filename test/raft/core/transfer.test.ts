@@ -36,6 +36,18 @@ describe("leadership transfer (thesis 3.10)", () => {
     assert.deepEqual(group.member(3).data, ["a", "b"]);
   });
 
+  it("is ordered again with each heartbeat: an order may be lost", () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    let lost = 0;
+    group.filter = ({ type }) => type !== "MsgTimeoutNow" || (lost += 1) > 2;
+    group.member(1).raft.transferLeadership(3);
+    group.settle();
+    assert.deepEqual([lost, group.leader.id], [1, 1]);
+    group.tick(2);
+    assert.deepEqual([lost, group.leader.id], [3, 3]);
+  });
+
   it("refuses proposals meanwhile, and takes them again one election timeout after a dead target", () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
