@@ -149,7 +149,13 @@ export class Harness {
 
   /** How often a process has logged this message, over all its lives. */
   logLines(name: string, message: string): number {
-    return this.#log(name).filter((line) => line.includes(`"message":${JSON.stringify(message)}`)).length;
+    return this.logFields(name, message).length;
+  }
+
+  /** What a process has logged with this message, over all its lives, oldest first. */
+  logFields(name: string, message: string): Record<string, unknown>[] {
+    const lines = this.#log(name).filter((line) => line.includes(`"message":${JSON.stringify(message)}`));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** The ends of all logs, for a failed test. */
