@@ -44,9 +44,9 @@ describe("a server that was away for longer than the log is kept", () => {
       await harness.eventually("the state installed", () =>
         Promise.resolve(harness.logLines(away, "installed a snapshot") > 0),
       );
-      const [first, second] = harness.logFields(away, "receiving a snapshot").map(({ offset }) => offset);
+      const [first, second] = harness.logFields(away, "receiving a snapshot").map(({ offset }) => Number(offset));
       assert.equal(first, 0);
-      assert(typeof second === "number" && second > 0 && second <= half, `went on at ${second}, of ${half}`);
+      assert(second !== undefined && second > 0 && second <= half, `went on at ${second}, of ${half}`);
 
       const client = await harness.clientOf(away);
       try {
