@@ -9,7 +9,8 @@ import type { HostEnv } from "./host/env.js";
 import type { Scope } from "./base/lifecycle.js";
 import type { ServerConfig } from "./config.js";
 import { AddressBook } from "./server/members/address-book.js";
-import type { ReplicaControl } from "./server/replica-status.js";
+import { OwnEntry } from "./server/members/own-entry.js";
+import type { MemberAddresses, ReplicaControl } from "./server/replica-status.js";
 
 export interface OpenedReplica {
   readonly store: Replica;
@@ -36,11 +37,12 @@ export async function openReplica(
   const store = scope.use(new Replica({ env, keyValue, state, onFatal, onStatus }));
   const book = scope.use(new AddressBook(store, config.members, env.log));
   if (book.isRemoved(config.id)) throw removedError(config.id);
+  const own = config.members.find(({ id }) => id === config.id)!;
   const consensus = await startConsensus(
     {
       id: config.id,
       clusterId: config.clusterId,
-      ...knownMembers(book),
+      ...knownMembers(book, own),
       join: config.join,
       listen: config.listen.raft,
       dataFolder: config.dataFolder,
@@ -57,8 +59,9 @@ export async function openReplica(
   store.connect(consensus);
   book.onChange(() => {
     if (book.isRemoved(config.id)) onFatal(removedError(config.id));
-    else consensus.setMembers(knownMembers(book));
+    else consensus.setMembers(knownMembers(book, own));
   });
+  scope.use(new OwnEntry(book, own, env.log));
   return {
     store,
     book,
@@ -70,9 +73,11 @@ export async function openReplica(
   };
 }
 
-function knownMembers(book: AddressBook): KnownMembers {
+/** Of itself this server knows best. */
+function knownMembers(book: AddressBook, own: MemberAddresses): KnownMembers {
+  const members = book.members.map((member) => (member.id === own.id ? own : member));
   return {
-    members: book.members.map(({ id, name, raft }) => ({ id, name, address: raft })),
+    members: members.map(({ id, name, raft }) => ({ id, name, address: raft })),
     removed: book.removed.map(({ id }) => id),
   };
 }

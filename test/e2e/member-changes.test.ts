@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Harness } from "./harness.js";
 
 /** Writes all the time through whoever answers, and remembers what was acknowledged. */
@@ -87,6 +89,14 @@ describe("changing the servers of a running cluster, under writes", () => {
       assert(writer.acknowledged.length > 200, `only ${writer.acknowledged.length} writes`);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       assert.equal(harness.pid(leader), undefined, "a removed server is not started again and again");
+
+      const moved = await move(harness, "server-4");
+      await harness.eventually("a server that is reached where it has moved to", async () => {
+        const { raft, api } = (await harness.client.cluster.members()).find(({ id }) => id === 4)!;
+        const { members } = await harness.client.clusterStatus();
+        return raft === moved.raft && api === moved.api && members.some(({ id, reachable }) => id === 4 && reachable);
+      });
+      await said("cluster", "transfer", "server-4");
     } catch (caught) {
       process.stderr.write(harness.logs());
       throw caught;
@@ -101,6 +111,23 @@ async function assertRefused(harness: Harness, reason: RegExp, ...words: string[
   assert.equal(code, 1);
   assert.match(stderr, reason);
 }
+
+/** Starts it at other ports, of which only its own configuration knows. */
+async function move(harness: Harness, name: string): Promise<{ readonly raft: string; readonly api: string }> {
+  await harness.stop(name);
+  const file = join(harness.cluster.folder, `${name}.json`);
+  const config = JSON.parse(readFileSync(file, "utf8")) as {
+    readonly members: (Record<string, string> & MovedMember)[];
+  };
+  const own = config.members[0]!;
+  for (const listener of ["api", "agents", "replicas", "raft"] as const)
+    own[listener] = own[listener].replace(/\d$/, "9");
+  writeFileSync(file, JSON.stringify(config));
+  harness.startStopped();
+  return own;
+}
+
+type MovedMember = Record<"api" | "agents" | "replicas" | "raft", string>;
 
 function idOf(name: string): number {
   return Number(name.slice("server-".length));

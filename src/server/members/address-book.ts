@@ -40,6 +40,11 @@ export class AddressBook {
     return this.members.find((member) => member.id === id);
   }
 
+  /** Undefined when only the configuration knows this server, or nobody does. */
+  written(id: number): BookEntry | undefined {
+    return this.#entries.get(id);
+  }
+
   isRemoved(id: number): boolean {
     return this.#entries.get(id)?.removed ?? false;
   }
