@@ -3,20 +3,24 @@ import { existsSync, readdirSync } from "node:fs";
 
 /** What a run leaves behind when it is killed is found by this name and the number of the process that made it. */
 const namePattern = /^ika([0-9]+)m[0-9]+$/;
+const bridge = "bridge";
 
 /**
- * Stand-ins for machines on one kernel: a network namespace each, joined by a bridge in this one, on which the tests' clients
- * sit. Packets between them are dropped by nftables in the receiving namespace, so that each direction can be cut alone.
- * Needs root, `ip` and `nft`.
+ * Stand-ins for machines on one kernel: a network namespace each, joined by a bridge in one more, to which this one, where the
+ * tests' clients are, has a link. The machine's own firewall, as an engine sets one up, has no say there. Packets between
+ * machines are dropped by nftables in the receiving namespace, so that each direction can be cut alone. Needs root, `ip` and `nft`.
  */
 export class MachineNetwork {
   /** Address of each machine, by number from 1 on less one. */
   readonly addresses: readonly string[];
-  readonly #bridge: string;
+  /** The namespace of the bridge, and the link to it. */
+  readonly #hub: string;
+  readonly #uplink: string;
   readonly #names: readonly string[];
 
-  private constructor(bridge: string, names: readonly string[], addresses: readonly string[]) {
-    this.#bridge = bridge;
+  private constructor(names: readonly string[], addresses: readonly string[]) {
+    this.#hub = `ika${process.pid}m0`;
+    this.#uplink = uplinkOf(process.pid);
     this.#names = names;
     this.addresses = addresses;
   }
@@ -24,18 +28,14 @@ export class MachineNetwork {
   /** @throws Error when this process is not root, or `ip` or `nft` are missing */
   static create(count: number): MachineNetwork {
     removeLeftovers();
-    const bridge = `ika${process.pid}b`;
     const subnet = freeSubnet();
     const numbers = Array.from({ length: count }, (_, at) => at + 1);
     const network = new MachineNetwork(
-      bridge,
       numbers.map((number) => `ika${process.pid}m${number}`),
       numbers.map((number) => `${subnet}.${number}`),
     );
     try {
-      ip("link", "add", bridge, "type", "bridge");
-      ip("address", "add", `${subnet}.254/24`, "dev", bridge);
-      ip("link", "set", bridge, "up");
+      network.#addHub(`${subnet}.254/24`);
       for (const number of numbers) network.#addMachine(number);
     } catch (caught) {
       network.close();
@@ -71,16 +71,27 @@ export class MachineNetwork {
   }
 
   close(): void {
-    for (const name of this.#names) removeNamespace(name);
-    removeLink(this.#bridge);
+    for (const name of [...this.#names, this.#hub]) removeNamespace(name);
+    removeLink(this.#uplink);
+  }
+
+  #addHub(address: string): void {
+    const [hub, uplink] = [this.#hub, this.#uplink];
+    ip("netns", "add", hub);
+    ip("-n", hub, "link", "add", bridge, "type", "bridge");
+    ip("-n", hub, "link", "set", bridge, "up");
+    ip("link", "add", uplink, "type", "veth", "peer", "name", "clients", "netns", hub);
+    ip("-n", hub, "link", "set", "clients", "master", bridge, "up");
+    ip("address", "add", address, "dev", uplink);
+    ip("link", "set", uplink, "up");
   }
 
   #addMachine(number: number): void {
     const name = this.#name(number);
-    const [inside, outside] = ["eth0", `${name}v`];
+    const [inside, outside] = ["eth0", `m${number}`];
     ip("netns", "add", name);
-    ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", name);
-    ip("link", "set", outside, "master", this.#bridge, "up");
+    ip("-n", this.#hub, "link", "add", outside, "type", "veth", "peer", "name", inside, "netns", name);
+    ip("-n", this.#hub, "link", "set", outside, "master", bridge, "up");
     ip("-n", name, "address", "add", `${this.#address(number)}/24`, "dev", inside);
     ip("-n", name, "link", "set", inside, "up");
     ip("-n", name, "link", "set", "lo", "up");
@@ -107,14 +118,18 @@ export class MachineNetwork {
   }
 }
 
-/** Namespaces and bridges of runs whose process is gone. */
+function uplinkOf(pid: number | string): string {
+  return `ika${pid}b`;
+}
+
+/** Namespaces and links of runs whose process is gone. */
 function removeLeftovers(): void {
   const names = existsSync("/run/netns") ? readdirSync("/run/netns") : [];
   for (const name of names) {
     const pid = namePattern.exec(name)?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     removeNamespace(name);
-    removeLink(`ika${pid}b`);
+    removeLink(uplinkOf(pid));
   }
 }
 
