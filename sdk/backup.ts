@@ -34,14 +34,22 @@ export function settlesWithin(call: Promise<unknown>, ms: number): Promise<boole
   });
 }
 
-/** What the first of two servers says that gives an answer; errors for which `isAnswer` is false are none. @throws an error that is an answer, or the second one that is none */
-export function firstAnswer<T>(calls: readonly Promise<T>[], isAnswer: (error: unknown) => boolean): Promise<T> {
+/**
+ * What the first of two servers says that gives an answer; errors for which `isAnswer` is false are none. When neither gives one, what
+ * the last of `calls` said.
+ * @throws an error that is an answer, or the last one's that is none
+ */
+export function firstAnswer<T>(
+  calls: readonly Promise<T>[],
+  isAnswer: (error: unknown, call: Promise<T>) => boolean,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     let left = calls.length;
     for (const call of calls)
       call.then(resolve, (error: unknown) => {
         left -= 1;
-        if (left === 0 || isAnswer(error)) reject(error as Error);
+        if (isAnswer(error, call)) reject(error as Error);
+        else if (left === 0) calls.at(-1)!.then(resolve, reject);
       });
   });
 }

@@ -2,7 +2,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkadaError, type Reason } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
-import { leaderHeader } from "../src/host/api-methods.js";
+import { leaderHeader, repeatHeader } from "../src/host/api-methods.js";
 import { callServerStream, callUnary, readStream, type Method } from "../src/host/grpc.js";
 import { BackupBudget, backupMs, firstAnswer, settlesWithin } from "./backup.js";
 import type { Endpoints } from "./endpoints.js";
@@ -67,7 +67,7 @@ export class Calls {
       const leftMs = deadline - performance.now();
       const deadlineMs = Math.max(1, this.#endpoints.count > 1 ? Math.min(leftMs, tryMsMax) : leftMs);
       try {
-        return await this.#ask(address, method, request, { ...options, deadlineMs });
+        return await this.#ask(address, method, request, { ...options, deadlineMs }, tries > 1);
       } catch (caught) {
         const failure = IkadaError.from(caught);
         if (failure.reason === "Deadline") {
@@ -78,30 +78,35 @@ export class Calls {
     }
   }
 
-  /** Asks one server, and a second one beside it when the first is slow. What they say first counts, the other is given up. */
+  /**
+   * Asks one server, and a second one beside it when the first is slow. What they say first counts, the other is given up. But a refusal counts only
+   * from one that knows of the other tries: what does not know of them can't keep them from doing the write afterwards.
+   */
   async #ask<RequestInput, Request, ResponseInput, Response>(
     address: string,
     method: Method<RequestInput, Request, ResponseInput, Response>,
     request: NoInfer<RequestInput>,
     options: CallOptions,
+    isRepeat: boolean,
   ): Promise<Response> {
     const { signal } = options;
     const over = new AbortController();
-    const ask = (server: string): Promise<Response> =>
+    const ask = (server: string, knows: boolean): Promise<Response> =>
       callUnary(this.#endpoints.channel(server), method, request, {
-        ...this.#callOptions(options),
+        ...this.#callOptions(options, knows),
         signal: over.signal,
       });
     const abort = (): void => over.abort();
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      const first = ask(address);
+      const first = ask(address, isRepeat);
       const isFast = this.#endpoints.count === 1 || (await settlesWithin(first, backupMs));
       if (isFast) this.#backups.earn();
       if (isFast || over.signal.aborted || this.#endpoints.closed || !this.#backups.spend()) return await first;
       this.#endpoints.leave(address);
-      return await firstAnswer([first, ask(this.#endpoints.current)], (error) => !isRetriable(error));
+      const second = ask(this.#endpoints.current, true);
+      return await firstAnswer([first, second], (error, call) => !isRetriable(error) && (isRepeat || call === second));
     } finally {
       signal?.removeEventListener("abort", abort);
       abort();
@@ -165,12 +170,13 @@ export class Calls {
     }
   }
 
-  #callOptions({
-    signal,
-    deadlineMs,
-  }: CallOptions): { metadata: Metadata; onMetadata: (metadata: Metadata) => void } & CallOptions {
+  #callOptions(
+    { signal, deadlineMs }: CallOptions,
+    isRepeat = false,
+  ): { metadata: Metadata; onMetadata: (metadata: Metadata) => void } & CallOptions {
     const metadata = new Metadata();
     metadata.set("authorization", `Bearer ${this.#token}`);
+    if (isRepeat) metadata.set(repeatHeader, "1");
     return {
       metadata,
       onMetadata: (answer) => {

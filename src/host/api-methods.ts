@@ -26,5 +26,11 @@ export const apiMethods = {
   changeMembers: method(Cluster.prototype.changeMembers, api.v1.ChangeMembersRequest, api.v1.ChangeMembersResponse),
 } as const;
 
+/**
+ * Request header: an earlier try of the same request, by its client and sequence, may still be under way at another server. A refusal is then
+ * written down first, so that the other try can't do what the caller was told was not done.
+ */
+export const repeatHeader = "ikada-repeat";
+
 /** Response header of every API call: the API address of the leader, when one is known. */
 export const leaderHeader = "ikada-leader";

@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { IkadaError, invariant } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { repeatHeader } from "../host/api-methods.js";
 import type { Log } from "../base/env.js";
 import type { WaitOptions } from "../../store/store.js";
 import { bind, channelOptions, serveBidi, serveStream, serveUnary, shutDown } from "../host/grpc.js";
@@ -13,6 +14,8 @@ import { permissionOf } from "./permissions.js";
 /** A call that has passed the guard. */
 export interface Call extends CallContext {
   readonly caller: Caller;
+  /** See `repeatHeader`. */
+  readonly isRepeat: boolean;
   /** For waits on the store: ends with the call, after `limits.requestMsDefault` at the latest. */
   readonly wait: WaitOptions;
 }
@@ -96,6 +99,7 @@ export class Listener {
     return {
       ...context,
       caller: this.#guard.callerOf(context.metadata),
+      isRepeat: context.metadata.get(repeatHeader).length > 0,
       wait: { signal: context.signal, deadlineMs },
     };
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { BackupBudget } from "../../sdk/backup.js";
 import { Client } from "../../sdk/index.js";
-import { TestCluster, tokens, wrapped } from "../server/harness.js";
+import { keyOfObject, storeKey } from "../../src/objects/keys.js";
+import { eventually, TestCluster, tokens, wrapped } from "../server/harness.js";
 import { configMap } from "../server/objects.js";
 
 const namespace = "default";
@@ -51,6 +52,43 @@ describe("a call to a server that hangs", () => {
     await start(true);
     await client.create(configMap("a"), { deadlineMs: 5_000 });
     await assert.rejects(client.create(configMap("a"), { deadlineMs: 5_000 }), { reason: "AlreadyExists" });
+  });
+
+  it("that is refused by the second one is not done by the first one afterwards", async () => {
+    let goOn: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const late: Promise<unknown>[] = [];
+    cluster = await TestCluster.start(2, {
+      storeOf: (store, id) =>
+        wrapped(store, {
+          write: async (request, write) => {
+            if (id !== 1 || request.origin !== "admin:alice") return write(request);
+            // Cut off: it hears nothing of the caller's end, and goes on when the network does.
+            const writing = held.then(() => store.write(request));
+            late.push(writing);
+            return writing;
+          },
+        }),
+    });
+    cluster.leader = 1;
+    const seed = (text: string): Promise<void> =>
+      cluster.seed(configMap("a", { text }, { uid: `uid-${text}`, creationTimestamp: "2026-01-01T00:00:00Z" }));
+    await seed("old");
+    const endpoints = [1, 2].map((id) => cluster.addresses[id - 1]?.api ?? "");
+    client = await Client.connect({ endpoints, ca: cluster.authority.certificate, token: tokens.admin });
+    await client.get("namespaces", "default");
+    const updating = client.update(configMap("a", { text: "refused" }), { deadlineMs: 5_000 });
+    await eventually(() => late.length === 1);
+    const key = storeKey(keyOfObject(configMap("a")));
+    const removal = { compares: [], success: [{ type: "delete" as const, key }], failure: [] };
+    await cluster.store.write({ txns: [removal], origin: "test" });
+    await assert.rejects(updating, { reason: "NotFound" });
+    await seed("new");
+    goOn?.();
+    await Promise.all(late);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { data } = await client.configMaps.get("a", { namespace });
+    assert.deepEqual([data?.["text"], late.length], ["new", 1]);
   });
 
   it("ends at the caller's signal while both are asked", async () => {

@@ -49,7 +49,8 @@ const attemptsMax = 16;
 /**
  * The one road of a client's write: decide from local state, propose with compares, decide again when somebody was
  * faster. What is answered without a log entry (a refusal, a dry run, "nothing to do") is decided on state that is
- * as new as the call. A request that was committed by an earlier try is answered as that try would have been.
+ * as new as the call. A request that was committed by an earlier try is answered as that try would have been. An answer without a
+ * log entry to a repeat is final for all tries: an entry without transactions takes the place of what another one might still propose.
  */
 export async function commitWrite(request: WriteRequest): Promise<Written> {
   const { store, call } = request;
@@ -63,7 +64,9 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
   let refused: Changes | undefined;
   while (attempt < attemptsMax) {
     const client = identity && identityOfAttempt(identity, attempt);
-    const [answered] = (client && store.answered(client)) ?? [];
+    const earlier = client && store.answered(client);
+    const isClosed = earlier?.length === 0;
+    const [answered] = earlier ?? [];
     if (answered?.succeeded) {
       const key = request.keyOf(requestRandom(client));
       const record = await recordAt(store, storeKey(key), answered.revision, call);
@@ -75,6 +78,7 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
     }
     const decided = attemptToDecide(request, read, requestRandom(client));
     if (decided === "again") {
+      if (isClosed) throw wasRefused();
       attempt += 1;
       continue;
     }
@@ -84,13 +88,20 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
       fresh = true;
       continue;
     }
+    if (final && client && call.isRepeat && !isClosed && !request.options?.dryRun) {
+      await store.write({ txns: [], origin: originOf(call), client }, call.wait);
+      continue;
+    }
     if (decided instanceof Error) throw decided;
+    if (isClosed && decided.changes) throw wasRefused();
     if (!decided.changes || request.options?.dryRun) {
       return { plan: decided, record: undefined, revision: store.revision(), changed: decided.changes !== undefined };
     }
     const write = { txns: [changesToTxn(decided.changes)], origin: originOf(call), ...(client && { client }) };
     const [result] = await store.write(write, call.wait);
-    if (result?.succeeded) {
+    // Another try has closed this place meanwhile.
+    if (!result) continue;
+    if (result.succeeded) {
       const record = await recordAt(store, storeKey(decided.key), result.revision, call);
       return { plan: decided, record, revision: result.revision, changed: true };
     }
@@ -101,6 +112,13 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
   }
   if (refused) throw explainRefusal(refused, (key) => store.peek(key));
   throw new IkadaError("Conflict", `refused ${attemptsMax} times because others wrote to the same object`, {
+    hint: "send it again as a new request",
+  });
+}
+
+/** Another try of the same request was refused, and its reason does not hold any more. */
+function wasRefused(): IkadaError {
+  return new IkadaError("Conflict", "an earlier try of this request was refused, and the objects have changed since", {
     hint: "send it again as a new request",
   });
 }
