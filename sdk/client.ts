@@ -23,6 +23,8 @@ export interface ConnectOptions {
   readonly ca: string;
   /** The user's token. */
   readonly token: string;
+  /** Ask these endpoints alone, and no other servers that they name. @default false */
+  readonly pinned?: boolean;
 }
 
 /** Where to look. */
@@ -150,7 +152,7 @@ export class Client {
   readonly events: Resource<Event>;
 
   private constructor(options: ConnectOptions) {
-    const endpoints = new Endpoints(options.endpoints, options.ca, randomInt(0, 1 << 30));
+    const endpoints = new Endpoints(options.endpoints, options.ca, randomInt(0, 1 << 30), options.pinned);
     this.#scope.use(endpoints);
     this.#calls = new Calls(endpoints, options.token);
     this.cluster = new Cluster(this.#calls);

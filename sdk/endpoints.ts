@@ -18,11 +18,16 @@ export class Endpoints {
   readonly #channels = new Map<string, Channel>();
   /** Until when (monotonic) an address that did not serve is not preferred, whatever servers say of it. */
   readonly #avoided = new Map<string, number>();
+  readonly #pinned: boolean;
   #current: number;
   #closed = false;
 
-  /** `first`: where to begin, any integer >= 0; clients that begin at random share the load. */
-  constructor(addresses: readonly string[], authority: string, first: number) {
+  /**
+   * `first`: where to begin, any integer >= 0; clients that begin at random share the load. `pinned`: no addresses are learned
+   * from servers.
+   */
+  constructor(addresses: readonly string[], authority: string, first: number, pinned = false) {
+    this.#pinned = pinned;
     this.#authority = authority;
     this.#addresses = [...new Set(addresses)];
     this.#current = first % this.#addresses.length;
@@ -56,7 +61,7 @@ export class Endpoints {
   prefer(address: string): void {
     if ((this.#avoided.get(address) ?? 0) > performance.now()) return;
     let index = this.#addresses.indexOf(address);
-    if (index < 0 && this.#addresses.length < endpointsMax) index = this.#addresses.push(address) - 1;
+    if (index < 0 && !this.#pinned && this.#addresses.length < endpointsMax) index = this.#addresses.push(address) - 1;
     if (index >= 0) this.#current = index;
   }
 

@@ -102,15 +102,23 @@ export async function prepareCluster(options: LocalOptions): Promise<LocalCluste
 
 /** What the supervisor runs. */
 export function clusterProcesses(cluster: LocalCluster): SupervisedProcess[] {
-  const process = (role: "server" | "agent", name: string, prefix: readonly string[]): SupervisedProcess => ({
-    name,
-    prefix,
-    args: [launcher, role, "--config", join(cluster.folder, `${name}.json`)],
-  });
   return [
-    ...[...cluster.servers, ...cluster.joining].map((server) => process("server", server.name, server.prefix)),
-    ...cluster.agents.map((agent) => process("agent", agent.name, [])),
+    ...[...cluster.servers, ...cluster.joining].map((server) => serverProcess(cluster, server)),
+    ...cluster.agents.map((agent) => processOf(cluster, "agent", agent.name, [])),
   ];
+}
+
+export function serverProcess(cluster: LocalCluster, { name, prefix }: LocalServer): SupervisedProcess {
+  return processOf(cluster, "server", name, prefix);
+}
+
+function processOf(
+  { folder }: LocalCluster,
+  role: "server" | "agent",
+  name: string,
+  prefix: readonly string[],
+): SupervisedProcess {
+  return { name, prefix, args: [launcher, role, "--config", join(folder, `${name}.json`)] };
 }
 
 function describe(options: LocalOptions, clusterId: string): LocalCluster {

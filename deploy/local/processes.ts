@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -68,6 +68,28 @@ export async function stopProcess(folder: string, name: string): Promise<void> {
 export function startStopped(folder: string): void {
   const supervisor = ownPid(folder, "supervisor");
   if (supervisor !== undefined) signal(supervisor, "SIGHUP");
+}
+
+/** Lets the supervisor run one process more, from now on. */
+export function addProcess(folder: string, added: SupervisedProcess): void {
+  changeList(folder, (list) => [...list.filter(({ name }) => name !== added.name), added]);
+}
+
+/** Lets the supervisor stop a process, and forget it. */
+export function dropProcess(folder: string, dropped: string): void {
+  changeList(folder, (list) => list.filter(({ name }) => name !== dropped));
+}
+
+function changeList(
+  folder: string,
+  change: (list: readonly SupervisedProcess[]) => readonly SupervisedProcess[],
+): void {
+  const file = join(folder, "supervisor.json");
+  const list = JSON.parse(readFileSync(file, "utf8")) as readonly SupervisedProcess[];
+  // Whole or not at all, since the supervisor may be reading it.
+  writeFileSync(`${file}.new`, JSON.stringify(change(list), undefined, 2));
+  renameSync(`${file}.new`, file);
+  startStopped(folder);
 }
 
 function listPidFiles(folder: string): string[] {

@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
  * Keeps the processes of one local cluster running, as systemd does on a real machine: a process that dies is
  * started again after a pause that doubles from 100 ms to 5 s; one that ends by itself with code 0, as after
  * SIGTERM, was stopped on purpose and stays down until the supervisor gets SIGHUP, and so does a server that was removed
- * from its cluster (code 4). SIGTERM to the supervisor stops all.
+ * from its cluster (code 4). SIGHUP makes it read its list again: what is down or new is started, what is not listed any more is
+ * stopped. SIGTERM to the supervisor stops all.
  */
 export interface SupervisedProcess {
   /** Unique; names its log and pid file. */
@@ -91,24 +92,32 @@ function report(message: string): void {
 }
 
 function main(folder: string): void {
-  const processes = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8")) as readonly SupervisedProcess[];
+  const listed = (): readonly SupervisedProcess[] =>
+    JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8")) as readonly SupervisedProcess[];
   for (const name of ["logs", "run"]) mkdirSync(join(folder, name), { recursive: true });
   const pidFile = join(folder, "run", "supervisor.pid");
   writeFileSync(pidFile, String(process.pid));
-  const supervised = processes.map((item) => new Supervised(item, folder));
+  const supervised = new Map(listed().map((item) => [item.name, new Supervised(item, folder)]));
   // Keeps the process alive while every child waits for its next start.
   const alive = setInterval(() => undefined, 60_000);
   const stop = async (): Promise<void> => {
-    await Promise.all(supervised.map((item) => item.stop()));
+    await Promise.all([...supervised.values()].map((item) => item.stop()));
     rmSync(pidFile, { force: true });
     clearInterval(alive);
   };
   process.once("SIGTERM", () => void stop());
   process.once("SIGINT", () => void stop());
   process.on("SIGHUP", () => {
-    for (const item of supervised) item.start();
+    const wanted = new Map(listed().map((item) => [item.name, item]));
+    for (const [name, item] of supervised) {
+      if (wanted.has(name)) continue;
+      supervised.delete(name);
+      void item.stop();
+    }
+    for (const [name, item] of wanted) if (!supervised.has(name)) supervised.set(name, new Supervised(item, folder));
+    for (const item of supervised.values()) item.start();
   });
-  for (const item of supervised) item.start();
+  for (const item of supervised.values()) item.start();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv[2]!);

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** So long threads are watched to see which of them write to the disk. */
 const watchMs = 300;
 /** Longer than any test lets it hang. */
-const hangSeconds = 120;
+const hangMs = 120_000;
 
 /**
- * Hangs the disk of one process, as a dead controller does: from now on its writes and syncs neither fail nor return. Only
- * the threads that write are traced, since a traced thread is slow in everything. Needs strace, and root.
+ * Hangs the disk of one process, as a dead controller does: from now on its writes and syncs neither fail nor return; or slows
+ * it down. Only the threads that write are traced, since a traced thread is slow in everything. Needs strace, and root.
  */
 export class DiskHang {
   readonly #strace: ChildProcess;
@@ -19,12 +19,15 @@ export class DiskHang {
     this.#strace = strace;
   }
 
-  /** Resolves when the disk hangs. @throws Error when no thread of the process writes, or strace can't attach */
-  static async begin(pid: number): Promise<DiskHang> {
+  /**
+   * Resolves when the disk hangs; with `delayMs` each write and sync begins so much later instead.
+   * @throws Error when no thread of the process writes, or strace can't attach
+   */
+  static async begin(pid: number, delayMs = hangMs): Promise<DiskHang> {
     const threads = await writingThreads(pid);
     if (threads.length === 0) throw new Error(`no thread of process ${pid} has written to its disk in ${watchMs} ms`);
     const calls = "fdatasync,fsync,pwrite64,pwritev";
-    const inject = ["-e", `trace=${calls}`, "-e", `inject=${calls}:delay_enter=${hangSeconds}s`, "-o", "/dev/null"];
+    const inject = ["-e", `trace=${calls}`, "-e", `inject=${calls}:delay_enter=${delayMs * 1_000}`, "-o", "/dev/null"];
     const attach = threads.flatMap((thread) => ["-p", String(thread)]);
     const strace = spawn("strace", [...inject, ...attach], { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";

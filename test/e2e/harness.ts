@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,12 +9,22 @@ import {
   clusterProcesses,
   portsUsed,
   prepareCluster,
+  serverProcess,
   type LocalCluster,
   type LocalOptions,
+  type LocalServer,
 } from "../../deploy/local/cluster.js";
 import { removeContainers } from "../../deploy/local/containers.js";
 import { freePorts } from "../../deploy/local/free-ports.js";
-import { ownPid, startProcesses, startStopped, stopProcess, stopProcesses } from "../../deploy/local/processes.js";
+import {
+  addProcess,
+  dropProcess,
+  ownPid,
+  startProcesses,
+  startStopped,
+  stopProcess,
+  stopProcesses,
+} from "../../deploy/local/processes.js";
 import { Client } from "../../sdk/index.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
@@ -22,7 +32,18 @@ import type { MachineNetwork } from "./machine-network.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
-export type HarnessOptions = Pick<LocalOptions, "servers" | "joining" | "agents" | "runtime" | "dockerSocket">;
+export interface HarnessOptions extends Pick<
+  LocalOptions,
+  "servers" | "joining" | "agents" | "runtime" | "dockerSocket"
+> {
+  /** The joining servers are made ready, and run only once they are launched. @default false */
+  readonly joiningWait?: boolean;
+  /** Servers whose data lie on a disk of their own in memory, with its size in MiB. Needs root. */
+  readonly smallDisks?: ReadonlyMap<string, number>;
+}
+
+/** What a killed run leaves behind is found by this name and the number of the process that made it. */
+const folderPattern = /^ikada-e2e-([0-9]+)-/;
 
 /** A cluster of real processes in a temporary folder, on free ports, with an id of its own. */
 export class Harness {
@@ -39,7 +60,8 @@ export class Harness {
 
   /** With `network` each server runs on a machine of it, which has to have as many; the network stays the caller's. */
   static async start(options: HarnessOptions, network?: MachineNetwork): Promise<Harness> {
-    const folder = mkdtempSync(join(tmpdir(), "ikada-e2e-"));
+    await removeLeftovers();
+    const folder = mkdtempSync(join(tmpdir(), `ikada-e2e-${process.pid}-`));
     const serverHosts = network?.addresses.map((address, at) => ({ address, prefix: network.prefix(at + 1) }));
     const cluster = await prepareCluster({
       ...options,
@@ -47,7 +69,9 @@ export class Harness {
       folder,
       portBase: await freePorts(portsUsed),
     });
-    await startProcesses(folder, clusterProcesses(cluster));
+    for (const [name, mebibytes] of options.smallDisks ?? []) mountSmallDisk(join(folder, "data", name), mebibytes);
+    const started = options.joiningWait === true ? { ...cluster, joining: [] } : cluster;
+    await startProcesses(folder, clusterProcesses(started));
     const harness = new Harness(
       cluster,
       await Harness.#connect(
@@ -66,16 +90,42 @@ export class Harness {
     return harness;
   }
 
-  static #connect({ folder }: LocalCluster, endpoints: readonly string[]): Promise<Client> {
+  static #connect({ folder }: LocalCluster, endpoints: readonly string[], pinned = false): Promise<Client> {
     const read = (name: string): string => readFileSync(join(folder, "pki", name), "utf8").trim();
-    return Client.connect({ endpoints, ca: read("ca.pem"), token: read("admin.token") });
+    return Client.connect({ endpoints, ca: read("ca.pem"), token: read("admin.token"), pinned });
+  }
+
+  /** One more client, of all servers. */
+  anotherClient(): Promise<Client> {
+    return Harness.#connect(
+      this.cluster,
+      this.cluster.servers.map((server) => server.api),
+    );
   }
 
   /** A client that speaks to one server alone. */
   clientOf(name: string): Promise<Client> {
+    return Harness.#connect(this.cluster, [this.server(name).api], true);
+  }
+
+  server(name: string): LocalServer {
     const { servers, joining } = this.cluster;
-    const server = [...servers, ...joining].find((candidate) => candidate.name === name)!;
-    return Harness.#connect(this.cluster, [server.api]);
+    return [...servers, ...joining].find((candidate) => candidate.name === name)!;
+  }
+
+  /** Where a server's data lie. */
+  dataFolder(name: string): string {
+    return join(this.cluster.folder, "data", name);
+  }
+
+  /** Starts a joining server that waits. */
+  launch(name: string): void {
+    addProcess(this.cluster.folder, serverProcess(this.cluster, this.server(name)));
+  }
+
+  /** Ends a server that was launched, for good. */
+  forget(name: string): void {
+    dropProcess(this.cluster.folder, name);
   }
 
   async leaderName(): Promise<string | undefined> {
@@ -158,6 +208,11 @@ export class Harness {
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
+  /** In how many lines a process has logged this text. */
+  logMentions(name: string, text: string): number {
+    return this.#log(name).filter((line) => line.includes(text)).length;
+  }
+
   /** The ends of all logs, for a failed test. */
   logs(): string {
     const { servers, joining, agents } = this.cluster;
@@ -174,6 +229,29 @@ export class Harness {
     await this.client.close();
     await stopProcesses(this.cluster.folder);
     if (this.cluster.agents.length > 0) await removeContainers(this.docker, this.cluster.clusterId);
-    rmSync(this.cluster.folder, { recursive: true, force: true });
+    removeFolder(this.cluster.folder);
   }
+}
+
+function mountSmallDisk(folder: string, mebibytes: number): void {
+  mkdirSync(folder, { mode: 0o700 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m,mode=700`, "ikada-e2e", folder]);
+}
+
+/** Processes, small disks and folders of runs whose process is gone. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = folderPattern.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const folder = join(tmpdir(), name);
+    await stopProcesses(folder);
+    removeFolder(folder);
+  }
+}
+
+function removeFolder(folder: string): void {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  for (const mount of mounts.map((line) => line.split(" ")[1]))
+    if (mount?.startsWith(`${folder}/`)) execFileSync("umount", [mount]);
+  rmSync(folder, { recursive: true, force: true });
 }

@@ -135,6 +135,21 @@ describe("the client library", () => {
     assert.equal(seen.at(-1), 2);
   });
 
+  it("asks the endpoints alone that it is pinned to, whoever leads", async () => {
+    const seen: number[] = [];
+    const cluster = await start(3, {
+      storeOf: (store, id) => wrapped(store, { barrier: () => void seen.push(id) }),
+    });
+    cluster.leader = 3;
+    const endpoints = [cluster.addresses[0]!.api];
+    const ca = cluster.authority.certificate;
+    const client = await Client.connect({ endpoints, ca, token: tokens.admin, pinned: true });
+    clients.push(client);
+    await client.create(configMap("a"));
+    for (let at = 0; at < 3; at++) await client.get("configmaps", "a", { namespace });
+    assert.deepEqual(seen.slice(-3), [1, 1, 1]);
+  });
+
   it("loses and doubles nothing of a watch whose server dies among the events of one transaction", async () => {
     const cluster = await start(2);
     const client = await connect(cluster, [1, 2]);
