@@ -7,10 +7,10 @@ import { MachineNetwork } from "../test/e2e/machine-network.js";
 import { machineLoad } from "./measure.js";
 
 /** Writes flow so long before a fault, and are watched so long behind it. */
-const calmMs = 1_000;
-const watchedMs = 4_000;
+const calmMs = 700;
+const watchedMs = 2_500;
 /** Between a cluster that is whole again and the next fault: what one fault has stretched has time to settle. */
-const restMs = 1_000;
+const restMs = 500;
 const servers = 3;
 
 export interface FailoverOptions {

@@ -138,7 +138,10 @@ export class Harness {
     const pid = ownPid(this.cluster.folder, name);
     if (pid === undefined) throw new Error(`${name} does not run`);
     process.kill(pid, "SIGKILL");
-    await this.eventually(`the end of ${name}`, () => Promise.resolve(ownPid(this.cluster.folder, name) !== pid));
+    // The supervisor has seen it when it takes the file away.
+    const file = join(this.cluster.folder, "run", `${name}.pid`);
+    const isSeen = (): boolean => !existsSync(file) || readFileSync(file, "utf8") !== String(pid);
+    await this.eventually(`the end of ${name}`, () => Promise.resolve(isSeen()));
   }
 
   /** SIGTERM: it stays down. */
