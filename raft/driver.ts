@@ -98,6 +98,8 @@ export class Driver implements Consensus {
   /** What has to be told to the core or its storage, in a turn. */
   #due: (() => void)[] = [];
   #persisted: Ready[] = [];
+  /** Committed entries that wait until the Ready which told of them is durable; in order. */
+  #heldBack: Ready[] = [];
   #lateMs: number | undefined;
   #lostPeers: NodeId[] = [];
   #transferTo: NodeId | undefined;
@@ -332,7 +334,11 @@ export class Driver implements Consensus {
 
   #take(ready: Ready): void {
     this.#env.failpoint(failpoints.afterReady);
-    const { hardState, entries, mustSync } = ready;
+    const { hardState, entries, committedEntries } = ready;
+    // A configuration must not count before it is sure to count after a restart: whoever led with it could else come back with the one before,
+    // whose quorum may never meet.
+    const changes = committedEntries.some(({ type }) => type === "ConfChange");
+    const mustSync = ready.mustSync || changes;
     const meta = ready.snapshot;
     const snapshot = meta && { ...meta, configuration: encodeConfState(meta.configuration) };
     if (snapshot) this.#resetting += 1;
@@ -341,7 +347,8 @@ export class Driver implements Consensus {
       this.#wake();
     });
     for (const message of ready.messages) this.#post(message);
-    if (ready.committedEntries.length > 0) this.#deliver(ready.committedEntries);
+    if (changes || this.#heldBack.length > 0) this.#heldBack.push(ready);
+    else if (committedEntries.length > 0) this.#deliver(committedEntries);
     for (const { context, index } of ready.readStates)
       for (const tag of this.#reads.answered(context)) this.#handlers.onReadIndex(tag, index);
   }
@@ -363,12 +370,16 @@ export class Driver implements Consensus {
       if (snapshot.index <= this.#knownIndex) this.applied(snapshot.index, snapshot.index);
       else this.#handlers.onSnapshot(receivedSnapshot(snapshot, this.#cluster));
     }
-    if (ready.messagesAfterPersist.length === 0) return;
-    this.#env.failpoint(failpoints.beforeSendPersisted);
-    for (const message of ready.messagesAfterPersist) this.#post(message);
+    if (ready.messagesAfterPersist.length > 0) {
+      this.#env.failpoint(failpoints.beforeSendPersisted);
+      for (const message of ready.messagesAfterPersist) this.#post(message);
+    }
+    while (this.#heldBack[0] && this.#heldBack[0].number <= ready.number)
+      this.#deliver(this.#heldBack.shift()!.committedEntries);
   }
 
   #deliver(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
     for (const { type, index, data } of entries)
       if (type === "ConfChange") this.#configurations.add(index, this.#core.applyConfChange(decodeConfChange(data)));
     // After a repair of the log come entries again that the state machine has.

@@ -42,11 +42,15 @@ export function readSlots(disk: Disk, file: SlotFile, done: Done<Slots>): void {
     if (sizeError || size < 0) return done(sizeError, { newest: undefined, bytes: new Uint8Array(0) });
     return disk.read(file.path, 0, slotDistance + slotBytes, (error, bytes) => {
       if (error) return done(error, undefined as never);
-      const whole = slotOffsets.map((at) => decodeSlot(file, bytes, at)).filter((slot) => slot !== undefined);
-      const [newest] = whole.sort((left, right) => right.generation - left.generation);
-      return done(null, { newest, bytes });
+      return done(null, { newest: newestSlot(file, bytes), bytes });
     });
   });
+}
+
+/** The newest whole slot in what a file holds. */
+export function newestSlot(file: SlotFile, bytes: Uint8Array): Slot | undefined {
+  const whole = slotOffsets.map((at) => decodeSlot(file, bytes, at)).filter((slot) => slot !== undefined);
+  return whole.sort((left, right) => right.generation - left.generation)[0];
 }
 
 /** Writes and syncs the slot that belongs to the generation; the other one stays as it is. */

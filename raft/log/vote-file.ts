@@ -11,7 +11,7 @@ export interface Vote {
 }
 
 export const votePath = "log/vote";
-const file = { path: votePath, magic: "IKADAVOT" };
+export const voteSlots = { path: votePath, magic: "IKADAVOT" } as const;
 
 /** The newest of two votes of one member. */
 export function newerVote<V extends Pick<HardState, "term" | "vote">>(left: V, right: V): V {
@@ -40,7 +40,7 @@ export class VoteFile {
 
   /** `found` is undefined when there is no such file, or nothing whole in it. */
   static read(disk: Disk, done: Done<{ readonly file: VoteFile; readonly found: Vote | undefined }>): void {
-    readSlots(disk, file, (error, slots) => {
+    readSlots(disk, voteSlots, (error, slots) => {
       if (error) return done(error, undefined as never);
       const { newest } = slots;
       const [term, vote, recoverTo] = newest?.fields ?? [0, 0, 0];
@@ -75,7 +75,7 @@ export class VoteFile {
     this.#isBusy = true;
     this.#generation++;
     const fields: SlotFields = [vote.term, vote.vote, vote.recoverTo, 0];
-    writeSlot(this.#disk, file, { generation: this.#generation, fields }, (error) => {
+    writeSlot(this.#disk, voteSlots, { generation: this.#generation, fields }, (error) => {
       this.#isBusy = false;
       for (const each of done) each(error);
       if (!error && this.#next && !this.#isBusy) this.#write(this.#next);

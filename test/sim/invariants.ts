@@ -26,6 +26,8 @@ interface Shown {
 }
 
 const termsMax = 2 ** 20;
+/** How far behind a leader's first own entry a member may be that hears of a commit. */
+const shownAheadMax = 1_000;
 
 /**
  * Watches from outside, through messages, statuses and committed entries, that the members of one group keep R1 to R7
@@ -36,6 +38,8 @@ export class RaftInvariants {
   onNewlyCommitted: (entry: Entry) => void = () => undefined;
   /** How many changes of the members a member's log holds behind an index. */
   changesBehind: (node: NodeId, index: Index) => number = () => 0;
+  /** Whether a quorum has this entry on its disks. */
+  isOnQuorum: (index: Index, term: Term) => boolean = () => false;
   readonly membership: MembershipInvariants;
   /** Times that a member asked for an election after there had been a leader. */
   campaigns = 0;
@@ -316,6 +320,9 @@ export class RaftInvariants {
       );
     }
     if (this.#entries.has(commit * termsMax + term)) return;
+    // A member that is behind is told of no more than it has, perhaps before anybody has shown the rest.
+    const last = commit + shownAheadMax;
+    for (let index = commit; index <= last; index++) if (this.isOnQuorum(index, term)) return;
     throw new Violation(
       "R4 leader completeness",
       `leader ${from} of term ${term} commits ${commit} of an earlier term by count`,

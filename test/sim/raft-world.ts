@@ -1,4 +1,4 @@
-import type { Message } from "../../raft/core/types.js";
+import type { Index, Message, NodeId, Term } from "../../raft/core/types.js";
 import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
 import { BoundsInvariants } from "./bounds.js";
 import { Chaos } from "./chaos.js";
@@ -71,14 +71,15 @@ class RaftWorld {
     };
     this.#snapshotNetwork.observe = (from, to) => this.#bounds.onSnapshot(from, to);
     this.#invariants.onNewlyCommitted = (entry) => {
-      const holding = this.#replicas.filter((replica) => replica.durableLog.holds(entry.index, entry.term));
-      const holders = new Set(holding.map((replica) => replica.id));
+      const holders = this.#holders(entry.index, entry.term);
       if (this.#invariants.membership.areQuorum(holders, entry.index)) return;
       throw new Violation(
         "R12 durable before answered",
         `index ${entry.index} is committed and on the disks of ${[...holders].join() || "none"} only`,
       );
     };
+    this.#invariants.isOnQuorum = (index, term) =>
+      this.#invariants.membership.areQuorum(this.#holders(index, term), index);
     this.#invariants.changesBehind = (id, index) => this.#replicas[id - 1]?.durableLog.changesBehind(index) ?? 0;
     const machines = Array.from({ length: swarm.replicas + swarm.members.spares }, (_, at) => at + 1);
     for (const id of machines) {
@@ -147,6 +148,12 @@ class RaftWorld {
       ...(violation ? { swarm: this.#swarm } : {}),
       violation,
     };
+  }
+
+  /** Who has the entry on disk. */
+  #holders(index: Index, term: Term): Set<NodeId> {
+    const holding = this.#replicas.filter((replica) => replica.durableLog.holds(index, term));
+    return new Set(holding.map((replica) => replica.id));
   }
 
   #placeOldLogs(members: readonly number[]): void {
@@ -294,7 +301,7 @@ class RaftWorld {
 
   /** No new faults from the network and the disks. */
   #calm(): void {
-    Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300 });
+    Object.assign(this.#swarm.network, { lossRate: 0, duplicateRate: 0, lateRate: 0, delayUsMax: 300, ordered: true });
     Object.assign(this.#swarm.keyValue, { errorRate: 0 });
     for (const { disk } of this.#replicas) {
       disk.hang(0);

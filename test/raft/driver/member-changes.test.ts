@@ -71,6 +71,23 @@ function restarted(cluster: VirtualCluster, member: Member): void {
 }
 
 describe("changes of the members, through the driver", () => {
+  it("that have counted count after a crash at once: quorums of the one before may not be there any more", () => {
+    const cluster = new VirtualCluster(2);
+    cluster.start();
+    const leader = cluster.elect();
+    const other = [...cluster.members.values()].find((member) => member !== leader) as Member;
+    cluster.commit(leader, "x", [leader, other]);
+    const { appliedIndex } = leader;
+    leader.driver?.changeMembers(7, change(["AddLearner", other.id]));
+    cluster.time.run(() => stands([leader.id], [other.id])(leader.status?.configuration as ConfState));
+    for (const { id } of [leader, other]) cluster.kill(id, true);
+    // The state was not flushed, so the log alone knows.
+    leader.appliedIndex = appliedIndex;
+    cluster.start(leader.id);
+    cluster.time.run(() => leader.status?.role === "Leader");
+    assert.deepEqual(leader.status?.configuration.voters, [leader.id]);
+  });
+
   it("are answered when they are committed, with the configuration", () => {
     const cluster = new VirtualCluster(3);
     cluster.start();

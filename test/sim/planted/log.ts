@@ -27,9 +27,9 @@ export const logFaults: readonly PlantedFault[] = [
     corner: 13,
     edits: [
       {
-        file: "raft/log/segment-writer.js",
-        find: "return disk.sync(path, named);",
-        replace: "return named(null);",
+        file: "raft/log/durable-write.js",
+        find: "return disk.sync(path, done);",
+        replace: "return done(null);",
       },
     ],
     quick: true,
@@ -82,9 +82,9 @@ export const logFaults: readonly PlantedFault[] = [
     corner: 13,
     edits: [
       {
-        file: "raft/log/segment-writer.js",
-        find: "return disk.sync(path, named);",
-        replace: "return disk.sync(path, () => named(null));",
+        file: "raft/log/durable-write.js",
+        find: "return disk.sync(path, done);",
+        replace: "return disk.sync(path, () => done(null));",
       },
     ],
   },
