@@ -348,7 +348,7 @@ export class Driver implements Consensus {
     });
     for (const message of ready.messages) this.#post(message);
     if (changes || this.#heldBack.length > 0) this.#heldBack.push(ready);
-    else if (committedEntries.length > 0) this.#deliver(committedEntries);
+    else this.#deliver(committedEntries);
     for (const { context, index } of ready.readStates)
       for (const tag of this.#reads.answered(context)) this.#handlers.onReadIndex(tag, index);
   }

@@ -38,22 +38,22 @@ function web() {
   };
 }
 
+const missing = OwnEngine.whatIsMissing();
+/** A skipped test says in its name what it needs. */
+const needed = missing === undefined ? "" : ` (skipped: ${missing})`;
+
 /** An engine that ends its containers when it comes back is Docker's default; with live-restore it finds them running. */
 for (const { title, liveRestore } of [
   { title: "an engine that is killed and comes back without its containers", liveRestore: false },
   { title: "an engine that is killed and comes back to containers that ran on", liveRestore: true },
 ]) {
-  describe(title, () => {
+  describe(`${title}${needed}`, () => {
     let engine: OwnEngine;
     let cluster: Harness;
 
     before(async function () {
       this.timeout(120_000);
-      const missing = OwnEngine.whatIsMissing();
-      if (missing !== undefined) {
-        process.stderr.write(`skipped: ${missing}\n`);
-        this.skip();
-      }
+      if (missing !== undefined) this.skip();
       engine = await OwnEngine.start({ liveRestore });
       await ensureBusyboxImage(engine.docker, image);
       cluster = await Harness.start({ servers: 1, agents: 1, runtime: "docker", dockerSocket: engine.socket });

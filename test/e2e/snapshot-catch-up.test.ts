@@ -20,7 +20,7 @@ describe("a server that was away for longer than the log is kept", () => {
     try {
       const leader = await harness.leaderName();
       const away = harness.cluster.servers.find(({ name }) => name !== leader)!.name;
-      const folder = join(harness.cluster.folder, "data", away, "snapshots");
+      const folder = join(harness.dataFolder(away), "snapshots");
       await harness.stop(away);
       const written = new Map<string, string>();
       const write = async (count: number): Promise<void> => {

@@ -10,6 +10,13 @@ export const membersPrefix = "/cluster/members/";
 
 const format = 1;
 
+const fields = ["name", "api", "agents", "replicas", "raft"] as const;
+
+/** Whether two of one server say the same of its name and of where it is reached. */
+export function isSameEntry(left: MemberAddresses, right: MemberAddresses): boolean {
+  return fields.every((field) => left[field] === right[field]);
+}
+
 export function entryKey(id: number): string {
   return `${membersPrefix}${id}`;
 }

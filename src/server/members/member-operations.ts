@@ -4,6 +4,7 @@ import { limits } from "../../base/limits.js";
 import type { WaitOptions } from "../../../store/store.js";
 import type { MemberAddresses, MemberStep, ReplicaControl } from "../replica-status.js";
 import type { AddressBook } from "./address-book.js";
+import { isSameEntry } from "./book-entry.js";
 import { behindProblem, quorumProblem, waitUntilReady } from "./member-guards.js";
 
 /** `Done`: it is as wanted, by this call or an earlier one. `HandingOver`: whoever leads next has to do it. */
@@ -51,8 +52,7 @@ export class MemberOperations {
     const { id } = member;
     this.#checkFree(member);
     const known = this.#book.member(id);
-    const differs = known === undefined || addressFields.some((field) => known[field] !== member[field]);
-    if (differs) await this.#book.put(member, wait);
+    if (!known || !isSameEntry(known, member)) await this.#book.put(member, wait);
     const { voters, learners } = this.#replica.status();
     if (voters.includes(id) || learners.includes(id)) return "Done";
     if (voters.length + learners.length >= limits.membersMax)
@@ -165,8 +165,6 @@ export class MemberOperations {
     if (place) throw new IkadaError("AlreadyExists", `${raft} is the address of server ${place.id}`, { hint });
   }
 }
-
-const addressFields = ["name", "api", "agents", "replicas", "raft"] as const;
 
 /** @throws IkadaError Invalid with the faulty field */
 function checkAddresses(wanted: ikada.api.v1.IMemberAddresses): MemberAddresses {

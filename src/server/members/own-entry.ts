@@ -2,6 +2,7 @@ import { IkadaError } from "../../base/errors.js";
 import type { Log } from "../../base/env.js";
 import type { MemberAddresses } from "../replica-status.js";
 import type { AddressBook } from "./address-book.js";
+import { isSameEntry } from "./book-entry.js";
 
 const attemptMs = 5_000;
 const pauseMs = 1_000;
@@ -32,7 +33,7 @@ export class OwnEntry {
   async #write(): Promise<void> {
     const { id } = this.#own;
     const entry = this.#book.written(id);
-    if (this.#isClosed || !entry || entry.removed || isSame(entry, this.#own)) return;
+    if (this.#isClosed || !entry || entry.removed || isSameEntry(entry, this.#own)) return;
     try {
       await this.#book.put(this.#own, { deadlineMs: attemptMs });
       this.#log.info("this server has moved; the address book knows", { api: this.#own.api, raft: this.#own.raft });
@@ -44,8 +45,4 @@ export class OwnEntry {
       this.#pause = setTimeout(() => void this.#write(), pauseMs);
     }
   }
-}
-
-function isSame(left: MemberAddresses, right: MemberAddresses): boolean {
-  return (["name", "api", "agents", "replicas", "raft"] as const).every((field) => left[field] === right[field]);
 }
