@@ -19,6 +19,7 @@ export function handleAppend(state: RaftState, append: Message): void {
     const lastNew = append.index + append.entries.length;
     log.merge(append.entries);
     log.commitTo(Math.min(append.commit, lastNew));
+    state.agreedIndex = Math.max(state.agreedIndex, lastNew);
     response.index = Math.max(lastNew, log.committed);
   } else {
     refuse(state, response, append.index, log.agreementBefore(append.index, append.logTerm));
@@ -31,10 +32,6 @@ function refuse(state: RaftState, response: Draft, index: Index, hint: Index): v
   response.reject = true;
   response.rejectHint = hint;
   response.logTerm = state.log.term(hint) ?? 0;
-  if (state.isRecovering) {
-    response.context = recoveringRefusal;
-    response.commit = state.recoverTo;
-  }
 }
 
 export function handleHeartbeat(state: RaftState, heartbeat: Message): void {
@@ -50,20 +47,27 @@ export function handleHeartbeat(state: RaftState, heartbeat: Message): void {
 /**
  * The leader tells no more of the commit index than it knows to be here. Only two logs may lack it: one that is recovering, of
  * which the leader does not know yet, and that of a member which was removed and added again under its id while this heartbeat
- * was on its way. The latter is empty, or has heard of its new session.
+ * was on its way. The latter is empty, or has heard of its new session. Both believe it as far as an append has shown that the
+ * logs are equal: an entry of a recovering log may be one that was replaced by what it lost.
  */
 function commitAsTold(state: RaftState, heartbeat: Message): void {
   const { log } = state;
   const isOfEarlierSession = heartbeat.session < state.leaderSession;
   const isBehind = log.lastIndex === 0 || isOfEarlierSession || state.isRecovering;
-  log.commitTo(isBehind ? Math.min(heartbeat.commit, log.lastIndex) : heartbeat.commit);
+  log.commitTo(isBehind ? Math.min(heartbeat.commit, state.agreedIndex) : heartbeat.commit);
 }
 
-/** The leader believes that everything acknowledged is here. An idle one sends no append whose refusal would teach it better. */
+/**
+ * The leader believes that everything acknowledged is here. An idle one sends no append whose refusal would teach it better, and
+ * one that has acknowledgements from before the loss takes a refusal below them for an old one.
+ */
 function tellLoss(state: RaftState, heartbeat: Message): void {
   const notice = draft("MsgAppResp", state.id, heartbeat.from, state.term);
   notice.session = heartbeat.session;
-  refuse(state, notice, state.log.lastIndex, state.log.lastIndex);
+  const agreed = Math.max(state.log.committed, state.agreedIndex);
+  refuse(state, notice, agreed, agreed);
+  notice.context = recoveringRefusal;
+  notice.commit = state.recoverTo;
   state.sendAfterPersist(notice);
 }
 

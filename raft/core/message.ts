@@ -8,7 +8,7 @@ export const noEntries: readonly Entry[] = Object.freeze([]);
 /** `Message.context` of a vote request which the present leader itself asked for (thesis 3.10). */
 export const transferCampaign = 1;
 
-/** `Message.context` of a refusal by a member that has lost part of what it acknowledged. */
+/** `Message.context` of the notice by a member that has lost part of what it acknowledged; no append is refused by it. */
 export const recoveringRefusal = 1;
 
 /** The only place where messages are made: one shape, every field set, so that all code on messages stays monomorphic. */

@@ -79,10 +79,10 @@ export class Progress {
     this.paused = true;
   }
 
-  /** The member has lost what it acknowledged behind `lastIndex`. True when that is news. */
-  fellBack(lastIndex: Index): boolean {
-    if (lastIndex >= this.match) return false;
-    this.match = lastIndex;
+  /** The member may have lost what it acknowledged behind `agreed`. True when that is news. */
+  fellBack(agreed: Index): boolean {
+    if (agreed >= this.match) return false;
+    this.match = agreed;
     if (this.state !== "Snapshot") this.becomeProbe();
     return true;
   }

@@ -131,7 +131,8 @@ export function handleAppendResponse(state: RaftState, response: Message): void 
   const progress = progressOf(state, response);
   if (progress === undefined || response.index > state.log.lastIndex) return;
   progress.recentlyActive = true;
-  if (response.reject) handleRefusal(state, progress, response);
+  if (response.context === recoveringRefusal) handleLoss(state, progress, response.rejectHint, response.commit);
+  else if (response.reject) handleRefusal(state, progress, response);
   else handleAcceptance(state, progress, response);
 }
 
@@ -140,25 +141,24 @@ export function handleAppendResponse(state: RaftState, response: Message): void 
  * entries of terms above ours, here we skip ours of terms above the hint's.
  */
 function handleRefusal(state: RaftState, progress: Progress, response: Message): void {
-  if (response.context === recoveringRefusal) handleLoss(state, progress, response.rejectHint, response.commit);
   const hint = Math.min(response.rejectHint, response.index);
   const agreement = response.logTerm > 0 ? state.log.agreementBefore(hint, response.logTerm) : hint;
   if (progress.refused(response.index, agreement)) state.replicationDue = true;
 }
 
 /**
- * The member has lost what it acknowledged behind `lastIndex`. When it has all of this log and still misses something, that
+ * The member may have lost what it acknowledged behind `agreed`. When it has all of this log and still misses something, that
  * was never committed; it votes again once the log has grown to where that was, which in an idle group takes entries without data.
  */
-function handleLoss(state: RaftState, progress: Progress, lastIndex: Index, recoverTo: Index): void {
-  if (progress.fellBack(lastIndex)) {
+function handleLoss(state: RaftState, progress: Progress, agreed: Index, recoverTo: Index): void {
+  if (progress.fellBack(agreed)) {
     state.replicationDue = true;
     return;
   }
   const { log, transferee } = state;
-  const hasAll = progress.match === log.lastIndex && lastIndex === log.lastIndex && log.committed === log.lastIndex;
+  const hasAll = progress.match === log.lastIndex && agreed === log.lastIndex && log.committed === log.lastIndex;
   if (hasAll && transferee === 0) {
-    const missing = Math.min(recoverTo - lastIndex, state.config.appendEntriesMax);
+    const missing = Math.min(recoverTo - agreed, state.config.appendEntriesMax);
     const empty = Array.from({ length: Math.max(1, missing) }, () => noData);
     appendOwn(state, "Normal", empty);
   }

@@ -91,6 +91,8 @@ export class RaftState {
 
   /** Followers: the newest session of this node that the term's leader has used. */
   leaderSession = 0;
+  /** Followers: up to here an append of the term's leader has shown the logs to be equal; 0 before the first one. */
+  agreedIndex: Index = 0;
   /** Followers: reads sent to the leader. */
   readonly forwardedReads: ForwardedReads;
 
@@ -189,6 +191,7 @@ export class RaftState {
       this.term = term;
       this.vote = 0;
       this.leaderSession = 0;
+      this.agreedIndex = 0;
       this.forwardedReads.clear();
     }
     this.leader = 0;

@@ -79,19 +79,19 @@ export interface Message {
   /** MsgApp: entries from index + 1 on. MsgProp: entries with term 0 and index 0, which the leader fills in. */
   readonly entries: readonly Entry[];
   /**
-   * MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. MsgAppResp reject of a
-   * recovering member: how far the log has to grow for it to vote again.
+   * MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. MsgAppResp
+   * with context 1: how far the log has to grow for its sender to vote again.
    */
   readonly commit: Index;
   readonly reject: boolean;
-  /** MsgAppResp reject: the highest index at which the logs may agree, as far as the follower can tell. */
+  /** MsgAppResp reject: the highest index at which the logs may agree, as far as the follower can tell; with context 1: up to where they do. */
   readonly rejectHint: Index;
   /** MsgSnap only: what the receiver's log is to be replaced by. The state itself travels beside; it is there before this message. */
   readonly snapshot: SnapshotMeta | undefined;
   /**
    * Heartbeats and their answers: the position of the read batch. MsgReadIndex and its answer: the follower's number for
-   * the read. MsgVote: 1 when the leader asked for the election. MsgAppResp reject: 1 when the sender is recovering, so
-   * that its log may end before what it has acknowledged. MsgTransferLeader: who is to take over.
+   * the read. MsgVote: 1 when the leader asked for the election. MsgAppResp reject: 1 when it answers no append, but
+   * tells that the sender is recovering and may lack what it has acknowledged. MsgTransferLeader: who is to take over.
    */
   readonly context: number;
   /**

@@ -31,6 +31,18 @@ describe("a recovering member (corner 15)", () => {
     assert.deepEqual([notice?.reject, notice?.rejectHint, notice?.context, notice?.session], [true, 2, 1, 3]);
   });
 
+  it("believes a commit index only as far as an append has shown the logs to be equal", () => {
+    // Entry 3 is one that was replaced by what got lost.
+    const member = new Member(2, { log: logOf(1, 1, 1), hardState: { term: 2, commit: 1 }, recoverTo: 4 });
+    const answers = member.step("MsgHeartbeat", 1, 2, { commit: 3 });
+    assert.equal(member.status.commit, 1);
+    const notice = answers.find(({ type }) => type === "MsgAppResp");
+    assert.deepEqual([notice?.rejectHint, notice?.commit], [1, 4]);
+    member.step("MsgApp", 1, 2, { index: 1, logTerm: 1, entries: logOf(1, 1).slice(1), commit: 1 });
+    const [, later] = member.step("MsgHeartbeat", 1, 2, { commit: 3 });
+    assert.deepEqual([member.status.commit, later?.rejectHint], [2, 2]);
+  });
+
   it("is well again when what it had acknowledged is committed and durable", () => {
     const member = damaged(2);
     member.raft.step(
@@ -69,6 +81,18 @@ describe("a recovering member (corner 15)", () => {
     assert.deepEqual(left.data, ["a", "b", "c"]);
     const progress = group.leader.status.progress.find(({ id }) => id === 2);
     assert.deepEqual([progress?.state, progress?.match], ["Replicate", 4]);
+  });
+
+  it("also when the log is as long as before, but ends with entries that had been replaced", () => {
+    const group = new Group([1, 2, 3], { log: logOf(1), hardState: { term: 1, commit: 1 } });
+    group.elect(1);
+    group.propose(1, "a", "b", "c");
+    const { hardState } = group.member(2);
+    const left = new Member(2, { log: logOf(1, 1, 1, 1, 1, 1), hardState: { ...hardState, commit: 1 }, recoverTo: 5 });
+    group.members.set(2, left);
+    group.tick(2);
+    assert.deepEqual(left.log, group.leader.log);
+    assert.equal(left.status.isRecovering, false);
   });
 
   it("and from a leader that has cut it", () => {

@@ -134,4 +134,16 @@ export const logFaults: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: "a commit index is believed over a damaged log",
+    corner: 15,
+    set: { profile: "disk", "chaos.rotMs": 400, oldLogShare: 0.5 },
+    edits: [
+      {
+        file: "raft/core/follower.js",
+        find: "Math.min(heartbeat.commit, state.agreedIndex)",
+        replace: "Math.min(heartbeat.commit, log.lastIndex)",
+      },
+    ],
+  },
 ];
