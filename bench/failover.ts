@@ -9,7 +9,7 @@ import { machineLoad } from "./measure.js";
 /** Writes flow so long before a fault, and are watched so long behind it. */
 const calmMs = 700;
 const watchedMs = 2_500;
-/** Between a cluster that is whole again and the next fault: what one fault has stretched has time to settle. */
+/** Between a cluster that is whole again and the next fault. A timeout that one fault has stretched may be longer still for up to a minute. */
 const restMs = 500;
 const servers = 3;
 

@@ -274,7 +274,7 @@ export class Driver implements Consensus {
       this.#lostPeers.push(peer);
       this.#wake();
     });
-    this.#network.onRoundTrip?.((_peer, ms) => this.#timeout.answered(ms, this.#now()));
+    this.#network.onRoundTrip?.((peer, ms) => this.#timeout.answered(peer, ms, this.#now()));
     this.#ticks.start();
     const { voters } = this.#core.status().configuration;
     // Nobody else can win, so there is nothing to wait for.

@@ -14,7 +14,7 @@ describe("the adaptive election timeout", () => {
     const timeout = new AdaptiveTimeout(options);
     listen(timeout, 55, 0, 10_000);
     timeout.late(3, 10_000);
-    timeout.answered(2, 10_000);
+    timeout.answered(1, 2, 10_000);
     assert.equal(timeout.ticks(10_000), 6);
   });
 
@@ -31,10 +31,20 @@ describe("the adaptive election timeout", () => {
     assert.equal(timeout.ticks(1000), 12);
   });
 
-  it("is ten round trips on a slow network", () => {
+  it("is ten round trips to the slowest peer on a slow network", () => {
     const timeout = new AdaptiveTimeout(options);
-    timeout.answered(80, 1000);
-    assert.equal(timeout.ticks(1000), 16);
+    timeout.answered(1, 80, 1000);
+    timeout.answered(2, 2, 1500);
+    assert.equal(timeout.ticks(1500), 16);
+    assert.equal(timeout.ticks(31_001), 6, "a peer that answers no more");
+  });
+
+  it("does not grow by the few round trips that went through an outage, but by a way that has become long", () => {
+    const timeout = new AdaptiveTimeout(options);
+    for (const ms of [2, 3, 2, 3, 2, 900, 700, 300, 200]) timeout.answered(1, ms, 1000);
+    assert.equal(timeout.ticks(1000), 6);
+    for (const ms of [80, 80, 80]) timeout.answered(1, ms, 2000);
+    assert.equal(timeout.ticks(2000), 16);
   });
 
   it("never grows beyond the most", () => {
