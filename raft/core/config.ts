@@ -46,6 +46,11 @@ export interface RaftConfig {
    * as safe while changes count from when they are applied, and what etcd/raft does. `None`: always; who applies it has to know that it is valid.
    */
   readonly confChangeGuard: "NoOp" | "EarlierChanges" | "None";
+  /**
+   * Whether who refuses a vote tells what it knows to be committed, by which a candidate that has it commits it too. Without it one that has not
+   * heard of a change's end may need the votes of members that the change removed, and whose logs are longer.
+   */
+  readonly refusalsTellCommit: boolean;
   /** A leader that a change removes or demotes makes way as soon as the change is applied (thesis 4.2.2); else it leads on without counting itself. */
   readonly stepDownOnRemoval: boolean;
 }
@@ -67,6 +72,7 @@ export const defaultRaftConfig: Omit<RaftConfig, "id"> = Object.freeze({
   checkQuorum: true,
   leaseReads: false,
   confChangeGuard: "NoOp",
+  refusalsTellCommit: true,
   stepDownOnRemoval: true,
 });
 

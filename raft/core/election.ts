@@ -104,6 +104,10 @@ export function handleVoteRequest(state: RaftState, request: Message): void {
   const term = granted ? request.term : state.term;
   const response = draft(isPreVote ? "MsgPreVoteResp" : "MsgVoteResp", state.id, request.from, term);
   response.reject = !granted;
+  if (!granted && state.config.refusalsTellCommit) {
+    response.commit = state.log.committed;
+    response.logTerm = state.log.term(response.commit) ?? 0;
+  }
   if (granted && !isPreVote) {
     state.vote = request.from;
     state.electionElapsed = 0;
@@ -111,7 +115,18 @@ export function handleVoteRequest(state: RaftState, request: Message): void {
   state.sendAfterPersist(response);
 }
 
+/**
+ * A refusal tells what the voter knows to be committed. An entry that stands here with the same term is the same (Log Matching), so it is
+ * committed here too. A change of the members may end so, of which this node would not hear otherwise: a leader that it removed leads no
+ * more, and its vote, which the old members' majority still needs here, goes only to logs as long as its own.
+ */
+function commitAsRefused(state: RaftState, { commit, logTerm }: Message): void {
+  const { log } = state;
+  if (commit > log.committed && logTerm > 0 && log.matches(commit, logTerm)) log.commitTo(commit);
+}
+
 export function handleVoteResponse(state: RaftState, response: Message): void {
+  if (response.reject) commitAsRefused(state, response);
   if (state.role === "Candidate" && response.type === "MsgVoteResp") {
     recordVote(state, response.from, !response.reject);
   } else if (state.role === "PreCandidate" && response.type === "MsgPreVoteResp") {

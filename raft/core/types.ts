@@ -72,7 +72,7 @@ export interface Message {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly term: Term;
-  /** MsgApp: term of the entry before `entries`. Votes: term of the candidate's last entry. MsgAppResp reject: term of the hint. */
+  /** MsgApp: term of the entry before `entries`. Votes: term of the candidate's last entry. MsgAppResp reject: term of the hint. Votes' refusals: term of the entry at `commit`. */
   readonly logTerm: Term;
   /** MsgApp: index of the entry before `entries`. Votes: index of the candidate's last entry. MsgAppResp: last index stored, or the refused one. */
   readonly index: Index;
@@ -80,7 +80,7 @@ export interface Message {
   readonly entries: readonly Entry[];
   /**
    * MsgApp: the leader's commit index. MsgHeartbeat: as much of it as the receiver is known to have. MsgAppResp
-   * with context 1: how far the log has to grow for its sender to vote again.
+   * with context 1: how far the log has to grow for its sender to vote again. MsgVoteResp and MsgPreVoteResp reject: the voter's commit index.
    */
   readonly commit: Index;
   readonly reject: boolean;

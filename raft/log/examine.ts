@@ -113,7 +113,9 @@ class Examiner {
       const dirtyEnd = lastNonZero(bytes, clean);
       this.#dirtyEnd = dirtyEnd === clean ? end : dirtyEnd;
     }
-    return fault === undefined ? undefined : { sequence, offset: end, fault };
+    // It was not cut short, or it would not be read.
+    const unread = isUsable ? fault : (fault ?? "its first record is broken");
+    return unread === undefined ? undefined : { sequence, offset: end, fault: unread };
   }
 
   /** What only shows when all is read. `last` is the segment at the position. */

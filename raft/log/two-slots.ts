@@ -37,12 +37,16 @@ const slotBytes = 56;
 const crcAt = 52;
 const slotVersion = 2;
 
+/**
+ * What is read is durable afterwards: a process that was killed may have left it in the machine's memory only, and the next write, torn by a power
+ * cut, would leave no whole slot.
+ */
 export function readSlots(disk: Disk, file: SlotFile, done: Done<Slots>): void {
   disk.size(file.path, (sizeError, size) => {
     if (sizeError || size < 0) return done(sizeError, { newest: undefined, bytes: new Uint8Array(0) });
     return disk.read(file.path, 0, slotDistance + slotBytes, (error, bytes) => {
       if (error) return done(error, undefined as never);
-      return done(null, { newest: newestSlot(file, bytes), bytes });
+      return disk.sync(file.path, (syncError) => done(syncError, { newest: newestSlot(file, bytes), bytes }));
     });
   });
 }

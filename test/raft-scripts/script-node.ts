@@ -327,4 +327,5 @@ const scriptConfig: Partial<RaftConfig> = {
   checkQuorum: false,
   stepDownOnRemoval: false,
   confChangeGuard: "EarlierChanges",
+  refusalsTellCommit: false,
 };

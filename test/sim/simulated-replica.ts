@@ -53,6 +53,8 @@ export class SimulatedReplica {
   #keyValue: SimulatedKeyValue;
   readonly #options: SimulatedReplicaOptions;
   #diskFailed = false;
+  /** A bit has flipped since the log was opened last. */
+  #hasUnseenRot = false;
   /** It begins without a past in a cluster that has one: not as one of the first members. */
   #joins: boolean;
 
@@ -124,14 +126,19 @@ export class SimulatedReplica {
     this.#joins = true;
   }
 
-  /** Bit rot somewhere in the log: from now on the machine may halt, and what its disk holds proves nothing. */
+  /**
+   * Bit rot somewhere in the log: from now on the machine may halt, and what its disk holds proves nothing. One bit between two openings: two
+   * of them in the last write can't be told from a torn one.
+   */
   rot(): boolean {
+    if (this.#hasUnseenRot) return false;
     const { random } = this.#options.world;
     const files = this.disk.files().filter((path) => path.startsWith("log/"));
     const path = files.length > 0 ? random.pick(files) : undefined;
     const bytes = path === undefined ? undefined : this.disk.durableBytes(path);
     if (path === undefined || !bytes || bytes.length === 0) return false;
     this.isRotten = true;
+    this.#hasUnseenRot = true;
     this.durableLog.blind();
     const offset = random.int(bytes.length);
     if (this.#options.world.trace.verbose) this.#options.world.note(`[${this.id}] bit rot in ${path} at ${offset}`);
@@ -215,6 +222,7 @@ export class SimulatedReplica {
     invariants.onApplied(id, state.appliedIndex, store.digest(), store.revision());
     Driver.open(options, env, endpoint, handlers, (error, driver) => {
       if (error) return this.#end(error);
+      this.#hasUnseenRot = false;
       this.durableLog.checkCut();
       this.store = store;
       this.consensus = driver;

@@ -62,12 +62,18 @@ export class WatchClient {
       open = false;
       this.start();
     };
-    const watch = store.watch("", this.revision, {
-      onBatch: (batch) => {
-        if (open) this.#onBatch(batch);
-      },
-      onError: end,
-    });
+    let watch: { close(): void };
+    try {
+      watch = store.watch("", this.revision, {
+        onBatch: (batch) => {
+          if (open) this.#onBatch(batch);
+        },
+        onError: end,
+      });
+    } catch {
+      // A store that has failed refuses, for the moment until its process ends.
+      return end();
+    }
     const stop = (): void => {
       if (process.epoch === epoch) watch.close();
       end();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ConfChange, ConfChangeStepType } from "../../../raft/core/configuration.js";
 import { leaveJointChange } from "../../../raft/core/configuration.js";
 import type { Message } from "../../../raft/core/types.js";
-import { Group, Member, voters } from "./group.js";
+import { entry, Group, logOf, Member, voters } from "./group.js";
 
 function change(type: ConfChangeStepType, node: number): ConfChange {
   return { transition: "Auto", steps: [{ type, node }] };
@@ -95,6 +95,41 @@ describe("membership changes under faults", () => {
       );
       group.propose(leader.id, "after");
       assert.deepEqual(leader.data.at(-1), "after");
+    }
+  });
+
+  it("the last voter of a joint configuration hears that it has ended from those it sent away (corner 3)", () => {
+    const joint = {
+      voters: [1],
+      outgoing: [1, 2, 3],
+      learners: [],
+      learnersNext: [2, 3],
+      autoLeave: true,
+    };
+    const log = [...logOf(1), { ...entry(1, 2), type: "ConfChange" as const }];
+    for (const refusalsTellCommit of [false, true]) {
+      const last = new Member(1, {
+        configuration: joint,
+        config: { confChangeGuard: "EarlierChanges" },
+        log,
+        hardState: { term: 1, commit: 1 },
+      });
+      // It led on for a moment after the change was committed, and stored more.
+      const asked = new Member(2, {
+        configuration: joint,
+        config: { refusalsTellCommit, confChangeGuard: "EarlierChanges" },
+        log: [...log, entry(1, 3)],
+        hardState: { term: 1, commit: 2 },
+      });
+      last.raft.campaign();
+      const request = last.turn().find(({ to }) => to === 2);
+      assert(request);
+      asked.raft.step(request);
+      for (const answer of asked.turn()) last.raft.step(answer);
+      last.turn();
+      last.raft.campaign();
+      last.turn();
+      assert.equal(last.status.role, refusalsTellCommit ? "Leader" : "PreCandidate");
     }
   });
 

@@ -76,6 +76,21 @@ describe("a Raft log with one flipped bit", () => {
       assert(recovering > 1200, `only ${recovering} flips were noticed`);
     });
 
+  it("is noticed too in a segment that has its first write only", () => {
+    const disk = new MemoryDisk();
+    const log = filled(disk);
+    // As much as the segment of the fixture holds, to the write that begins the next one.
+    let index = 27;
+    while (!disk.files.has(segmentPath(3))) write(disk, log, entries(entry(index++, 1)));
+    const { files } = disk;
+    const expected = summary(openLog(new MemoryDisk(files)).content);
+    const path = segmentPath(3);
+    let recovering = 0;
+    for (let at = 0; at < 200; at++)
+      if (assertSafe(flipped(files, path, at, at % 8), expected, `${path} at ${at}`)) recovering++;
+    assert(recovering > 100, `only ${recovering} flips were noticed`);
+  });
+
   it("in marker or vote is no damage: the other slot has it, or the log", () => {
     const files = stopped("closed");
     const expected = summary(openLog(new MemoryDisk(files)).content);
