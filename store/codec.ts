@@ -4,7 +4,7 @@ import type { Index, Term } from "../raft/core/types.js";
 import { InvariantError } from "../src/base/errors.js";
 import { ByteWriter } from "../src/base/byte-writer.js";
 import { bytesField, messageField, numberField, signedField, textField, WireReader } from "../src/base/wire.js";
-import { formatVersion } from "./layout.js";
+import { formatVersion as rowFormat } from "./layout.js";
 import type { Compare, Operation, Revision, Txn, TxnResult, WriteRequest } from "./store.js";
 
 const wire = ikada.store.v1;
@@ -17,6 +17,8 @@ const noBytes: Uint8Array = new Uint8Array(0);
 const commandBytesUsual = 1024;
 /** Of a `Record`, all but the value. */
 const versionFieldsBytesMax = 64;
+/** Of log entries: 2 for those that a version which knows 1 only would apply wrongly. */
+const commandFormat = { plain: 1, compaction: 2 } as const;
 /** Lists index the wire's numbers. Append only. */
 const targets = ["version", "createRevision", "modRevision"] as const;
 const operators = ["=", "!=", "<", ">"] as const;
@@ -29,6 +31,10 @@ export interface Command {
   readonly client: { readonly id: string; readonly sequence: number } | undefined;
   readonly origin: string;
   readonly txns: readonly Txn[];
+  /** The proposer's clock, in milliseconds since 1970; 0 in entries of before. */
+  readonly timeMs: number;
+  /** History below this revision goes; 0 for none. */
+  readonly compact: Revision;
 }
 
 /** One version of one key as it is on disk; `version` 0 is a deletion. */
@@ -56,24 +62,36 @@ export interface MetaRow {
 export interface KeyspaceRow {
   readonly revision: Revision;
   readonly compactRevision: Revision;
+  /** Of the last change, in milliseconds since 1970; never falls. */
+  readonly timeMs: number;
 }
 
-export function encodeCommand(proposal: number, request: WriteRequest): Uint8Array {
+export function encodeCommand(proposal: number, request: WriteRequest, timeMs = 0): Uint8Array {
   const into = new ByteWriter(commandBytesUsual);
-  numberField(into, 1, formatVersion);
+  numberField(into, 1, commandFormat.plain);
   numberField(into, 2, plainKeyId);
   numberField(into, 3, proposal);
   textField(into, 4, request.client?.id ?? "");
   numberField(into, 5, request.client?.sequence ?? 0);
   textField(into, 6, request.origin);
   for (const txn of request.txns) messageField(into, 7, () => writeTxn(into, txn));
+  numberField(into, 8, timeMs);
+  return into.take();
+}
+
+export function encodeCompaction(proposal: number, revision: Revision): Uint8Array {
+  const into = new ByteWriter();
+  numberField(into, 1, commandFormat.compaction);
+  numberField(into, 2, plainKeyId);
+  numberField(into, 3, proposal);
+  numberField(into, 9, revision);
   return into.take();
 }
 
 /** @throws InvariantError when this version cannot know what the entry means; guessing would make replicas differ. */
 export function decodeCommand(index: Index, data: Uint8Array): Command {
   const command = decoded(`log entry ${index}`, () => readCommand(index, data));
-  checkFormat(`log entry ${index}`, command.format, command.keyId);
+  checkFormat(`log entry ${index}`, command, commandFormat.compaction);
   return command;
 }
 
@@ -92,7 +110,7 @@ export function encodeVersion(
 
 export function decodeVersion(row: Uint8Array): VersionRow {
   const record = decoded("a version row", () => wire.Record.decode(row));
-  checkFormat("a version row", formatVersion, record.keyId);
+  checkFormat("a version row", { format: rowFormat, keyId: record.keyId }, rowFormat);
   return {
     createRevision: record.createRevision,
     version: record.version,
@@ -112,7 +130,7 @@ export function encodeAnswers(row: AnswersRow): Uint8Array {
 
 export function decodeAnswers(row: Uint8Array): AnswersRow {
   const answers = decoded("a client row", () => wire.Answers.decode(row));
-  checkFormat("a client row", formatVersion, answers.keyId);
+  checkFormat("a client row", { format: rowFormat, keyId: answers.keyId }, rowFormat);
   return {
     answers: answers.answers.map((answer) => ({
       sequence: answer.sequence ?? 0,
@@ -124,13 +142,13 @@ export function decodeAnswers(row: Uint8Array): AnswersRow {
 }
 
 export function encodeMeta(row: MetaRow): Uint8Array {
-  return wire.Meta.encode({ format: formatVersion, keyId: plainKeyId, ...row }).finish();
+  return wire.Meta.encode({ format: rowFormat, keyId: plainKeyId, ...row }).finish();
 }
 
 /** @throws InvariantError when the data folder was written by a version that this one does not understand. */
 export function decodeMeta(row: Uint8Array): MetaRow {
   const meta = decoded("the state on disk", () => wire.Meta.decode(row));
-  checkFormat("the state on disk", meta.format, meta.keyId);
+  checkFormat("the state on disk", meta, rowFormat);
   return { appliedIndex: meta.appliedIndex, appliedTerm: meta.appliedTerm };
 }
 
@@ -140,7 +158,7 @@ export function encodeKeyspace(row: KeyspaceRow): Uint8Array {
 
 export function decodeKeyspace(row: Uint8Array): KeyspaceRow {
   const meta = decoded("a keyspace row", () => wire.KeyspaceMeta.decode(row));
-  return { revision: meta.revision, compactRevision: meta.compactRevision };
+  return { revision: meta.revision, compactRevision: meta.compactRevision, timeMs: meta.timeMs };
 }
 
 function writeTxn(into: ByteWriter, { compares, success, failure }: Txn): void {
@@ -167,7 +185,7 @@ function writeOperation(into: ByteWriter, operation: Operation): void {
 function readCommand(index: Index, data: Uint8Array): Command & { readonly format: number; readonly keyId: number } {
   const wire = new WireReader(data);
   const txns: Txn[] = [];
-  const command = { format: 0, keyId: 0, proposal: 0, origin: "", txns };
+  const command = { format: 0, keyId: 0, proposal: 0, origin: "", txns, timeMs: 0, compact: 0 };
   let [id, sequence] = ["", 0];
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) command.format = wire.number();
@@ -177,6 +195,8 @@ function readCommand(index: Index, data: Uint8Array): Command & { readonly forma
     else if (field === 5) sequence = wire.number();
     else if (field === 6) command.origin = wire.text();
     else if (field === 7) txns.push(readTxn(index, wire.message()));
+    else if (field === 8) command.timeMs = wire.number();
+    else if (field === 9) command.compact = wire.number();
     else wire.skip();
   return { ...command, client: id === "" ? undefined : { id, sequence } };
 }
@@ -240,10 +260,14 @@ function decoded<T>(what: string, decode: () => T): T {
   }
 }
 
-function checkFormat(what: string, format: number, keyId: number): void {
-  if (format !== formatVersion)
+function checkFormat(
+  what: string,
+  { format, keyId }: { readonly format: number; readonly keyId: number },
+  newest: number,
+): void {
+  if (format < 1 || format > newest)
     throw new InvariantError(
-      `${what} has format ${format}, this version of ikada reads format ${formatVersion}: start the version that wrote it`,
+      `${what} has format ${format}, this version of ikada reads formats 1 to ${newest}: start the version that wrote it`,
     );
   if (keyId !== plainKeyId)
     throw new InvariantError(`${what} is encrypted with key ${keyId}, which this version of ikada cannot do`);

@@ -8,4 +8,6 @@ export const failpoints = {
   storeAfterWrite: "store-after-write",
   /** A flush completed; consensus was not told. */
   storeAfterFlush: "store-after-flush",
+  /** Some rows of compacted history were removed. */
+  storeAfterRemoval: "store-after-removal",
 } as const;

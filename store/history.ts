@@ -4,19 +4,22 @@ import { limits } from "../src/base/limits.js";
 import { decodeVersion } from "./codec.js";
 import type { KeyValue, KeyValuePair } from "./key-value.js";
 import {
+  noStamp,
   objectKeyspace,
-  parseKeyBytes,
+  parseChangeBytes,
   parseRevisionKey,
   parseVersionKey,
   revisionKey,
   versionKey,
+  type Stamp,
   versionsAfter,
   versionsFrom,
+  versionsOf,
   versionsTo,
 } from "./layout.js";
 import { scanAll } from "./scan.js";
 import { tombstone } from "./state-machine.js";
-import type { KeyRecord, RangeQuery, Revision, WatchBatch, WatchEvent } from "./store.js";
+import type { Change, KeyRecord, RangeQuery, Revision, WatchBatch, WatchEvent } from "./store.js";
 
 /** One page of history never splits a revision, so it must be able to hold the largest. */
 const rowsMax = limits.txnOperationsMax + 1;
@@ -55,6 +58,69 @@ export function rangeFromDisk(
   );
 }
 
+/**
+ * The newest revision in [first, last] that was made at or before `timeMs`; undefined when all were made later. Times never fall, so it
+ * is found in as many steps as the number of revisions has digits.
+ */
+export function revisionFromDisk(
+  keyValue: KeyValue,
+  [first, last]: readonly [Revision, Revision],
+  timeMs: number,
+  done: Done<Revision | undefined>,
+): void {
+  const step = (low: Revision, high: Revision): void => {
+    if (low > high) return done(null, high < first ? undefined : high);
+    const middle = Math.floor((low + high) / 2);
+    return readStamp(keyValue, middle, (error, stamp) => {
+      if (error) return done(error, undefined);
+      return stamp.timeMs <= timeMs ? step(middle + 1, high) : step(low, middle - 1);
+    });
+  };
+  step(first, last);
+}
+
+/** Up to `limit` changes of `key` with revision <= `to`, the newest first, those that compaction has not removed yet among them. */
+export function changesFromDisk(
+  keyValue: KeyValue,
+  key: string,
+  to: Revision,
+  limit: number,
+  done: Done<Change[]>,
+): void {
+  keyValue.scan({ ...versionsOf(objectKeyspace, key, to), limit, reverse: true }, (error, rows) => {
+    const changes: Change[] = [];
+    if (error) return done(error, changes);
+    const next = ([row, ...others]: readonly KeyValuePair[]): void => {
+      if (!row) return done(null, changes);
+      let change: KeyRecord;
+      try {
+        const { revision } = parseVersionKey(row.key);
+        change = recordOf(key, revision, row.value);
+      } catch (caught) {
+        return done(caught as Error, changes);
+      }
+      return readStamp(keyValue, change.modRevision, (stampError, stamp) => {
+        if (stampError) return done(stampError, changes);
+        changes.push({ record: change, ...stamp });
+        return next(others);
+      });
+    };
+    return next(rows);
+  });
+}
+
+/** Without one when the revision is of an older format, or its row was compacted away. */
+function readStamp(keyValue: KeyValue, revision: Revision, done: Done<Stamp>): void {
+  keyValue.get(revisionKey(objectKeyspace, revision, 0), (error, row) => {
+    if (error) return done(error, noStamp);
+    try {
+      return done(null, (row && parseChangeBytes(row).stamp) ?? noStamp);
+    } catch (caught) {
+      return done(caught as Error, noStamp);
+    }
+  });
+}
+
 /** What happened under `prefix` after `position`, read from disk. */
 export interface HistoryPage {
   readonly batches: readonly WatchBatch[];
@@ -87,32 +153,32 @@ export function historyPage(
   });
 }
 
-interface Change {
+interface Place {
   readonly key: string;
   readonly revision: Revision;
 }
 
 interface RevisionPage {
-  readonly changes: readonly Change[];
+  readonly changes: readonly Place[];
   readonly position: Revision;
 }
 
 /** Cuts the rows behind the last revision that is complete, or earlier when the page has enough events. */
 function wholeRevisions(rows: readonly KeyValuePair[], prefix: string, to: Revision): RevisionPage {
   const cut = rows.length === rowsMax ? parseRevisionKey(rows[rows.length - 1]!.key).revision : to + 1;
-  const changes: Change[] = [];
+  const changes: Place[] = [];
   for (const row of rows) {
     const { revision } = parseRevisionKey(row.key);
     if (revision >= cut) break;
     if (changes.length >= eventsPerPage && changes.at(-1)?.revision !== revision)
       return { changes, position: changes.at(-1)?.revision ?? 0 };
-    const key = parseKeyBytes(row.value);
+    const key = parseChangeBytes(row.value).key;
     if (key.startsWith(prefix)) changes.push({ key, revision });
   }
   return { changes, position: cut - 1 };
 }
 
-function readEvents(keyValue: KeyValue, changes: readonly Change[], done: Done<WatchEvent[]>): void {
+function readEvents(keyValue: KeyValue, changes: readonly Place[], done: Done<WatchEvent[]>): void {
   const events: WatchEvent[] = [];
   let waiting = changes.length;
   let failed = false;
@@ -131,7 +197,7 @@ function readEvents(keyValue: KeyValue, changes: readonly Change[], done: Done<W
   );
 }
 
-function readEvent(keyValue: KeyValue, change: Change, done: Done<WatchEvent>): void {
+function readEvent(keyValue: KeyValue, change: Place, done: Done<WatchEvent>): void {
   const { key, revision } = change;
   readVersion(keyValue, change, (error, read) => {
     if (error) return done(error, undefined as never);
@@ -147,7 +213,7 @@ function readEvent(keyValue: KeyValue, change: Change, done: Done<WatchEvent>): 
 
 function readVersion(
   keyValue: KeyValue,
-  { key, revision }: Change,
+  { key, revision }: Place,
   done: Done<{ readonly record: KeyRecord; readonly previous: Revision }>,
 ): void {
   keyValue.get(versionKey(objectKeyspace, key, revision), (error, row) => {

@@ -8,7 +8,8 @@ import { ByteWriter } from "../src/base/byte-writer.js";
  *     m                                             → Meta: format, key id, applied index and term
  *     s <keyspace>                                  → KeyspaceMeta: revision, compact revision
  *     k <keyspace> <escaped key> 00 01 <revision>   → Record: one version of one key; the only place of a value
- *     r <keyspace> <revision> <operation no, 2 B>   → the key that this operation of this revision changed
+ *     r <keyspace> <revision> <operation no, 2 B>   → the key that this operation of this revision changed; operation 0's row has a stamp
+ *                                                     behind it, which rows of format 1 lack: 00 01 <time, ms> <who asked, UTF-8>
  *     c <client id>                                 → Answers: the exactly-once table's row of one client
  *     i                                             → index of a snapshot that is replacing all other rows; they mean nothing until it is gone
  *
@@ -16,7 +17,7 @@ import { ByteWriter } from "../src/base/byte-writer.js";
  * surrogate pair takes 6 bytes), which keeps that order in bytes; a zero byte becomes 00 FF and 00 01 ends the key, so
  * that a key sorts before all keys it is a prefix of, and no key's versions mix with another's.
  */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** Ikada's objects. 1 is reserved for the service under etcd's names. */
 export const objectKeyspace = 0;
@@ -50,6 +51,11 @@ export function versionKey(keyspace: number, key: string, revision: number, into
   into.byte(tags.version).byte(keyspace);
   writeEscaped(into, key);
   return into.byte(terminator[0]).byte(terminator[1]).number(revision).take();
+}
+
+/** All versions of `key` up to `revision`. */
+export function versionsOf(keyspace: number, key: string, revision: number): { from: Uint8Array; to: Uint8Array } {
+  return { from: versionKey(keyspace, key, 0), to: versionKey(keyspace, key, revision + 1) };
 }
 
 /** Where the versions of keys that start with `prefix` begin. */
@@ -101,13 +107,39 @@ export function parseRevisionKey(row: Uint8Array): { revision: number; operation
   };
 }
 
-/** The value of a revision row. */
-export function keyBytes(key: string, into = new ByteWriter()): Uint8Array {
-  return writeEscaped(into, key).take();
+/** When a revision was made, and by whom. */
+export interface Stamp {
+  /** Milliseconds since 1970; 0 when it is not known. Never falls from one revision to the next. */
+  readonly timeMs: number;
+  readonly origin: string;
 }
 
-export function parseKeyBytes(bytes: Uint8Array): string {
-  return parseEscaped(bytes, 0, bytes.length);
+export const noStamp: Stamp = { timeMs: 0, origin: "" };
+
+/** The value of a revision row. */
+export function changeBytes(key: string, stamp?: Stamp, into = new ByteWriter()): Uint8Array {
+  writeEscaped(into, key);
+  if (stamp) {
+    into.byte(terminator[0]).byte(terminator[1]).number(stamp.timeMs);
+    for (const byte of new TextEncoder().encode(stamp.origin)) into.byte(byte);
+  }
+  return into.take();
+}
+
+export function parseChangeBytes(bytes: Uint8Array): { readonly key: string; readonly stamp: Stamp | undefined } {
+  const end = stampStart(bytes);
+  const key = parseEscaped(bytes, 0, end);
+  const originAt = end + terminator.length + numberBytes;
+  if (bytes.length < originAt) return { key, stamp: undefined };
+  const origin = new TextDecoder().decode(bytes.subarray(originAt));
+  return { key, stamp: { timeMs: parseNumber(bytes, end + terminator.length), origin } };
+}
+
+/** Inside of a key a zero byte is followed by FF. */
+function stampStart(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(terminator[0]); at !== -1; at = bytes.indexOf(terminator[0], at + 2))
+    if (bytes[at + 1] === terminator[1]) return at;
+  return bytes.length;
 }
 
 export function clientKey(client: string): Uint8Array {

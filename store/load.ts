@@ -14,7 +14,7 @@ import {
 } from "./layout.js";
 import type { RequestBounds } from "./requests.js";
 import { scanAll } from "./scan.js";
-import { StateMachine } from "./state-machine.js";
+import { StateMachine, versionBytes } from "./state-machine.js";
 import type { KeyRecord } from "./store.js";
 
 /**
@@ -74,6 +74,7 @@ function loadRecords(keyValue: KeyValue, state: StateMachine, done: (error: Erro
       if (newest && newest.key !== key) settle();
       const { value, createRevision, version } = decodeVersion(pair.value);
       newest = { key, value, createRevision, modRevision: revision, version };
+      state.restoreBytes(versionBytes(key, pair.key, pair.value));
       return true;
     },
     (error) => {

@@ -3,6 +3,13 @@ import type { Index } from "../raft/core/types.js";
 import type { KeyValue, KeyValueBatch } from "./key-value.js";
 import type { Revision } from "./store.js";
 
+/** How far the state is that a batch brings to the disk. */
+export interface StatePosition {
+  readonly appliedIndex: Index;
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+}
+
 export interface PersisterOptions {
   /** Batches being written at once; above it applying waits. */
   readonly batchesMax: number;
@@ -12,7 +19,7 @@ export interface PersisterOptions {
 
 export interface PersisterHandlers {
   /** The disk answers reads with everything up to here. */
-  onWritten(index: Index, revision: Revision): void;
+  onWritten(position: StatePosition): void;
   /** Survives a power cut: the log up to here is not needed any more by this replica. */
   onDurable(index: Index): void;
   /** The disk failed; what it holds is unknown. */
@@ -62,15 +69,29 @@ export class Persister {
     return this.#durableIndex;
   }
 
-  write(batch: KeyValueBatch, index: Index, revision: Revision): void {
+  /** `position` may be the state machine itself, which goes on meanwhile. */
+  write(batch: KeyValueBatch, { appliedIndex, revision, compactRevision }: StatePosition): void {
     this.#inFlight += 1;
     this.#keyValue.write(batch, (error) => {
       this.#inFlight -= 1;
       if (this.#stopped) return this.#settle();
       if (error) return this.#fail(error);
-      this.#writtenIndex = index;
+      this.#writtenIndex = appliedIndex;
       if (!this.#waiting) this.#scheduleFlush();
-      this.#handlers.onWritten(index, revision);
+      this.#handlers.onWritten({ appliedIndex, revision, compactRevision });
+      this.#settle();
+    });
+  }
+
+  /** Deletes rows behind all that was written before. */
+  remove(deletes: readonly Uint8Array[], done: () => void): void {
+    if (this.#stopped || this.#waiting) return;
+    this.#inFlight += 1;
+    this.#keyValue.write({ puts: [], deletes }, (error) => {
+      this.#inFlight -= 1;
+      if (this.#stopped) return this.#settle();
+      if (error) return this.#fail(error);
+      done();
       this.#settle();
     });
   }

@@ -13,19 +13,22 @@ import type { ConfChange } from "../raft/core/configuration.js";
 import type { ConfState, Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
-import { encodeCommand } from "./codec.js";
+import { encodeCommand, encodeCompaction } from "./codec.js";
+import { Compactor } from "./compactor.js";
 import { failpoints } from "./failpoints.js";
-import { rangeFromDisk } from "./history.js";
 import type { KeyValue } from "./key-value.js";
 import { loadState } from "./load.js";
 import { MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
-import { page, rangeNow, rangeRecent } from "./range.js";
+import { Past } from "./past.js";
+import { rangeNow } from "./range.js";
 import { RecentBatches, type RecentBounds } from "./recent.js";
 import { installSnapshot } from "./snapshot-install.js";
 import { type SnapshotTaking, takeSnapshot } from "./snapshot-taking.js";
 import type { Applied, StateMachine } from "./state-machine.js";
 import type {
+  ChangesQuery,
+  ChangesResult,
   KeyRecord,
   RangeQuery,
   RangeResult,
@@ -38,7 +41,7 @@ import type {
 } from "./store.js";
 import { WaitList } from "./wait-list.js";
 import { Waiter } from "./waiter.js";
-import { Watches, compactedError } from "./watches.js";
+import { Watches } from "./watches.js";
 
 export interface ReplicaOptions {
   readonly env: Env;
@@ -89,6 +92,10 @@ export class Replica implements Store, ConsensusHandlers {
   #recent: RecentBatches;
   readonly #watches: Watches;
   readonly #persister: Persister;
+  readonly #compactor: Compactor;
+  readonly #past: Past;
+  /** Rows of history that were removed since the state was loaded. */
+  #removedBytes = 0;
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
   readonly #writes = new Map<number, PendingWrite>();
@@ -122,9 +129,10 @@ export class Replica implements Store, ConsensusHandlers {
       state.appliedIndex,
       { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
-        onWritten: (_index, revision) => {
+        onWritten: ({ revision, compactRevision }) => {
           env.failpoint(failpoints.storeAfterWrite);
           this.#recent.written(revision);
+          if (!this.#installing) this.#compactor.compactTo(compactRevision);
           this.#apply();
         },
         onDurable: (durable) => {
@@ -134,6 +142,18 @@ export class Replica implements Store, ConsensusHandlers {
         onError: (error) => this.#fail(error),
       },
     );
+    this.#compactor = new Compactor(env, keyValue, {
+      remove: (rows, done) => this.#persister.remove(rows, done),
+      onRemoved: (bytes) => (this.#removedBytes += bytes),
+      onDamage: (error) => this.#fail(error),
+    });
+    this.#compactor.compactTo(state.compactRevision);
+    this.#past = new Past(keyValue, () => ({
+      state: this.#state,
+      recent: this.#recent,
+      stopped: this.#stopped,
+      installation: this.#installing ? undefined : this.#installations,
+    }));
   }
 
   /** Before it, reads of local state work and everything else waits. `consensus` hands over entries from `appliedIndex + 1` on. */
@@ -160,6 +180,11 @@ export class Replica implements Store, ConsensusHandlers {
 
   compactRevision(): Revision {
     return this.#state.compactRevision;
+  }
+
+  /** What the store takes: live records in memory, about, and all rows of them and of history on disk, before the disk's compression. */
+  usage(): { readonly liveBytes: number; readonly rowBytes: number } {
+    return { liveBytes: this.#state.liveBytes, rowBytes: this.#state.writtenBytes - this.#removedBytes };
   }
 
   /** Equal on two replicas with equal `appliedIndex`. */
@@ -210,14 +235,56 @@ export class Replica implements Store, ConsensusHandlers {
     let data: Uint8Array;
     try {
       checkRequest(request);
-      data = encodeCommand(proposal, request);
+      data = encodeCommand(proposal, request, Math.max(0, Math.floor(this.#env.clock.now())));
       checkEntrySize(data.length);
     } catch (caught) {
       return waiter.refuse(IkadaError.from(caught));
     }
-    this.#writes.set(proposal, { waiter, data, client: request.client, term: this.#leaderTerm() });
-    waiter.onEnd = () => this.#writes.delete(proposal);
-    this.#consensus.propose(proposal, data);
+    this.#propose(this.#consensus, proposal, { waiter, data, client: request.client, term: this.#leaderTerm() });
+  }
+
+  #propose(consensus: Consensus, proposal: number, write: PendingWrite): void {
+    this.#writes.set(proposal, write);
+    write.waiter.onEnd = () => this.#writes.delete(proposal);
+    consensus.propose(proposal, write.data);
+  }
+
+  compact(revision: Revision, options?: WaitOptions): Promise<void> {
+    return promised((done) => this.compactThen(revision, done, options));
+  }
+
+  compactThen(revision: Revision, done: Done<void>, options?: WaitOptions): void {
+    const waiter = this.#waiter<readonly TxnResult[]>(options, "history may or may not have been compacted", (error) =>
+      done(error, undefined),
+    );
+    if (waiter.finished) return;
+    if (!Number.isSafeInteger(revision) || revision < 0 || revision > this.#state.revision)
+      return waiter.refuse(
+        new IkadaError(
+          "BadRequest",
+          `history can't be compacted to ${revision}: revisions are 0 to ${this.#state.revision}`,
+        ),
+      );
+    if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
+    const proposal = this.#newProposal();
+    const data = encodeCompaction(proposal, revision);
+    this.#propose(this.#consensus, proposal, { waiter, data, client: undefined, term: this.#leaderTerm() });
+  }
+
+  revisionAt(timeMs: number): Promise<Revision> {
+    return promised((done) => this.revisionAtThen(timeMs, done));
+  }
+
+  revisionAtThen(timeMs: number, done: Done<Revision>): void {
+    this.#past.revisionAt(timeMs, done);
+  }
+
+  changes(query: ChangesQuery): Promise<ChangesResult> {
+    return promised((done) => this.changesThen(query, done));
+  }
+
+  changesThen(query: ChangesQuery, done: Done<ChangesResult>): void {
+    this.#past.changes(query, done);
   }
 
   /** Resolves when the change is committed and a joint configuration is left; on the leader only. On Deadline the outcome is unknown. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
@@ -264,7 +331,7 @@ export class Replica implements Store, ConsensusHandlers {
       return this.#stopped ? done(this.#stopped, noRange) : done(null, rangeNow(this.#state, query));
     this.reachedThen(
       revision,
-      (error) => (error ? done(error, noRange) : this.#rangeAt({ ...query, revision }, done)),
+      (error) => (error ? done(error, noRange) : this.#past.range({ ...query, revision }, done)),
       options,
     );
   }
@@ -302,6 +369,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#installing = snapshot;
     this.#committed = [];
     this.#watches.replacing();
+    this.#compactor.reset();
     if (isFirst) this.#persister.whenIdle(() => this.#install());
   }
 
@@ -382,7 +450,7 @@ export class Replica implements Store, ConsensusHandlers {
       // Observers may have handed over more meanwhile; it stands behind `entries`.
       this.#committed = this.#committed.slice(taken);
       this.#env.failpoint(failpoints.storeBeforeWrite);
-      this.#persister.write(state.takeBatch(), state.appliedIndex, state.revision);
+      this.#persister.write(state.takeBatch(), state);
     }
     if (state.appliedIndex > before) this.#consensus?.applied(state.appliedIndex, this.#persister.durableIndex);
   }
@@ -392,7 +460,7 @@ export class Replica implements Store, ConsensusHandlers {
     if (entry === undefined || entry.index <= this.#state.appliedIndex) return 1;
     const applied = this.#state.apply(entry);
     this.#env.failpoint(failpoints.storeAfterApply);
-    for (const batch of applied.batches) this.#recent.push(batch);
+    for (const batch of applied.batches) this.#recent.push(batch, applied.stamp);
     // Watches first: caches built on them are up to date when the writer goes on.
     for (const batch of applied.batches) this.#watches.publish(batch);
     this.#answer(applied);
@@ -439,7 +507,9 @@ export class Replica implements Store, ConsensusHandlers {
     this.#installing = undefined;
     this.#installations += 1;
     this.#state = state;
+    this.#removedBytes = 0;
     this.#recent = new RecentBatches(state.revision, this.#options.recent);
+    this.#compactor.compactTo(state.compactRevision);
     this.#persister.replaced(state.appliedIndex);
     this.#env.log.info("installed a snapshot", { index: state.appliedIndex, revision: state.revision });
     this.#watches.replaced(state, this.#recent);
@@ -451,21 +521,6 @@ export class Replica implements Store, ConsensusHandlers {
     this.#byIndex.advance(state.appliedIndex, state.revision);
     this.#consensus?.applied(state.appliedIndex, state.appliedIndex);
     this.#apply();
-  }
-
-  #rangeAt(query: RangeQuery & { readonly revision: Revision }, done: Done<RangeResult>): void {
-    const compacted = compactedError(query.revision, this.#state.compactRevision);
-    if (compacted) return done(compacted, noRange);
-    if (query.revision >= this.#recent.start) return done(null, rangeRecent(this.#state, this.#recent, query));
-    if (this.#installing) return done(replacingState(), noRange);
-    const installations = this.#installations;
-    rangeFromDisk(this.#keyValue, query, (error, records) => {
-      // Compaction, or another state, may have come while the disk was read.
-      const passed = installations === this.#installations && !this.#installing ? error : replacingState();
-      const failure = passed ?? this.#stopped ?? compactedError(query.revision, this.#state.compactRevision);
-      if (failure) done(failure, noRange);
-      else done(null, page(records, query.limit, query.revision));
-    });
   }
 
   #waiter<T>(options: WaitOptions | undefined, what: string, done: Done<T>): Waiter<T> {
@@ -492,6 +547,7 @@ export class Replica implements Store, ConsensusHandlers {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#committed = [];
+    this.#compactor.stop();
     this.#taking?.cancel();
     this.#taking = undefined;
     for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
@@ -504,7 +560,6 @@ export class Replica implements Store, ConsensusHandlers {
 }
 
 const noRange: RangeResult = { records: [], revision: 0, more: false };
-
 function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]): void {
   if (answer !== "forgotten") return writer.answer(answer);
   writer.refuse(
@@ -516,12 +571,6 @@ function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]
       },
     ),
   );
-}
-
-function replacingState(): IkadaError {
-  return new IkadaError("Unavailable", "this server was away for long and is taking over the state of the others", {
-    hint: "try again in a few seconds, or use another server",
-  });
 }
 
 function refusal(reason: Exclude<RefusedReason, "ChangePending" | "InvalidChange">): IkadaError {

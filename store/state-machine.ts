@@ -4,7 +4,17 @@ import { type Command, decodeCommand, encodeAnswers, encodeKeyspace, encodeMeta,
 import { ByteWriter } from "../src/base/byte-writer.js";
 import { type Digest, DigestSum, Hasher } from "./digest.js";
 import type { KeyValueBatch, KeyValuePair } from "./key-value.js";
-import { clientKey, keyBytes, keyspaceKey, metaKey, objectKeyspace, revisionKey, versionKey } from "./layout.js";
+import {
+  changeBytes,
+  clientKey,
+  keyspaceKey,
+  metaKey,
+  noStamp,
+  objectKeyspace,
+  revisionKey,
+  type Stamp,
+  versionKey,
+} from "./layout.js";
 import { type RequestBounds, RequestTable } from "./requests.js";
 import { SortedMap } from "./sorted-map.js";
 import type { Compare, KeyRecord, Operation, Revision, Txn, TxnResult, WatchBatch, WatchEvent } from "./store.js";
@@ -18,6 +28,8 @@ export interface Applied {
   readonly results: readonly TxnResult[] | "forgotten";
   /** One per transaction that changed something, in order. */
   readonly batches: readonly WatchBatch[];
+  /** Of all of them. */
+  readonly stamp: Stamp;
 }
 
 interface Live {
@@ -46,6 +58,9 @@ export class StateMachine {
   #appliedTerm: Term = 0;
   #revision: Revision = 0;
   #compactRevision: Revision = 0;
+  #timeMs = 0;
+  #liveBytes = 0;
+  #writtenBytes = 0;
   #puts: KeyValuePair[] = [];
   readonly #rows = new ByteWriter(chunkBytes);
   #batchBytes = 0;
@@ -69,6 +84,21 @@ export class StateMachine {
   /** History below it is gone. */
   get compactRevision(): Revision {
     return this.#compactRevision;
+  }
+
+  /** Of the last change, in milliseconds since 1970: the highest clock of a proposer up to then. 0 when no change has one. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  /** What the live records take in memory, about. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Rows of versions and revisions that were ever given to the disk by this machine, or were there when it was loaded. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Number of live keys. */
@@ -96,7 +126,7 @@ export class StateMachine {
 
   /** Equal on two replicas with equal `appliedIndex`, or one of them is wrong. */
   digest(): string {
-    return `${this.#revision}-${this.#digest.text()}-${this.#requests.digestText()}`;
+    return `${this.#revision}-${this.#compactRevision}-${this.#digest.text()}-${this.#requests.digestText()}`;
   }
 
   /**
@@ -112,14 +142,16 @@ export class StateMachine {
     const batches: WatchBatch[] = [];
     let proposal = 0;
     let results: Applied["results"] = nothing;
+    let stamp = noStamp;
     if (entry.type === "Normal" && entry.data.length > 0) {
       const command = decodeCommand(index, entry.data);
       proposal = command.proposal;
-      results = this.#execute(command, index, batches);
+      stamp = { timeMs: Math.max(this.#timeMs, command.timeMs), origin: command.origin };
+      results = this.#execute(command, stamp, index, batches);
     }
     this.#appliedIndex = index;
     this.#appliedTerm = entry.term;
-    return { index, proposal, results, batches };
+    return { index, proposal, results, batches, stamp };
   }
 
   /** Everything that changed since the last call, as one atomic step for the disk. */
@@ -130,7 +162,7 @@ export class StateMachine {
       if (row) puts.push({ key: clientKey(client), value: encodeAnswers(row) });
       else deletes.push(clientKey(client));
     }
-    const keyspace = { revision: this.#revision, compactRevision: this.#compactRevision };
+    const keyspace = { revision: this.#revision, compactRevision: this.#compactRevision, timeMs: this.#timeMs };
     puts.push({ key: keyspaceKey(objectKeyspace), value: encodeKeyspace(keyspace) });
     const meta = { appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm };
     puts.push({ key: metaKey(), value: encodeMeta(meta) });
@@ -145,11 +177,13 @@ export class StateMachine {
     readonly appliedTerm: Term;
     readonly revision: Revision;
     readonly compactRevision: Revision;
+    readonly timeMs: number;
   }): void {
     this.#appliedIndex = position.appliedIndex;
     this.#appliedTerm = position.appliedTerm;
     this.#revision = position.revision;
     this.#compactRevision = position.compactRevision;
+    this.#timeMs = position.timeMs;
   }
 
   /** For load.ts. */
@@ -157,28 +191,35 @@ export class StateMachine {
     this.#keep(record);
   }
 
+  /** For load.ts: a version that is on disk, live or not. */
+  restoreBytes(bytes: number): void {
+    this.#writtenBytes += bytes;
+  }
+
   /** For load.ts. */
   restoreRequests(rows: Parameters<RequestTable["load"]>[0]): void {
     this.#requests.load(rows);
   }
 
-  #execute(command: Command, index: Index, batches: WatchBatch[]): Applied["results"] {
+  #execute(command: Command, stamp: Stamp, index: Index, batches: WatchBatch[]): Applied["results"] {
     const { client } = command;
     const earlier = client && this.#requests.find(client.id, client.sequence);
     if (earlier !== undefined) return earlier;
-    const results = command.txns.map((txn) => this.#transact(txn, batches));
+    const results = command.txns.map((txn) => this.#transact(txn, stamp, batches));
+    if (batches.length > 0) this.#timeMs = stamp.timeMs;
+    this.#compactRevision = Math.max(this.#compactRevision, Math.min(command.compact, this.#revision));
     if (client) this.#requests.record(client.id, client.sequence, results, index);
     return results;
   }
 
-  #transact(txn: Txn, batches: WatchBatch[]): TxnResult {
+  #transact(txn: Txn, stamp: Stamp, batches: WatchBatch[]): TxnResult {
     const succeeded = txn.compares.every((compare) => this.#holds(compare));
     const revision = this.#revision + 1;
     const events: WatchEvent[] = [];
     for (const operation of lastOfEachKey(succeeded ? txn.success : txn.failure)) {
       const event = operation.type === "put" ? this.#put(operation, revision) : this.#delete(operation.key, revision);
       if (!event) continue;
-      this.#store(event, events.length);
+      this.#store(event, events.length, stamp);
       events.push(event);
     }
     if (events.length > 0) {
@@ -203,7 +244,7 @@ export class StateMachine {
       modRevision: revision,
       version: (previous?.version ?? 0) + 1,
     };
-    if (live) this.#digest.remove(live.digest);
+    if (live) this.#forget(live);
     this.#keep(record);
     return { type: "put", key: operation.key, record, previous };
   }
@@ -211,28 +252,37 @@ export class StateMachine {
   #delete(key: string, revision: Revision): WatchEvent | undefined {
     const live = this.#records.get(key);
     if (!live) return undefined;
-    this.#digest.remove(live.digest);
+    this.#forget(live);
     this.#records.delete(key);
     const previous = live.record;
     return { type: "delete", key, record: tombstone(key, previous.createRevision, revision), previous };
   }
 
-  /** In place of the key's record before, whose digest was taken out. */
+  /** In place of the key's record before, which was forgotten. */
   #keep(record: KeyRecord): void {
     const digest = recordDigest(record);
     this.#records.set(record.key, { record, digest });
     this.#digest.add(digest);
+    this.#liveBytes += liveBytes(record);
+  }
+
+  #forget({ record, digest }: Live): void {
+    this.#digest.remove(digest);
+    this.#liveBytes -= liveBytes(record);
   }
 
   /** Queues the rows of one event for the disk. */
-  #store(event: WatchEvent, operation: number): void {
+  #store(event: WatchEvent, operation: number, stamp: Stamp): void {
     const { record, key } = event;
     const rows = this.#rows;
     const { modRevision: revision, createRevision, version } = record;
     const previous = event.previous?.modRevision ?? 0;
     const value = encodeVersion({ createRevision, version, value: record.value, previous }, rows);
-    this.#puts.push({ key: versionKey(objectKeyspace, key, revision, rows), value });
-    this.#puts.push({ key: revisionKey(objectKeyspace, revision, operation, rows), value: keyBytes(key, rows) });
+    const row = { key: versionKey(objectKeyspace, key, revision, rows), value };
+    this.#puts.push(row);
+    const change = changeBytes(key, operation === 0 ? stamp : undefined, rows);
+    this.#puts.push({ key: revisionKey(objectKeyspace, revision, operation, rows), value: change });
+    this.#writtenBytes += versionBytes(key, row.key, value);
     this.#batchBytes += value.length + 2 * key.length + 32;
   }
 }
@@ -243,6 +293,20 @@ const holds: Record<Compare["operator"], (actual: number, operand: number) => bo
   "<": (actual, operand) => actual < operand,
   ">": (actual, operand) => actual > operand,
 };
+
+/** Of a live record, beside key and value: numbers, its place in the table and the tree. */
+const recordBytes = 200;
+/** Of a revision row, beside the key; about. */
+const changeFieldsBytes = 32;
+
+function liveBytes({ key, value }: KeyRecord): number {
+  return key.length + value.length + recordBytes;
+}
+
+/** What one version takes on disk, with the revision row that tells of it, which is counted as long as the version is there. */
+export function versionBytes(key: string, row: Uint8Array, value: Uint8Array): number {
+  return row.length + value.length + key.length + changeFieldsBytes;
+}
 
 /** What a watcher sees of a deletion. */
 export function tombstone(key: string, createRevision: Revision, revision: Revision): KeyRecord {

@@ -77,6 +77,16 @@ export interface WatchEvent {
   readonly previous: KeyRecord | undefined;
 }
 
+/** One change of one key. */
+export interface Change {
+  /** As it was made; version 0 and an empty value when it was deleted. */
+  readonly record: KeyRecord;
+  /** When, by the clock of the server that proposed it, in milliseconds since 1970; 0 when it is not known. Never falls from one revision to the next. */
+  readonly timeMs: number;
+  /** `WriteRequest.origin`, empty when it is not known. */
+  readonly origin: string;
+}
+
 /** All events of one revision; never split. */
 export interface WatchBatch {
   readonly revision: Revision;
@@ -100,6 +110,12 @@ export interface Store {
   write(request: WriteRequest, options?: WaitOptions): Promise<readonly TxnResult[]>;
   /** The recorded answer to a request of this client, if it is still remembered. */
   answered(client: { readonly id: string; readonly sequence: number }): readonly TxnResult[] | undefined;
+  /** Forgets the history below `revision`: reads and watches from before it are refused from then on. What is there at `revision` stays. @throws IkadaError BadRequest for a revision that is still to come, and as `write` */
+  compact(revision: Revision, options?: WaitOptions): Promise<void>;
+  /** The newest revision made at or before a time, in milliseconds since 1970. @throws IkadaError Compacted when it was before the kept history, with its start */
+  revisionAt(timeMs: number, options?: WaitOptions): Promise<Revision>;
+  /** The kept changes of one key, the newest first. @throws IkadaError Compacted when `before` is below the kept history */
+  changes(query: ChangesQuery): Promise<ChangesResult>;
   /** Every change of keys under `prefix` after `from`, in order, without gaps. The callback runs synchronously after apply and must not block; returns how to stop. @throws IkadaError Compacted */
   watch(prefix: string, from: Revision, observer: WatchObserver): { close(): void };
 }
@@ -122,6 +138,18 @@ export interface RangeQuery {
   readonly limit: number;
   /** A past revision; the present one when absent. */
   readonly revision?: Revision;
+}
+
+export interface ChangesQuery {
+  readonly key: string;
+  /** Only changes of revisions below this one (for the next page). */
+  readonly before?: Revision;
+  readonly limit: number;
+}
+
+export interface ChangesResult {
+  readonly changes: readonly Change[];
+  readonly more: boolean;
 }
 
 export interface RangeResult {

@@ -100,6 +100,8 @@ export class Watches {
   /** One step from the past towards the present. */
   #advance(watcher: Watcher, progress: { readonly pages: number; readonly lag: number }): void {
     if (this.#isReplacing) return;
+    const compacted = compactedError(watcher.position, this.#state.compactRevision);
+    if (compacted) return watcher.end(compacted);
     if (watcher.position >= this.#recent.start) return this.#join(watcher);
     const behind = progress.pages > 0 && progress.pages % pagesPerGain === 0;
     const lag = behind ? this.#lag(watcher) : progress.lag;
@@ -107,7 +109,9 @@ export class Watches {
     const epoch = this.#epoch;
     historyPage(this.#keyValue, watcher.prefix, watcher.position, this.#recent.start, (error, page) => {
       if (!watcher.open || epoch !== this.#epoch) return;
-      if (error) return watcher.end(error);
+      // Compacted while it was read: rows may have been missing.
+      const compacted = compactedError(watcher.position, this.#state.compactRevision);
+      if (compacted ?? error) return watcher.end((compacted ?? error) as Error);
       for (const batch of page.batches) watcher.give(batch);
       watcher.pass(page.position);
       this.#soon(watcher, () => this.#advance(watcher, { pages: progress.pages + 1, lag }));

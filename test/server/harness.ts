@@ -237,6 +237,9 @@ export function wrapped(store: Store, wrap: Wrap): Store {
       return wrap.write ? wrap.write(request, write) : write(request);
     },
     answered: (client) => store.answered(client),
+    compact: (revision, options) => store.compact(revision, options),
+    revisionAt: (timeMs) => store.revisionAt(timeMs),
+    changes: (query) => store.changes(query),
     watch: (prefix, from, observer) => (wrap.watch ? wrap.watch() : store.watch(prefix, from, observer)),
   };
 }

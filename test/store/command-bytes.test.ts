@@ -59,7 +59,7 @@ function requestOf({ txns, client, origin }: { txns: Txn[]; client: WriteRequest
 }
 
 /** What the generated code makes of it. */
-function generated(proposal: number, { txns, client, origin }: WriteRequest): Uint8Array {
+function generated(proposal: number, { txns, client, origin }: WriteRequest, timeMs: number): Uint8Array {
   const operations = (list: readonly Operation[]) =>
     list.map((one) =>
       one.type === "delete"
@@ -82,6 +82,7 @@ function generated(proposal: number, { txns, client, origin }: WriteRequest): Ui
       success: operations(success),
       failure: operations(failure),
     })),
+    timeMs,
   }).finish();
 }
 
@@ -90,12 +91,13 @@ const hex = (value: Uint8Array): string => Buffer.from(value).toString("hex");
 describe("the store's wire format by hand", () => {
   it("writes a command as the generated code does, and reads it back", () => {
     fc.assert(
-      fc.property(request, number, (drawn, proposal) => {
+      fc.property(request, number, number, (drawn, proposal, timeMs) => {
         const given = requestOf(drawn);
-        const encoded = encodeCommand(proposal, given);
-        assert.equal(hex(encoded), hex(generated(proposal, given)));
-        const { proposal: readProposal, txns, origin, client } = decodeCommand(1, encoded);
-        assert.deepEqual({ proposal: readProposal, txns, origin, client }, { proposal, client: undefined, ...given });
+        const encoded = encodeCommand(proposal, given, timeMs);
+        assert.equal(hex(encoded), hex(generated(proposal, given, timeMs)));
+        const { proposal: readProposal, txns, origin, client, timeMs: readMs } = decodeCommand(1, encoded);
+        const read = { proposal: readProposal, txns, origin, client, timeMs: readMs };
+        assert.deepEqual(read, { proposal, client: undefined, timeMs, ...given });
       }),
       { numRuns: 300 },
     );
@@ -107,7 +109,7 @@ describe("the store's wire format by hand", () => {
     // Fields 14 (varint), 13 (bytes), 12 (8 bytes) and 11 (4 bytes).
     const unknown = [0x70, 0x81, 0x01, 0x6a, 2, 9, 9, 0x61, 1, 2, 3, 4, 5, 6, 7, 8, 0x5d, 1, 2, 3, 4];
     const command = decodeCommand(1, Buffer.concat([...parts, Uint8Array.from(unknown)]));
-    const expected = { format: 1, keyId: 0, proposal: 7, origin, txns, client: undefined };
+    const expected = { format: 1, keyId: 0, proposal: 7, origin, txns, client: undefined, timeMs: 0, compact: 0 };
     assert.deepEqual(command, expected);
   });
 

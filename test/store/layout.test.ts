@@ -7,6 +7,7 @@ import {
   decodeVersion,
   encodeAnswers,
   encodeCommand,
+  encodeCompaction,
   encodeKeyspace,
   encodeMeta,
   encodeVersion,
@@ -14,11 +15,11 @@ import {
 import {
   clientKey,
   clientRange,
-  keyBytes,
+  changeBytes,
   keyspaceKey,
   metaKey,
   parseClientKey,
-  parseKeyBytes,
+  parseChangeBytes,
   parseRevisionKey,
   parseVersionKey,
   revisionKey,
@@ -46,9 +47,10 @@ describe("layout on disk", () => {
       version: versionKey(0, "a\0é", 258),
       revision: revisionKey(1, 2 ** 40 + 7, 258),
       client: clientKey("cli-1"),
-      "revision's value": keyBytes("a\0\u{10000}"),
+      "revision's value": changeBytes("a\0\u{10000}"),
+      "first operation's value": changeBytes("a\0\u{10000}", { timeMs: 2 ** 40 + 1, origin: "mé" }),
       "meta's value": encodeMeta({ appliedIndex: 300, appliedTerm: 2 }),
-      "keyspace's value": encodeKeyspace({ revision: 5, compactRevision: 3 }),
+      "keyspace's value": encodeKeyspace({ revision: 5, compactRevision: 3, timeMs: 2 ** 40 + 1 }),
       "version's value": encodeVersion({ createRevision: 1, version: 2, value: bytes("x"), previous: 4 }),
       "deletion's value": encodeVersion({ createRevision: 1, version: 0, value: bytes(""), previous: 4 }),
       "client's value": encodeAnswers({
@@ -67,8 +69,17 @@ describe("layout on disk", () => {
         client: { id: "cli-1", sequence: 9 },
         origin: "me",
       }),
+      "command with a time": encodeCommand(7, { txns: [], origin: "me" }, 2 ** 40 + 1),
+      compaction: encodeCompaction(7, 5),
     };
     assert.deepEqual(Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, hex(row)])), golden);
+  });
+
+  it("still reads rows of format 1, which knew no times", () => {
+    const row = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"));
+    assert.deepEqual(decodeMeta(row("080118ac022002")), { appliedIndex: 300, appliedTerm: 2 });
+    assert.deepEqual(decodeKeyspace(row("08051003")), { revision: 5, compactRevision: 3, timeMs: 0 });
+    assert.deepEqual(parseChangeBytes(row("6100ffeda080edb080")), { key: "a\0\u{10000}", stamp: undefined });
   });
 
   it("reads back what it writes", () => {
@@ -76,7 +87,9 @@ describe("layout on disk", () => {
       fc.property(key, revision, (one, at) => {
         assert.deepEqual(parseVersionKey(versionKey(0, one, at)), { key: one, revision: at });
         assert.deepEqual(parseRevisionKey(revisionKey(0, at, at % 65536)), { revision: at, operation: at % 65536 });
-        assert.equal(parseKeyBytes(keyBytes(one)), one);
+        assert.deepEqual(parseChangeBytes(changeBytes(one)), { key: one, stamp: undefined });
+        const stamp = { timeMs: at, origin: "me \0\u0001" };
+        assert.deepEqual(parseChangeBytes(changeBytes(one, stamp)), { key: one, stamp });
       }),
     );
     assert.equal(parseClientKey(clientKey("cli-1")), "cli-1");
@@ -87,7 +100,8 @@ describe("layout on disk", () => {
     };
     assert.deepEqual(decodeAnswers(encodeAnswers(answers)), answers);
     assert.deepEqual(decodeMeta(encodeMeta({ appliedIndex: 2 ** 50, appliedTerm: 2 })).appliedIndex, 2 ** 50);
-    assert.deepEqual(decodeKeyspace(encodeKeyspace({ revision: 5, compactRevision: 3 })).compactRevision, 3);
+    const keyspace = { revision: 5, compactRevision: 3, timeMs: 2 ** 40 };
+    assert.deepEqual(decodeKeyspace(encodeKeyspace(keyspace)), keyspace);
     const version = { createRevision: 1, version: 2, value: new Uint8Array([1]), previous: 4 };
     assert.deepEqual(decodeVersion(encodeVersion(version)), version);
   });
@@ -122,7 +136,7 @@ describe("layout on disk", () => {
     assert.throws(() => parseVersionKey(metaKey()), /not a version row/);
     assert.throws(() => parseRevisionKey(versionKey(0, "a", 1)), /not a revision row/);
     assert.throws(() => parseClientKey(metaKey()), /not a client row/);
-    assert.throws(() => decodeMeta(Uint8Array.of(8, 2)), /format 2/);
+    assert.throws(() => decodeMeta(Uint8Array.of(8, 3)), /format 3/);
     assert.throws(() => decodeMeta(Uint8Array.of(0xff)), /cannot be decoded/);
     assert.throws(() => decodeVersion(Uint8Array.of(40, 3)), /encrypted with key 3/);
   });
@@ -135,8 +149,9 @@ const golden = {
   revision: "720100000100000000070102",
   client: "63636c692d31",
   "revision's value": "6100ffeda080edb080",
-  "meta's value": "080118ac022002",
-  "keyspace's value": "08051003",
+  "first operation's value": "6100ffeda080edb080000100000100000000016dc3a9",
+  "meta's value": "080218ac022002",
+  "keyspace's value": "0805100318818080808020",
   "version's value": "080110021a01782004",
   "deletion's value": "08012004",
   "client's value": "0a08080912040801100510ac021808",
@@ -144,4 +159,6 @@ const golden = {
     "08011880808080808080082205636c692d31280932026d65",
     "3a1c0a090a016b100218032007120812016b1a017620011a05080112016b",
   ].join(""),
+  "command with a time": "080118073202 6d6540818080808020".replace(" ", ""),
+  compaction: "080218074805",
 };

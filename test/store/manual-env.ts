@@ -2,7 +2,7 @@ import type { Disk, Env, Log, Timer } from "../../src/base/env.js";
 
 /** An `Env` whose time stands still until the test moves it, and whose chance comes from a seed. */
 export class ManualEnv implements Env {
-  readonly clock = { now: () => 1_700_000_000_000 + this.#now, monotonic: () => this.#now };
+  readonly clock = { now: () => 1_700_000_000_000 + this.#jumped + this.#now, monotonic: () => this.#now };
   readonly timers = { after: (delayMs: number, run: () => void) => this.#after(delayMs, run) };
   readonly random = {
     next: () => this.#next(),
@@ -14,6 +14,7 @@ export class ManualEnv implements Env {
   failpoint: (name: string) => void = ignore;
   readonly #waiting = new Set<{ readonly at: number; readonly run: () => void }>();
   #now = 0;
+  #jumped = 0;
   #disk: Disk | undefined;
   #state: number;
 
@@ -33,6 +34,11 @@ export class ManualEnv implements Env {
   /** Number of timers that have not run. */
   get timersWaiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Wall time alone. */
+  jump(ms: number): void {
+    this.#jumped += ms;
   }
 
   /** Runs all timers due within `ms`, in order, with all microtasks between them. */

@@ -421,7 +421,7 @@ describe("replica", () => {
     void compacted.replica.write(request(put("a", "1"), put("a", "2"), put("a", "3")));
     compacted.consensus.commit();
     await drain();
-    const value = encodeKeyspace({ revision: 3, compactRevision: 2 });
+    const value = encodeKeyspace({ revision: 3, compactRevision: 2, timeMs: 0 });
     compacted.keyValue.inner.write({ puts: [{ key: keyspaceKey(0), value }], deletes: [] }, assert.ifError);
     const { env, keyValue } = compacted;
     const replica = new Replica({ env, keyValue, state: await load(keyValue), onFatal: assert.fail });
