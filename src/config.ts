@@ -38,6 +38,14 @@ export interface ServerConfig {
   /** Users, by the SHA-256 (hex) of their tokens. */
   readonly users: readonly { readonly name: string; readonly role: "admin" | "view"; readonly sha256: string }[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly store: {
+    /** How long history is kept, in hours. */
+    readonly historyHours: number;
+    /** What it may take on disk; it is kept for a shorter time then. */
+    readonly historyMegabytes: number;
+    /** What the live objects may take in memory; above it none is created. */
+    readonly quotaMegabytes: number;
+  };
   /** Length of a Raft tick in milliseconds; an election takes 6 to 12 of them. */
   readonly tickMs: number;
 }
@@ -53,6 +61,7 @@ export function readServerConfig(file: string): ServerConfig {
   checkUnique(file, members, join);
   const listen = root.section("listen", {});
   const tls = root.section("tls");
+  const store = root.section("store", {});
   const config: ServerConfig = {
     id,
     name: own.name,
@@ -70,9 +79,14 @@ export function readServerConfig(file: string): ServerConfig {
     tls: { ca: tls.path("ca"), certificate: tls.path("certificate"), key: tls.path("key") },
     users: root.sections("users").map(readUser),
     logLevel: root.oneOf("logLevel", ["debug", "info", "warn", "error"], "info"),
+    store: {
+      historyHours: store.integer("historyHours", 1, 24 * 365, 24),
+      historyMegabytes: store.integer("historyMegabytes", 16, 1024 * 1024, 1024),
+      quotaMegabytes: store.integer("quotaMegabytes", 16, 64 * 1024, 1024),
+    },
     tickMs: root.integer("tickMs", 10, 5_000, limits.tickMs),
   };
-  for (const section of [root, listen, tls]) section.end();
+  for (const section of [root, listen, tls, store]) section.end();
   return config;
 }
 

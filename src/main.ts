@@ -20,6 +20,7 @@ import { objectStoreOf } from "./objects/object-store.js";
 import { openReplica } from "./replica.js";
 import { scheduler } from "./scheduler/scheduler.js";
 import { startListeners } from "./server/server.js";
+import { CompactionPolicy } from "../store/compaction-policy.js";
 
 /** A process that has to stop, and has not after this time, is ended. */
 const closeMsMax = 15_000;
@@ -68,6 +69,9 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
       log,
       barrier: () => store.barrier(),
       open: (leading) => {
+        const { historyHours, historyMegabytes } = config.store;
+        const history = { historyMs: historyHours * 3_600_000, historyBytes: historyMegabytes * 2 ** 20 };
+        leading.use(new CompactionPolicy(env, store, history));
         leading.use(
           new Runner({
             env,

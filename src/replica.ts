@@ -34,7 +34,9 @@ export async function openReplica(
   const { state, snapshot } = await new Promise<OpenedState>((resolve, reject) => {
     openState(env, keyValue, config.clusterId, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
-  const store = scope.use(new Replica({ env, keyValue, state, onFatal, onStatus }));
+  const store = scope.use(
+    new Replica({ env, keyValue, state, onFatal, onStatus, quotaBytes: config.store.quotaMegabytes * 2 ** 20 }),
+  );
   const book = scope.use(new AddressBook(store, config.members, env.log));
   if (book.isRemoved(config.id)) throw removedError(config.id);
   const own = config.members.find(({ id }) => id === config.id)!;
@@ -93,6 +95,8 @@ function statusOf(id: number, store: Replica): ReturnType<ReplicaControl["status
     applied: store.appliedIndex(),
     lastIndex,
     revision: store.revision(),
+    compactRevision: store.compactRevision(),
+    ...store.usage(),
     voters: [...new Set([...configuration.voters, ...configuration.outgoing])],
     learners: configuration.learners,
     progress,

@@ -10,6 +10,8 @@ export interface LocalStoreOptions {
   readonly keyValue?: KeyValue;
   /** How completions are put off; microtasks when absent. */
   readonly defer?: Defer;
+  /** See quota.ts. */
+  readonly quotaBytes?: number;
 }
 
 /** The whole store in one process without Raft, for tests and simulations of controllers, scheduler and API. Fatal errors are thrown. */
@@ -27,7 +29,13 @@ export function openLocalStoreThen(env: Env, options: LocalStoreOptions, done: D
     const onFatal = (fatal: Error): void => {
       throw fatal;
     };
-    const replica = new Replica({ env, keyValue, state, onFatal });
+    const replica = new Replica({
+      env,
+      keyValue,
+      state,
+      onFatal,
+      ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
+    });
     replica.connect(new LocalConsensus(replica, state.appliedIndex, defer));
     done(null, replica);
   });

@@ -21,6 +21,7 @@ import { loadState } from "./load.js";
 import { MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
 import { Past } from "./past.js";
+import { checkQuota } from "./quota.js";
 import { rangeNow } from "./range.js";
 import { RecentBatches, type RecentBounds } from "./recent.js";
 import { installSnapshot } from "./snapshot-install.js";
@@ -54,6 +55,8 @@ export interface ReplicaOptions {
   readonly onStatus?: (status: ConsensusStatus) => void;
   /** @default 5000 */
   readonly flushIntervalMs?: number;
+  /** What live records may take, see quota.ts. @default no bound */
+  readonly quotaBytes?: number;
   /** How much history is kept in memory. */
   readonly recent?: RecentBounds;
 }
@@ -235,6 +238,7 @@ export class Replica implements Store, ConsensusHandlers {
     let data: Uint8Array;
     try {
       checkRequest(request);
+      checkQuota(this.#state, request, this.#options.quotaBytes ?? Infinity);
       data = encodeCommand(proposal, request, Math.max(0, Math.floor(this.#env.clock.now())));
       checkEntrySize(data.length);
     } catch (caught) {

@@ -34,6 +34,7 @@ export const reasons = {
   NotFound: "NOT_FOUND",
   NotReady: "FAILED_PRECONDITION",
   Overloaded: "RESOURCE_EXHAUSTED",
+  QuotaExceeded: "RESOURCE_EXHAUSTED",
   Removed: "FAILED_PRECONDITION",
   SlowWatcher: "RESOURCE_EXHAUSTED",
   TooLarge: "RESOURCE_EXHAUSTED",

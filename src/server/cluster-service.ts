@@ -77,7 +77,7 @@ interface AskedMember {
   readonly status: KnownStatus | undefined;
 }
 
-interface KnownStatus extends Omit<ReplicaStatus, "role" | "progress"> {
+interface KnownStatus extends Omit<ReplicaStatus, "role" | "progress" | "compactRevision" | "liveBytes" | "rowBytes"> {
   readonly role: string;
   readonly version: string;
   readonly progress: readonly { readonly id?: number | null; readonly match?: number | null }[];

@@ -11,6 +11,10 @@ export interface ReplicaStatus {
   readonly applied: number;
   readonly lastIndex: number;
   readonly revision: number;
+  readonly compactRevision: number;
+  /** Of live objects, in memory, and of all rows with their history, on disk before its compression; about. */
+  readonly liveBytes: number;
+  readonly rowBytes: number;
   /** Who votes, in either half of a joint configuration, and who only receives, as of the applied log. */
   readonly voters: readonly number[];
   readonly learners: readonly number[];

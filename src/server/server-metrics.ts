@@ -67,5 +67,8 @@ export class ServerMetrics {
     gauge("ikada_raft_applied_index", "Highest log index applied to the store.", (replica) => replica.applied);
     gauge("ikada_raft_last_index", "Last index in this replica's log.", (replica) => replica.lastIndex);
     gauge("ikada_store_revision", "The store's revision on this replica.", (replica) => replica.revision);
+    gauge("ikada_store_compact_revision", "History begins here.", (replica) => replica.compactRevision);
+    gauge("ikada_store_live_bytes", "What the present objects take, about.", (replica) => replica.liveBytes);
+    gauge("ikada_store_row_bytes", "What objects and history take on disk, about.", (replica) => replica.rowBytes);
   }
 }

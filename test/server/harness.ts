@@ -131,7 +131,8 @@ export class TestCluster {
       role === "Leader" ? [...this.voters, ...this.learners].map((member) => this.#progress(member, revision)) : [];
     const { leader, term, voters, learners } = this;
     const log = { commit: revision, applied: revision, lastIndex: revision, revision };
-    return { id, role, term, leader, ...log, voters: [...voters], learners: [...learners], progress };
+    const sizes = { compactRevision: 0, liveBytes: 0, rowBytes: 0 };
+    return { id, role, term, leader, ...log, ...sizes, voters: [...voters], learners: [...learners], progress };
   }
 
   changeMembers(steps: readonly MemberStep[]): Promise<void> {
