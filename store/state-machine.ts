@@ -126,7 +126,8 @@ export class StateMachine {
 
   /** Equal on two replicas with equal `appliedIndex`, or one of them is wrong. */
   digest(): string {
-    return `${this.#revision}-${this.#compactRevision}-${this.#digest.text()}-${this.#requests.digestText()}`;
+    const counters = [this.#revision, this.#compactRevision, this.#timeMs].join("-");
+    return `${counters}-${this.#digest.text()}-${this.#requests.digestText()}`;
   }
 
   /**

@@ -25,7 +25,7 @@ export class Chaos<M> {
   }
 
   start(): void {
-    const { chaos } = this.#options.swarm;
+    const { chaos, compactMs } = this.#options.swarm;
     this.#every(chaos.crashMs, "crash", () => this.#crash());
     this.#every(chaos.blackoutMs, "blackout", () => this.#blackout());
     this.#every(chaos.partitionMs, "partition", () => this.#partition());
@@ -37,6 +37,7 @@ export class Chaos<M> {
     this.#every(chaos.diskHangMs, "disk hang", () => this.#hangDisk());
     this.#every(chaos.rotMs, "bit rot", () => this.#rot());
     this.#every(chaos.diskFullMs, "disk full", () => this.#fillDisk());
+    this.#every(compactMs, "compaction", () => this.#compact());
   }
 
   stop(): void {
@@ -80,6 +81,14 @@ export class Chaos<M> {
     if (!victim.process.alive) return false;
     if (random.chance(0.5)) this.#crashInWrite(victim);
     else this.#crashNow(victim);
+    return true;
+  }
+
+  #compact(): boolean {
+    const { random, replicas } = this.#options;
+    const { store, process } = random.pick(replicas);
+    if (!store || !process.alive) return false;
+    store.compactThen(random.between(store.compactRevision(), store.revision()), () => undefined);
     return true;
   }
 

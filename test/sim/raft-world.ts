@@ -54,7 +54,7 @@ class RaftWorld {
   constructor(seed: number, options: RunOptions) {
     const world = new World({ seed, ...options });
     const { random } = world;
-    const swarm = drawSwarm(random, options.set);
+    const swarm = drawSwarm(seed, random, options.set);
     for (let skipped = 0; skipped < swarm.salt; skipped++) random.uint32();
     this.#seed = seed;
     this.#world = world;
@@ -297,6 +297,9 @@ class RaftWorld {
     this.#unknown = checkHistory(this.#history, model);
     checkLists(this.#lists, model);
     for (const watcher of this.#watchers) watcher.check(model);
+    for (const { id, store } of this.#present())
+      if (store?.compactRevision() !== model.compactRevision)
+        throw new Violation("R5 state machine safety", `member ${id} has compacted to ${store?.compactRevision()}`);
   }
 
   /** No new faults from the network and the disks. */
@@ -336,6 +339,7 @@ class RaftWorld {
       campaigns: this.#invariants.campaigns,
       leaders: this.#invariants.terms(),
       "members changed": this.#invariants.membership.changes,
+      "history compacted": Number(this.#present().some(({ store }) => (store?.compactRevision() ?? 0) > 0)),
       "lists answered": this.#lists.length,
       "histories not decided": this.#unknown,
       "reads answered": finished.filter((recorded) => recorded.type === "read").length,

@@ -13,6 +13,7 @@ export interface Outcome {
  * real one answered. It is fed the committed entries.
  */
 export class StateModel {
+  compactRevision = 0;
   /** One per revision, from 1 on. */
   readonly batches: WatchBatch[] = [];
   readonly #records = new Map<string, KeyRecord>();
@@ -26,11 +27,12 @@ export class StateModel {
 
   apply(entry: Entry): void {
     if (entry.type !== "Normal" || entry.data.length === 0) return;
-    const { client, txns } = decodeCommand(entry.index, entry.data);
+    const { client, txns, compact } = decodeCommand(entry.index, entry.data);
     const request = client && `${client.id} ${client.sequence}`;
     if (request !== undefined && this.#outcomes.has(request)) return;
     const results = txns.map((txn) => this.#transact(txn));
     if (request !== undefined) this.#outcomes.set(request, { index: entry.index, results });
+    this.compactRevision = Math.max(this.compactRevision, Math.min(compact, this.revision));
   }
 
   outcome(client: string, sequence: number): Outcome | undefined {

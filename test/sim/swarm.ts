@@ -7,7 +7,7 @@ import type { DiskFaults } from "./disk.js";
 import type { KeyValueFaults } from "./key-value.js";
 import type { NetworkFaults } from "./network.js";
 import { override, type Overrides } from "./overrides.js";
-import type { SeededRandom } from "./random.js";
+import { SeededRandom } from "./random.js";
 
 /** What the chaos of one world may do, each with the mean time between two; 0 for never. */
 export interface ChaosRates {
@@ -89,6 +89,8 @@ export interface Swarm {
   readonly processOnlyShare: number;
   readonly chaos: ChaosRates;
   readonly clockRateSpread: number;
+  /** Mean time between compactions of the store's history, each through any replica; 0 for none. */
+  readonly compactMs: number;
   /** Share of the first members whose log an older version wrote; 0 for none, else a quorum has one at least. */
   readonly oldLogShare: number;
 }
@@ -122,12 +124,19 @@ function drawSize(random: SeededRandom): Size {
  * Draws a world (swarm testing: Groce et al., ISSTA 2012): each fault is on or off and has its own strength, since mixing
  * all of them at middling rates hides what needs one alone.
  */
-export function drawSwarm(random: SeededRandom, overrides: Overrides = {}): Swarm {
+export function drawSwarm(seed: number, random: SeededRandom, overrides: Overrides = {}): Swarm {
   const drawn = drawProfile(random);
   const profile = typeof overrides["profile"] === "string" ? (overrides["profile"] as Profile) : drawn;
-  const swarm = profile === "calm" ? calmSwarm(drawOf(profile, random)) : drawOf(profile, random);
+  const general = { ...drawOf(profile, random), compactMs: drawCompactMs(seed) };
+  const swarm = profile === "calm" ? calmSwarm(general) : general;
   override(swarm, overrides);
   return swarm;
+}
+
+/** From numbers of its own: what other draws give stays as it was before there was compaction, for the remembered seeds' sake. */
+function drawCompactMs(seed: number): number {
+  const random = new SeededRandom(seed + 2 ** 40);
+  return random.chance(0.3) ? random.pick([20, 100, 400]) : 0;
 }
 
 /** A share of all worlds is about what the general ones seldom reach. */
@@ -136,7 +145,7 @@ function drawProfile(random: SeededRandom): Profile {
   return draw < 0.7 ? "general" : draw < 0.88 ? "membership" : "disk";
 }
 
-function drawOf(profile: Profile, random: SeededRandom): Swarm {
+function drawOf(profile: Profile, random: SeededRandom): Omit<Swarm, "compactMs"> {
   const on = (probability: number): boolean => random.chance(probability);
   const someMs = (probability: number, low: number, high: number): number =>
     on(probability) ? random.between(low, high) : 0;

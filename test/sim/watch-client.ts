@@ -1,4 +1,5 @@
 import type { WatchBatch } from "../../store/store.js";
+import { IkadaError } from "../../src/base/errors.js";
 import { equalBytes } from "./invariants.js";
 import { sameRecord } from "./history.js";
 import type { SeededRandom } from "./random.js";
@@ -13,8 +14,9 @@ export class WatchClient {
   readonly #world: World;
   readonly #random: SeededRandom;
   readonly #sessionUsMax: number;
-  /** What it was given, by revision from 1 on. */
+  /** What it was given, by revision from 1 on; with holes where it came too late for what was compacted. */
   readonly #batches: WatchBatch[] = [];
+  #revision = 0;
 
   constructor(world: World, random: SeededRandom, sessionUsMax: number) {
     this.#world = world;
@@ -23,7 +25,7 @@ export class WatchClient {
   }
 
   get revision(): number {
-    return this.#batches.length;
+    return this.#revision;
   }
 
   start(): void {
@@ -62,17 +64,20 @@ export class WatchClient {
       open = false;
       this.start();
     };
+    const onError = (error: Error): void => {
+      if (open) this.#onError(error);
+      end();
+    };
     let watch: { close(): void };
     try {
       watch = store.watch("", this.revision, {
         onBatch: (batch) => {
           if (open) this.#onBatch(batch);
         },
-        onError: end,
+        onError,
       });
-    } catch {
-      // A store that has failed refuses, for the moment until its process ends.
-      return end();
+    } catch (error) {
+      return onError(error as Error);
     }
     const stop = (): void => {
       if (process.epoch === epoch) watch.close();
@@ -90,7 +95,17 @@ export class WatchClient {
     if (batch.revision !== this.revision + 1) {
       throw new Violation("watch", `revision ${batch.revision} came after ${this.revision}`);
     }
-    this.#batches.push(batch);
+    this.#batches[batch.revision - 1] = batch;
+    this.#revision = batch.revision;
+  }
+
+  /** What is compacted it would have to list; here it goes on behind. */
+  #onError(error: Error): void {
+    if (!(error instanceof IkadaError) || error.reason !== "Compacted") return;
+    const { revision = 0 } = error.details;
+    if (revision <= this.revision)
+      throw new Violation("watch", `${error.message}, and was watched to ${this.revision}`);
+    this.#revision = revision;
   }
 }
 

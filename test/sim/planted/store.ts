@@ -46,4 +46,31 @@ export const storeFaults: readonly PlantedFault[] = [
     ],
     quick: true,
   },
+  {
+    name: "compaction removes one revision too many",
+    edits: [
+      {
+        file: "store/compactor.js",
+        find: "const to = revisionKey(objectKeyspace, target + 1, 0);",
+        replace: "const to = revisionKey(objectKeyspace, target + 2, 0);",
+      },
+    ],
+    set: { compactMs: 50, recentEventsMax: 1 },
+  },
+  {
+    name: "what is compacted can still be listed",
+    edits: [
+      {
+        file: "store/past.js",
+        find: "const compacted = compactedError(revision, state.compactRevision);",
+        replace: "const compacted = undefined;",
+      },
+      {
+        file: "store/past.js",
+        find: "compactedError(start, state.compactRevision)",
+        replace: "undefined",
+      },
+    ],
+    set: { compactMs: 50, recentEventsMax: 1 },
+  },
 ];
