@@ -5,7 +5,7 @@ import { failpoints } from "./failpoints.js";
 import type { KeyValue, KeyValuePair } from "./key-value.js";
 import { objectKeyspace, parseChangeBytes, parseRevisionKey, revisionKey, versionKey } from "./layout.js";
 import { following } from "./scan.js";
-import { versionBytes } from "./state-machine.js";
+import { versionBytes } from "./keyspace.js";
 import type { Revision } from "./store.js";
 
 /** Changes looked at in one turn; each costs two reads. */

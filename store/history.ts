@@ -18,7 +18,7 @@ import {
   versionsTo,
 } from "./layout.js";
 import { scanAll } from "./scan.js";
-import { tombstone } from "./state-machine.js";
+import { tombstone } from "./keyspace.js";
 import type { Change, KeyRecord, RangeQuery, Revision, WatchBatch, WatchEvent } from "./store.js";
 
 /** One page of history never splits a revision, so it must be able to hold the largest. */

@@ -14,7 +14,8 @@ import {
 } from "./layout.js";
 import type { RequestBounds } from "./requests.js";
 import { scanAll } from "./scan.js";
-import { StateMachine, versionBytes } from "./state-machine.js";
+import { versionBytes } from "./keyspace.js";
+import { StateMachine } from "./state-machine.js";
 import type { KeyRecord } from "./store.js";
 
 /**
@@ -31,7 +32,8 @@ export function loadState(keyValue: KeyValue, done: Done<StateMachine>, bounds?:
       if (keyspaceError) return fail(keyspaceError);
       try {
         invariant(keyspace !== undefined, "the state on disk has a row for its keyspace");
-        state.restore({ ...decodeMeta(meta), ...decodeKeyspace(keyspace) });
+        state.restore(decodeMeta(meta));
+        state.objects.restore(decodeKeyspace(keyspace));
       } catch (caught) {
         return fail(caught as Error);
       }
@@ -63,7 +65,7 @@ function loadRequests(keyValue: KeyValue, state: StateMachine, done: (error: Err
 function loadRecords(keyValue: KeyValue, state: StateMachine, done: (error: Error | null) => void): void {
   let newest: KeyRecord | undefined;
   const settle = (): void => {
-    if (newest && newest.version > 0) state.restoreRecord(newest);
+    if (newest && newest.version > 0) state.objects.restoreRecord(newest);
   };
   scanAll(
     keyValue,
@@ -74,7 +76,7 @@ function loadRecords(keyValue: KeyValue, state: StateMachine, done: (error: Erro
       if (newest && newest.key !== key) settle();
       const { value, createRevision, version } = decodeVersion(pair.value);
       newest = { key, value, createRevision, modRevision: revision, version };
-      state.restoreBytes(versionBytes(key, pair.key, pair.value));
+      state.objects.restoreBytes(versionBytes(key, pair.key, pair.value));
       return true;
     },
     (error) => {

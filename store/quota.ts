@@ -11,13 +11,13 @@ const growthBytesMax = 4096;
  * @throws IkadaError QuotaExceeded
  */
 export function checkQuota(state: StateMachine, { txns }: WriteRequest, quotaBytes: number): void {
-  if (state.liveBytes <= quotaBytes) return;
+  if (state.objects.liveBytes <= quotaBytes) return;
   for (const { success, failure } of txns)
     for (const operation of [...success, ...failure]) {
       if (operation.type === "delete") continue;
       const present = state.get(operation.key);
       if (present && operation.value.length <= present.value.length + growthBytesMax) continue;
-      const [used, quota] = [state.liveBytes, quotaBytes].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`);
+      const [used, quota] = [state.objects.liveBytes, quotaBytes].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`);
       throw new IkadaError("QuotaExceeded", `the store holds ${used}, its quota is ${quota}`, {
         hint: "delete objects that are not needed, or raise store.quotaMegabytes in the configuration of all servers",
       });

@@ -187,7 +187,10 @@ export class Replica implements Store, ConsensusHandlers {
 
   /** What the store takes: live records in memory, about, and all rows of them and of history on disk, before the disk's compression. */
   usage(): { readonly liveBytes: number; readonly rowBytes: number } {
-    return { liveBytes: this.#state.liveBytes, rowBytes: this.#state.writtenBytes - this.#removedBytes };
+    return {
+      liveBytes: this.#state.objects.liveBytes,
+      rowBytes: this.#state.objects.writtenBytes - this.#removedBytes,
+    };
   }
 
   /** Equal on two replicas with equal `appliedIndex`. */

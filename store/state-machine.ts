@@ -1,23 +1,12 @@
 import type { Entry, Index, Term } from "../raft/core/types.js";
-import { invariant } from "../src/base/errors.js";
-import { type Command, decodeCommand, encodeAnswers, encodeKeyspace, encodeMeta, encodeVersion } from "./codec.js";
 import { ByteWriter } from "../src/base/byte-writer.js";
-import { type Digest, DigestSum, Hasher } from "./digest.js";
+import { invariant } from "../src/base/errors.js";
+import { type Command, decodeCommand, encodeAnswers, encodeMeta } from "./codec.js";
 import type { KeyValueBatch, KeyValuePair } from "./key-value.js";
-import {
-  changeBytes,
-  clientKey,
-  keyspaceKey,
-  metaKey,
-  noStamp,
-  objectKeyspace,
-  revisionKey,
-  type Stamp,
-  versionKey,
-} from "./layout.js";
+import { Keyspace } from "./keyspace.js";
+import { clientKey, metaKey, noStamp, objectKeyspace, type Stamp } from "./layout.js";
 import { type RequestBounds, RequestTable } from "./requests.js";
-import { SortedMap } from "./sorted-map.js";
-import type { Compare, KeyRecord, Operation, Revision, Txn, TxnResult, WatchBatch, WatchEvent } from "./store.js";
+import type { Compare, KeyRecord, Operation, Revision, Txn, TxnResult, WatchBatch } from "./store.js";
 
 /** What one entry did. */
 export interface Applied {
@@ -32,41 +21,33 @@ export interface Applied {
   readonly stamp: Stamp;
 }
 
-interface Live {
-  readonly record: KeyRecord;
-  readonly digest: Digest;
-}
-
 /** Rows are written into chunks of this size; the disk's batches let go of them within milliseconds. */
 const chunkBytes = 64 * 1024;
 const nothing: readonly TxnResult[] = [];
-const emptyValue = new Uint8Array(0);
 
 /**
  * The replicated state machine: applied to the same entries in the same order it reaches the same state everywhere.
- * Pure and synchronous; all present records are in memory. What has to be on disk gathers until `takeBatch`, whose
- * batch holds state, applied index and request table together, so that disk shows some applied index exactly.
- *
- * Invariants: entries are applied in index order without gaps; each transaction that changed something makes exactly
- * one revision, revisions count from 1 without gaps; a record's version counts its changes since it was created.
+ * Pure and synchronous. What has to be on disk gathers until `takeBatch`, whose batch holds state, applied index and
+ * request table together, so that disk shows some applied index exactly. Entries are applied in index order without gaps.
  */
 export class StateMachine {
-  readonly #records = new SortedMap<Live>();
+  readonly objects: Keyspace;
   readonly #requests: RequestTable;
-  readonly #digest = new DigestSum();
   #appliedIndex: Index = 0;
   #appliedTerm: Term = 0;
-  #revision: Revision = 0;
-  #compactRevision: Revision = 0;
-  #timeMs = 0;
-  #liveBytes = 0;
-  #writtenBytes = 0;
   #puts: KeyValuePair[] = [];
-  readonly #rows = new ByteWriter(chunkBytes);
   #batchBytes = 0;
 
   constructor(bounds?: RequestBounds) {
     this.#requests = new RequestTable(bounds);
+    const sink = {
+      rows: new ByteWriter(chunkBytes),
+      put: (row: KeyValuePair, bytes: number): void => {
+        this.#puts.push(row);
+        this.#batchBytes += bytes;
+      },
+    };
+    this.objects = new Keyspace(objectKeyspace, sink);
   }
 
   get appliedIndex(): Index {
@@ -78,32 +59,17 @@ export class StateMachine {
   }
 
   get revision(): Revision {
-    return this.#revision;
+    return this.objects.revision;
   }
 
   /** History below it is gone. */
   get compactRevision(): Revision {
-    return this.#compactRevision;
-  }
-
-  /** Of the last change, in milliseconds since 1970: the highest clock of a proposer up to then. 0 when no change has one. */
-  get timeMs(): number {
-    return this.#timeMs;
-  }
-
-  /** What the live records take in memory, about. */
-  get liveBytes(): number {
-    return this.#liveBytes;
-  }
-
-  /** Rows of versions and revisions that were ever given to the disk by this machine, or were there when it was loaded. */
-  get writtenBytes(): number {
-    return this.#writtenBytes;
+    return this.objects.compactRevision;
   }
 
   /** Number of live keys. */
   get size(): number {
-    return this.#records.size;
+    return this.objects.size;
   }
 
   /** Bytes that wait for `takeBatch`. */
@@ -112,12 +78,12 @@ export class StateMachine {
   }
 
   get(key: string): KeyRecord | undefined {
-    return this.#records.get(key)?.record;
+    return this.objects.get(key);
   }
 
   /** Live records under `prefix` behind `after`, in key order. */
-  *records(prefix: string, after?: string): Generator<KeyRecord, void, undefined> {
-    for (const live of this.#records.startingWith(prefix, after)) yield live.record;
+  records(prefix: string, after?: string): Generator<KeyRecord, void, undefined> {
+    return this.objects.records(prefix, after);
   }
 
   answered(client: { readonly id: string; readonly sequence: number }): readonly TxnResult[] | "forgotten" | undefined {
@@ -126,8 +92,7 @@ export class StateMachine {
 
   /** Equal on two replicas with equal `appliedIndex`, or one of them is wrong. */
   digest(): string {
-    const counters = [this.#revision, this.#compactRevision, this.#timeMs].join("-");
-    return `${counters}-${this.#digest.text()}-${this.#requests.digestText()}`;
+    return `${this.objects.digestText()}-${this.#requests.digestText()}`;
   }
 
   /**
@@ -147,7 +112,8 @@ export class StateMachine {
     if (entry.type === "Normal" && entry.data.length > 0) {
       const command = decodeCommand(index, entry.data);
       proposal = command.proposal;
-      stamp = { timeMs: Math.max(this.#timeMs, command.timeMs), origin: command.origin };
+      const timeMs = Math.max(this.objects.timeMs, command.timeMs);
+      stamp = { timeMs, origin: command.origin };
       results = this.#execute(command, stamp, index, batches);
     }
     this.#appliedIndex = index;
@@ -163,8 +129,7 @@ export class StateMachine {
       if (row) puts.push({ key: clientKey(client), value: encodeAnswers(row) });
       else deletes.push(clientKey(client));
     }
-    const keyspace = { revision: this.#revision, compactRevision: this.#compactRevision, timeMs: this.#timeMs };
-    puts.push({ key: keyspaceKey(objectKeyspace), value: encodeKeyspace(keyspace) });
+    puts.push(this.objects.positionRow());
     const meta = { appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm };
     puts.push({ key: metaKey(), value: encodeMeta(meta) });
     this.#puts = [];
@@ -173,28 +138,9 @@ export class StateMachine {
   }
 
   /** For load.ts: takes over what is on disk, before the first `apply`. */
-  restore(position: {
-    readonly appliedIndex: Index;
-    readonly appliedTerm: Term;
-    readonly revision: Revision;
-    readonly compactRevision: Revision;
-    readonly timeMs: number;
-  }): void {
+  restore(position: { readonly appliedIndex: Index; readonly appliedTerm: Term }): void {
     this.#appliedIndex = position.appliedIndex;
     this.#appliedTerm = position.appliedTerm;
-    this.#revision = position.revision;
-    this.#compactRevision = position.compactRevision;
-    this.#timeMs = position.timeMs;
-  }
-
-  /** For load.ts. */
-  restoreRecord(record: KeyRecord): void {
-    this.#keep(record);
-  }
-
-  /** For load.ts: a version that is on disk, live or not. */
-  restoreBytes(bytes: number): void {
-    this.#writtenBytes += bytes;
   }
 
   /** For load.ts. */
@@ -207,84 +153,26 @@ export class StateMachine {
     const earlier = client && this.#requests.find(client.id, client.sequence);
     if (earlier !== undefined) return earlier;
     const results = command.txns.map((txn) => this.#transact(txn, stamp, batches));
-    if (batches.length > 0) this.#timeMs = stamp.timeMs;
-    this.#compactRevision = Math.max(this.#compactRevision, Math.min(command.compact, this.#revision));
+    this.objects.compactTo(command.compact);
     if (client) this.#requests.record(client.id, client.sequence, results, index);
     return results;
   }
 
   #transact(txn: Txn, stamp: Stamp, batches: WatchBatch[]): TxnResult {
+    const { objects } = this;
     const succeeded = txn.compares.every((compare) => this.#holds(compare));
-    const revision = this.#revision + 1;
-    const events: WatchEvent[] = [];
-    for (const operation of lastOfEachKey(succeeded ? txn.success : txn.failure)) {
-      const event = operation.type === "put" ? this.#put(operation, revision) : this.#delete(operation.key, revision);
-      if (!event) continue;
-      this.#store(event, events.length, stamp);
-      events.push(event);
-    }
-    if (events.length > 0) {
-      this.#revision = revision;
-      batches.push({ revision, events });
-    }
-    return { succeeded, revision: this.#revision };
+    const batch = objects.transact(stamp, (revision) => {
+      for (const operation of lastOfEachKey(succeeded ? txn.success : txn.failure))
+        if (operation.type === "delete") objects.delete(operation.key);
+        else objects.put(operation.key, splice(operation.value, operation.revisionAt, revision));
+    });
+    if (batch) batches.push(batch);
+    return { succeeded, revision: objects.revision };
   }
 
   #holds(compare: Compare): boolean {
     const actual = this.get(compare.key)?.[compare.target] ?? 0;
     return holds[compare.operator](actual, compare.operand);
-  }
-
-  #put(operation: Operation & { type: "put" }, revision: Revision): WatchEvent {
-    const live = this.#records.get(operation.key);
-    const previous = live?.record;
-    const record: KeyRecord = {
-      key: operation.key,
-      value: splice(operation.value, operation.revisionAt, revision),
-      createRevision: previous?.createRevision ?? revision,
-      modRevision: revision,
-      version: (previous?.version ?? 0) + 1,
-    };
-    if (live) this.#forget(live);
-    this.#keep(record);
-    return { type: "put", key: operation.key, record, previous };
-  }
-
-  #delete(key: string, revision: Revision): WatchEvent | undefined {
-    const live = this.#records.get(key);
-    if (!live) return undefined;
-    this.#forget(live);
-    this.#records.delete(key);
-    const previous = live.record;
-    return { type: "delete", key, record: tombstone(key, previous.createRevision, revision), previous };
-  }
-
-  /** In place of the key's record before, which was forgotten. */
-  #keep(record: KeyRecord): void {
-    const digest = recordDigest(record);
-    this.#records.set(record.key, { record, digest });
-    this.#digest.add(digest);
-    this.#liveBytes += liveBytes(record);
-  }
-
-  #forget({ record, digest }: Live): void {
-    this.#digest.remove(digest);
-    this.#liveBytes -= liveBytes(record);
-  }
-
-  /** Queues the rows of one event for the disk. */
-  #store(event: WatchEvent, operation: number, stamp: Stamp): void {
-    const { record, key } = event;
-    const rows = this.#rows;
-    const { modRevision: revision, createRevision, version } = record;
-    const previous = event.previous?.modRevision ?? 0;
-    const value = encodeVersion({ createRevision, version, value: record.value, previous }, rows);
-    const row = { key: versionKey(objectKeyspace, key, revision, rows), value };
-    this.#puts.push(row);
-    const change = changeBytes(key, operation === 0 ? stamp : undefined, rows);
-    this.#puts.push({ key: revisionKey(objectKeyspace, revision, operation, rows), value: change });
-    this.#writtenBytes += versionBytes(key, row.key, value);
-    this.#batchBytes += value.length + 2 * key.length + 32;
   }
 }
 
@@ -294,25 +182,6 @@ const holds: Record<Compare["operator"], (actual: number, operand: number) => bo
   "<": (actual, operand) => actual < operand,
   ">": (actual, operand) => actual > operand,
 };
-
-/** Of a live record, beside key and value: numbers, its place in the table and the tree. */
-const recordBytes = 200;
-/** Of a revision row, beside the key; about. */
-const changeFieldsBytes = 32;
-
-function liveBytes({ key, value }: KeyRecord): number {
-  return key.length + value.length + recordBytes;
-}
-
-/** What one version takes on disk, with the revision row that tells of it, which is counted as long as the version is there. */
-export function versionBytes(key: string, row: Uint8Array, value: Uint8Array): number {
-  return row.length + value.length + key.length + changeFieldsBytes;
-}
-
-/** What a watcher sees of a deletion. */
-export function tombstone(key: string, createRevision: Revision, revision: Revision): KeyRecord {
-  return { key, value: emptyValue, createRevision, modRevision: revision, version: 0 };
-}
 
 /** A key changes at most once in one revision. `write` refuses two operations on one key; should an entry have them, the last counts. */
 function lastOfEachKey(operations: readonly Operation[]): readonly Operation[] {
@@ -330,14 +199,4 @@ function splice(value: Uint8Array, at: number, revision: Revision): Uint8Array {
   spliced.set(digits, at);
   spliced.set(value.subarray(at), at + digits.length);
   return spliced;
-}
-
-function recordDigest(record: KeyRecord): Digest {
-  return new Hasher()
-    .text(record.key)
-    .number(record.createRevision)
-    .number(record.modRevision)
-    .number(record.version)
-    .bytes(record.value)
-    .digest();
 }

@@ -91,7 +91,7 @@ describe("compaction", () => {
     await env.advance(10_000);
     // The changes from 390 on, their versions, and each other key's version before them.
     assert.equal((await rowsOf(keyValue)).length, 11 + 11 + 2);
-    assert.equal(second.usage().rowBytes, (await load(keyValue)).writtenBytes);
+    assert.equal(second.usage().rowBytes, (await load(keyValue)).objects.writtenBytes);
   });
 
   it("ends a watch that is still below it, and none that is not", async () => {
