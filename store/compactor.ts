@@ -3,7 +3,7 @@ import { InvariantError } from "../src/base/errors.js";
 import { decodeVersion } from "./codec.js";
 import { failpoints } from "./failpoints.js";
 import type { KeyValue, KeyValuePair } from "./key-value.js";
-import { objectKeyspace, parseChangeBytes, parseRevisionKey, revisionKey, versionKey } from "./layout.js";
+import { parseChangeBytes, parseRevisionKey, revisionKey, versionKey } from "./layout.js";
 import { following } from "./scan.js";
 import { versionBytes } from "./keyspace.js";
 import type { Revision } from "./store.js";
@@ -33,18 +33,26 @@ export interface CompactorHandlers {
 export class Compactor {
   readonly #env: Pick<Env, "timers" | "failpoint" | "log">;
   readonly #keyValue: KeyValue;
+  readonly #keyspace: number;
   readonly #handlers: CompactorHandlers;
   #target: Revision = 0;
   /** Everything before it is gone. */
-  #from: Uint8Array = revisionKey(objectKeyspace, 0, 0);
+  #from: Uint8Array;
   #isWorking = false;
   #isStopped = false;
   /** Changes when what was read before counts no more. */
   #epoch = 0;
 
-  constructor(env: Pick<Env, "timers" | "failpoint" | "log">, keyValue: KeyValue, handlers: CompactorHandlers) {
+  constructor(
+    env: Pick<Env, "timers" | "failpoint" | "log">,
+    keyValue: KeyValue,
+    keyspace: number,
+    handlers: CompactorHandlers,
+  ) {
     this.#env = env;
     this.#keyValue = keyValue;
+    this.#keyspace = keyspace;
+    this.#from = revisionKey(keyspace, 0, 0);
     this.#handlers = handlers;
   }
 
@@ -60,7 +68,7 @@ export class Compactor {
     this.#epoch += 1;
     this.#isWorking = false;
     this.#target = 0;
-    this.#from = revisionKey(objectKeyspace, 0, 0);
+    this.#from = revisionKey(this.#keyspace, 0, 0);
   }
 
   stop(): void {
@@ -74,7 +82,7 @@ export class Compactor {
   }
 
   #turn(target: Revision, epoch: number): void {
-    const to = revisionKey(objectKeyspace, target + 1, 0);
+    const to = revisionKey(this.#keyspace, target + 1, 0);
     this.#keyValue.scan({ from: this.#from, to, limit: changesPerTurn }, (error, changes) => {
       if (epoch !== this.#epoch) return;
       if (error) return this.#retry(error, target, epoch);
@@ -97,7 +105,7 @@ export class Compactor {
       this.#from = following(last.key);
       return this.#later(restMs, target, epoch);
     }
-    this.#from = revisionKey(objectKeyspace, target, 0);
+    this.#from = revisionKey(this.#keyspace, target, 0);
     this.#isWorking = false;
     if (this.#target > target) this.#begin();
   }
@@ -146,7 +154,7 @@ export class Compactor {
     const { revision } = parseRevisionKey(change.key);
     const { key } = parseChangeBytes(change.value);
     if (revision < target) add(change.key, 0);
-    const version = versionKey(objectKeyspace, key, revision);
+    const version = versionKey(this.#keyspace, key, revision);
     this.#keyValue.get(version, (error, row) => {
       if (error || !row) return done(error);
       let [previous, count] = [0, 0];
@@ -157,7 +165,7 @@ export class Compactor {
       }
       if (count === 0) add(version, versionBytes(key, version, row));
       if (previous === 0) return done(null);
-      const before = versionKey(objectKeyspace, key, previous);
+      const before = versionKey(this.#keyspace, key, previous);
       return this.#keyValue.get(before, (beforeError, beforeRow) => {
         if (beforeRow) add(before, versionBytes(key, before, beforeRow));
         done(beforeError);

@@ -5,7 +5,6 @@ import { decodeVersion } from "./codec.js";
 import type { KeyValue, KeyValuePair } from "./key-value.js";
 import {
   noStamp,
-  objectKeyspace,
   parseChangeBytes,
   parseRevisionKey,
   parseVersionKey,
@@ -29,6 +28,7 @@ const eventsPerPage = 128;
 /** A page of records from disk, as they were at `revision`, which must be on disk. Asks for one more than `limit` to know whether there is more. */
 export function rangeFromDisk(
   keyValue: KeyValue,
+  keyspace: number,
   query: RangeQuery & { readonly revision: Revision },
   done: Done<KeyRecord[]>,
 ): void {
@@ -40,10 +40,10 @@ export function rangeFromDisk(
     newest = undefined;
   };
   const behind = after !== undefined && after >= prefix;
-  const from = behind ? versionsAfter(objectKeyspace, after) : versionsFrom(objectKeyspace, prefix);
+  const from = behind ? versionsAfter(keyspace, after) : versionsFrom(keyspace, prefix);
   scanAll(
     keyValue,
-    { from, to: versionsTo(objectKeyspace, prefix) },
+    { from, to: versionsTo(keyspace, prefix) },
     (pair) => {
       const row = parseVersionKey(pair.key);
       if (newest && newest.key !== row.key) settle();
@@ -64,6 +64,7 @@ export function rangeFromDisk(
  */
 export function revisionFromDisk(
   keyValue: KeyValue,
+  keyspace: number,
   [first, last]: readonly [Revision, Revision],
   timeMs: number,
   done: Done<Revision | undefined>,
@@ -71,7 +72,7 @@ export function revisionFromDisk(
   const step = (low: Revision, high: Revision): void => {
     if (low > high) return done(null, high < first ? undefined : high);
     const middle = Math.floor((low + high) / 2);
-    return readStamp(keyValue, middle, (error, stamp) => {
+    return readStamp(keyValue, keyspace, middle, (error, stamp) => {
       if (error) return done(error, undefined);
       return stamp.timeMs <= timeMs ? step(middle + 1, high) : step(low, middle - 1);
     });
@@ -82,12 +83,13 @@ export function revisionFromDisk(
 /** Up to `limit` changes of `key` with revision <= `to`, the newest first, those that compaction has not removed yet among them. */
 export function changesFromDisk(
   keyValue: KeyValue,
+  keyspace: number,
   key: string,
   to: Revision,
   limit: number,
   done: Done<Change[]>,
 ): void {
-  keyValue.scan({ ...versionsOf(objectKeyspace, key, to), limit, reverse: true }, (error, rows) => {
+  keyValue.scan({ ...versionsOf(keyspace, key, to), limit, reverse: true }, (error, rows) => {
     const changes: Change[] = [];
     if (error) return done(error, changes);
     const next = ([row, ...others]: readonly KeyValuePair[]): void => {
@@ -99,7 +101,7 @@ export function changesFromDisk(
       } catch (caught) {
         return done(caught as Error, changes);
       }
-      return readStamp(keyValue, change.modRevision, (stampError, stamp) => {
+      return readStamp(keyValue, keyspace, change.modRevision, (stampError, stamp) => {
         if (stampError) return done(stampError, changes);
         changes.push({ record: change, ...stamp });
         return next(others);
@@ -110,8 +112,8 @@ export function changesFromDisk(
 }
 
 /** Without one when the revision is of an older format, or its row was compacted away. */
-function readStamp(keyValue: KeyValue, revision: Revision, done: Done<Stamp>): void {
-  keyValue.get(revisionKey(objectKeyspace, revision, 0), (error, row) => {
+function readStamp(keyValue: KeyValue, keyspace: number, revision: Revision, done: Done<Stamp>): void {
+  keyValue.get(revisionKey(keyspace, revision, 0), (error, row) => {
     if (error) return done(error, noStamp);
     try {
       return done(null, (row && parseChangeBytes(row).stamp) ?? noStamp);
@@ -131,14 +133,15 @@ export interface HistoryPage {
 /** The next page of changes with position < revision <= to. All of them must be on disk. */
 export function historyPage(
   keyValue: KeyValue,
+  keyspace: number,
   prefix: string,
   position: Revision,
   to: Revision,
   done: Done<HistoryPage>,
 ): void {
   const fail = (error: unknown): void => done(error as Error, { batches: [], position });
-  const from = revisionKey(objectKeyspace, position + 1, 0);
-  keyValue.scan({ from, to: revisionKey(objectKeyspace, to + 1, 0), limit: rowsMax }, (error, rows) => {
+  const from = revisionKey(keyspace, position + 1, 0);
+  keyValue.scan({ from, to: revisionKey(keyspace, to + 1, 0), limit: rowsMax }, (error, rows) => {
     if (error) return fail(error);
     let page: RevisionPage;
     try {
@@ -146,7 +149,7 @@ export function historyPage(
     } catch (caught) {
       return fail(caught);
     }
-    readEvents(keyValue, page.changes, (eventsError, events) => {
+    readEvents(keyValue, keyspace, page.changes, (eventsError, events) => {
       if (eventsError) return fail(eventsError);
       done(null, { batches: groupByRevision(events), position: page.position });
     });
@@ -178,13 +181,13 @@ function wholeRevisions(rows: readonly KeyValuePair[], prefix: string, to: Revis
   return { changes, position: cut - 1 };
 }
 
-function readEvents(keyValue: KeyValue, changes: readonly Place[], done: Done<WatchEvent[]>): void {
+function readEvents(keyValue: KeyValue, keyspace: number, changes: readonly Place[], done: Done<WatchEvent[]>): void {
   const events: WatchEvent[] = [];
   let waiting = changes.length;
   let failed = false;
   if (waiting === 0) return done(null, events);
   changes.forEach((change, position) =>
-    readEvent(keyValue, change, (error, event) => {
+    readEvent(keyValue, keyspace, change, (error, event) => {
       if (failed) return;
       if (error) {
         failed = true;
@@ -197,15 +200,15 @@ function readEvents(keyValue: KeyValue, changes: readonly Place[], done: Done<Wa
   );
 }
 
-function readEvent(keyValue: KeyValue, change: Place, done: Done<WatchEvent>): void {
+function readEvent(keyValue: KeyValue, keyspace: number, change: Place, done: Done<WatchEvent>): void {
   const { key, revision } = change;
-  readVersion(keyValue, change, (error, read) => {
+  readVersion(keyValue, keyspace, change, (error, read) => {
     if (error) return done(error, undefined as never);
     const { record, previous } = read;
     const type = record.version === 0 ? "delete" : "put";
     const shown = type === "delete" ? tombstone(key, record.createRevision, revision) : record;
     if (previous === 0) return done(null, { type, key, record: shown, previous: undefined });
-    readVersion(keyValue, { key, revision: previous }, (previousError, before) =>
+    readVersion(keyValue, keyspace, { key, revision: previous }, (previousError, before) =>
       done(previousError, { type, key, record: shown, previous: before?.record }),
     );
   });
@@ -213,10 +216,11 @@ function readEvent(keyValue: KeyValue, change: Place, done: Done<WatchEvent>): v
 
 function readVersion(
   keyValue: KeyValue,
+  keyspace: number,
   { key, revision }: Place,
   done: Done<{ readonly record: KeyRecord; readonly previous: Revision }>,
 ): void {
-  keyValue.get(versionKey(objectKeyspace, key, revision), (error, row) => {
+  keyValue.get(versionKey(keyspace, key, revision), (error, row) => {
     if (error) return done(error, undefined as never);
     try {
       invariant(row !== undefined, `the version of ${JSON.stringify(key)} at revision ${revision} is on disk`);

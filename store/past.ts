@@ -4,13 +4,13 @@ import { changesFromDisk, rangeFromDisk, revisionFromDisk } from "./history.js";
 import type { KeyValue } from "./key-value.js";
 import { page, rangeRecent } from "./range.js";
 import type { RecentBatches } from "./recent.js";
-import type { StateMachine } from "./state-machine.js";
+import type { Keyspace } from "./keyspace.js";
 import type { Change, ChangesQuery, ChangesResult, KeyRecord, RangeQuery, RangeResult, Revision } from "./store.js";
 import { compactedError } from "./watches.js";
 
-/** What a replica has at the moment. */
+/** What a replica has of a keyspace at the moment. */
 export interface PresentState {
-  readonly state: StateMachine;
+  readonly keyspace: Keyspace;
   readonly recent: RecentBatches;
   /** Nothing may be answered any more. */
   readonly stopped: IkadaError | undefined;
@@ -33,21 +33,21 @@ export class Past {
 
   /** The query's revision is one that was applied. */
   range(query: RangeQuery & { readonly revision: Revision }, done: Done<RangeResult>): void {
-    const { state, recent } = this.#present();
+    const { keyspace, recent } = this.#present();
     const { revision, limit } = query;
-    const compacted = compactedError(revision, state.compactRevision);
+    const compacted = compactedError(revision, keyspace.compactRevision);
     if (compacted) return done(compacted, noRange);
-    if (revision >= recent.start) return done(null, rangeRecent(state, recent, query));
+    if (revision >= recent.start) return done(null, rangeRecent(keyspace, recent, query));
     return this.#readDisk<KeyRecord[]>(
-      (found) => rangeFromDisk(this.#keyValue, query, found),
+      (found) => rangeFromDisk(this.#keyValue, keyspace.number, query, found),
       revision,
       (error, records) => (error ? done(error, noRange) : done(null, page(records, limit, revision))),
     );
   }
 
   revisionAt(timeMs: number, done: Done<Revision>): void {
-    const { state, recent, stopped } = this.#present();
-    const { compactRevision } = state;
+    const { keyspace, recent, stopped } = this.#present();
+    const { compactRevision } = keyspace;
     const answer = (revision: Revision): void =>
       revision >= compactRevision ? done(null, revision) : done(beforeHistory(timeMs, compactRevision), 0);
     if (stopped) return done(stopped, 0);
@@ -55,18 +55,18 @@ export class Past {
     if (inMemory !== undefined) return answer(inMemory);
     const onDisk = [Math.max(1, compactRevision), recent.start] as const;
     return this.#readDisk<Revision | undefined>(
-      (found) => revisionFromDisk(this.#keyValue, onDisk, timeMs, found),
+      (found) => revisionFromDisk(this.#keyValue, keyspace.number, onDisk, timeMs, found),
       compactRevision,
       (error, revision) => (error ? done(error, 0) : answer(revision ?? 0)),
     );
   }
 
   changes({ key, before, limit }: ChangesQuery, done: Done<ChangesResult>): void {
-    const { state, recent, stopped } = this.#present();
-    const { compactRevision } = state;
+    const { keyspace, recent, stopped } = this.#present();
+    const { compactRevision } = keyspace;
     const failure = stopped ?? (before === undefined ? undefined : compactedError(before, compactRevision));
     if (failure) return done(failure, noChanges);
-    const to = Math.min(before === undefined ? state.revision : before - 1, state.revision);
+    const to = Math.min(before === undefined ? keyspace.revision : before - 1, keyspace.revision);
     const inMemory = recentChanges(recent, key, to);
     const answer = (found: readonly Change[]): void => {
       const changes = readable(found, compactRevision);
@@ -77,7 +77,7 @@ export class Past {
     const reachesStart = inMemory.some(({ record }) => record.modRevision <= compactRevision);
     if (wanted <= 0 || reachesStart) return answer(inMemory);
     return this.#readDisk<Change[]>(
-      (found) => changesFromDisk(this.#keyValue, key, Math.min(to, recent.start), wanted, found),
+      (found) => changesFromDisk(this.#keyValue, keyspace.number, key, Math.min(to, recent.start), wanted, found),
       compactRevision,
       (error, onDisk) => (error ? done(error, noChanges) : answer([...inMemory, ...onDisk])),
     );
@@ -88,9 +88,9 @@ export class Past {
     const before = this.#present().installation;
     if (before === undefined) return done(replacingState(), undefined as never);
     return read((error, result) => {
-      const { stopped, state, installation } = this.#present();
+      const { stopped, keyspace, installation } = this.#present();
       const failure = installation === before ? error : replacingState();
-      done(stopped ?? compactedError(start, state.compactRevision) ?? failure, result);
+      done(stopped ?? compactedError(start, keyspace.compactRevision) ?? failure, result);
     });
   }
 }

@@ -6,6 +6,10 @@ import type { Revision } from "./store.js";
 /** How far the state is that a batch brings to the disk. */
 export interface StatePosition {
   readonly appliedIndex: Index;
+  readonly objects: KeyspacePosition;
+}
+
+export interface KeyspacePosition {
   readonly revision: Revision;
   readonly compactRevision: Revision;
 }
@@ -70,7 +74,7 @@ export class Persister {
   }
 
   /** `position` may be the state machine itself, which goes on meanwhile. */
-  write(batch: KeyValueBatch, { appliedIndex, revision, compactRevision }: StatePosition): void {
+  write(batch: KeyValueBatch, { appliedIndex, objects: { revision, compactRevision } }: StatePosition): void {
     this.#inFlight += 1;
     this.#keyValue.write(batch, (error) => {
       this.#inFlight -= 1;
@@ -78,7 +82,7 @@ export class Persister {
       if (error) return this.#fail(error);
       this.#writtenIndex = appliedIndex;
       if (!this.#waiting) this.#scheduleFlush();
-      this.#handlers.onWritten({ appliedIndex, revision, compactRevision });
+      this.#handlers.onWritten({ appliedIndex, objects: { revision, compactRevision } });
       this.#settle();
     });
   }

@@ -1,15 +1,15 @@
 import type { RecentBatches } from "./recent.js";
-import type { StateMachine } from "./state-machine.js";
+import type { Keyspace } from "./keyspace.js";
 import type { KeyRecord, RangeQuery, RangeResult, Revision } from "./store.js";
 
 /** A page at the present revision. */
-export function rangeNow(state: StateMachine, query: RangeQuery): RangeResult {
-  return page(state.records(query.prefix, query.after), query.limit, state.revision);
+export function rangeNow(keyspace: Keyspace, query: RangeQuery): RangeResult {
+  return page(keyspace.records(query.prefix, query.after), query.limit, keyspace.revision);
 }
 
 /** A page at a revision whose later changes are all in memory: the present, with those changes undone. */
 export function rangeRecent(
-  state: StateMachine,
+  keyspace: Keyspace,
   recent: RecentBatches,
   query: RangeQuery & { readonly revision: Revision },
 ): RangeResult {
@@ -19,7 +19,7 @@ export function rangeRecent(
   for (const [key, record] of undone)
     if (record && key.startsWith(prefix) && (after === undefined || key > after)) changed.push(record);
   changed.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return page(merge(unchanged(state, prefix, after, undone), changed), query.limit, query.revision);
+  return page(merge(unchanged(keyspace, prefix, after, undone), changed), query.limit, query.revision);
 }
 
 /** The first `limit` of `records`; looks at one more to know whether there is more. */
@@ -33,12 +33,12 @@ export function page(records: Iterable<KeyRecord>, limit: number, revision: Revi
 }
 
 function* unchanged(
-  state: StateMachine,
+  keyspace: Keyspace,
   prefix: string,
   after: string | undefined,
   undone: ReadonlyMap<string, KeyRecord | undefined>,
 ): Generator<KeyRecord, void, undefined> {
-  for (const record of state.records(prefix, after)) if (!undone.has(record.key)) yield record;
+  for (const record of keyspace.records(prefix, after)) if (!undone.has(record.key)) yield record;
 }
 
 /** Two ascending sequences without a common key as one. */

@@ -14,16 +14,14 @@ import type { ConfState, Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
 import { encodeCommand, encodeCompaction } from "./codec.js";
-import { Compactor } from "./compactor.js";
 import { failpoints } from "./failpoints.js";
 import type { KeyValue } from "./key-value.js";
+import { KeyspaceView, type ViewHost } from "./keyspace-view.js";
 import { loadState } from "./load.js";
 import { MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
-import { Past } from "./past.js";
 import { checkQuota } from "./quota.js";
-import { rangeNow } from "./range.js";
-import { RecentBatches, type RecentBounds } from "./recent.js";
+import type { RecentBounds } from "./recent.js";
 import { installSnapshot } from "./snapshot-install.js";
 import { type SnapshotTaking, takeSnapshot } from "./snapshot-taking.js";
 import type { Applied, StateMachine } from "./state-machine.js";
@@ -42,7 +40,6 @@ import type {
 } from "./store.js";
 import { WaitList } from "./wait-list.js";
 import { Waiter } from "./waiter.js";
-import { Watches } from "./watches.js";
 
 export interface ReplicaOptions {
   readonly env: Env;
@@ -92,13 +89,8 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #env: Env;
   readonly #keyValue: KeyValue;
   #state: StateMachine;
-  #recent: RecentBatches;
-  readonly #watches: Watches;
+  readonly #objects: KeyspaceView;
   readonly #persister: Persister;
-  readonly #compactor: Compactor;
-  readonly #past: Past;
-  /** Rows of history that were removed since the state was loaded. */
-  #removedBytes = 0;
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
   readonly #writes = new Map<number, PendingWrite>();
@@ -113,8 +105,6 @@ export class Replica implements Store, ConsensusHandlers {
   #taking: SnapshotTaking | undefined;
   /** Is replacing the state: on disk until it is all there, then in memory at once. */
   #installing: ReceivedSnapshot | undefined;
-  /** Counts installations; a read of the disk that spans one is void. */
-  #installations = 0;
   #stopped: IkadaError | undefined;
 
   constructor(options: ReplicaOptions) {
@@ -123,8 +113,6 @@ export class Replica implements Store, ConsensusHandlers {
     this.#env = env;
     this.#keyValue = keyValue;
     this.#state = state;
-    this.#recent = new RecentBatches(state.revision, options.recent);
-    this.#watches = new Watches(env, keyValue, state, this.#recent);
     this.#barriers = new Barriers(env.timers, env.random.int(2 ** 31), (index, waiter) => this.#await(index, waiter));
     this.#persister = new Persister(
       keyValue,
@@ -132,10 +120,9 @@ export class Replica implements Store, ConsensusHandlers {
       state.appliedIndex,
       { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
-        onWritten: ({ revision, compactRevision }) => {
+        onWritten: ({ objects }) => {
           env.failpoint(failpoints.storeAfterWrite);
-          this.#recent.written(revision);
-          if (!this.#installing) this.#compactor.compactTo(compactRevision);
+          this.#objects.written(objects);
           this.#apply();
         },
         onDurable: (durable) => {
@@ -145,18 +132,15 @@ export class Replica implements Store, ConsensusHandlers {
         onError: (error) => this.#fail(error),
       },
     );
-    this.#compactor = new Compactor(env, keyValue, {
+    const host: ViewHost = {
+      env,
+      keyValue,
+      recent: options.recent,
       remove: (rows, done) => this.#persister.remove(rows, done),
-      onRemoved: (bytes) => (this.#removedBytes += bytes),
-      onDamage: (error) => this.#fail(error),
-    });
-    this.#compactor.compactTo(state.compactRevision);
-    this.#past = new Past(keyValue, () => ({
-      state: this.#state,
-      recent: this.#recent,
-      stopped: this.#stopped,
-      installation: this.#installing ? undefined : this.#installations,
-    }));
+      stopped: () => this.#stopped,
+      fail: (error) => this.#fail(error),
+    };
+    this.#objects = new KeyspaceView(host, state.objects);
   }
 
   /** Before it, reads of local state work and everything else waits. `consensus` hands over entries from `appliedIndex + 1` on. */
@@ -187,10 +171,7 @@ export class Replica implements Store, ConsensusHandlers {
 
   /** What the store takes: live records in memory, about, and all rows of them and of history on disk, before the disk's compression. */
   usage(): { readonly liveBytes: number; readonly rowBytes: number } {
-    return {
-      liveBytes: this.#state.objects.liveBytes,
-      rowBytes: this.#state.objects.writtenBytes - this.#removedBytes,
-    };
+    return this.#objects.usage();
   }
 
   /** Equal on two replicas with equal `appliedIndex`. */
@@ -200,7 +181,7 @@ export class Replica implements Store, ConsensusHandlers {
 
   /** For metrics. */
   counts(): { readonly keys: number; readonly watches: number; readonly writes: number } {
-    return { keys: this.#state.size, watches: this.#watches.size, writes: this.#writes.size };
+    return { keys: this.#state.size, watches: this.#objects.watches, writes: this.#writes.size };
   }
 
   revision(): Revision {
@@ -221,8 +202,7 @@ export class Replica implements Store, ConsensusHandlers {
   }
 
   watch(prefix: string, from: Revision, observer: WatchObserver): { close(): void } {
-    if (this.#stopped) throw this.#stopped;
-    return this.#watches.open(prefix, from, observer);
+    return this.#objects.watch(prefix, from, observer);
   }
 
   write(request: WriteRequest, options?: WaitOptions): Promise<readonly TxnResult[]> {
@@ -283,7 +263,7 @@ export class Replica implements Store, ConsensusHandlers {
   }
 
   revisionAtThen(timeMs: number, done: Done<Revision>): void {
-    this.#past.revisionAt(timeMs, done);
+    this.#objects.revisionAt(timeMs, done);
   }
 
   changes(query: ChangesQuery): Promise<ChangesResult> {
@@ -291,7 +271,7 @@ export class Replica implements Store, ConsensusHandlers {
   }
 
   changesThen(query: ChangesQuery, done: Done<ChangesResult>): void {
-    this.#past.changes(query, done);
+    this.#objects.changes(query, done);
   }
 
   /** Resolves when the change is committed and a joint configuration is left; on the leader only. On Deadline the outcome is unknown. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
@@ -334,13 +314,8 @@ export class Replica implements Store, ConsensusHandlers {
     if (!Number.isSafeInteger(query.limit) || query.limit < 1)
       return done(new IkadaError("BadRequest", `${query.limit} is no page size`), noRange);
     const { revision } = query;
-    if (revision === undefined)
-      return this.#stopped ? done(this.#stopped, noRange) : done(null, rangeNow(this.#state, query));
-    this.reachedThen(
-      revision,
-      (error) => (error ? done(error, noRange) : this.#past.range({ ...query, revision }, done)),
-      options,
-    );
+    if (revision === undefined) return this.#objects.range(query, done);
+    this.reachedThen(revision, (error) => (error ? done(error, noRange) : this.#objects.range(query, done)), options);
   }
 
   onCommitted(entries: readonly Entry[]): void {
@@ -375,8 +350,7 @@ export class Replica implements Store, ConsensusHandlers {
     const isFirst = this.#installing === undefined;
     this.#installing = snapshot;
     this.#committed = [];
-    this.#watches.replacing();
-    this.#compactor.reset();
+    this.#objects.replacing();
     if (isFirst) this.#persister.whenIdle(() => this.#install());
   }
 
@@ -467,9 +441,8 @@ export class Replica implements Store, ConsensusHandlers {
     if (entry === undefined || entry.index <= this.#state.appliedIndex) return 1;
     const applied = this.#state.apply(entry);
     this.#env.failpoint(failpoints.storeAfterApply);
-    for (const batch of applied.batches) this.#recent.push(batch, applied.stamp);
     // Watches first: caches built on them are up to date when the writer goes on.
-    for (const batch of applied.batches) this.#watches.publish(batch);
+    this.#objects.publish(applied.batches, applied.stamp);
     this.#answer(applied);
     return 1;
   }
@@ -490,7 +463,6 @@ export class Replica implements Store, ConsensusHandlers {
   #install(): void {
     const snapshot = this.#installing;
     if (!snapshot || this.#stopped) return;
-    this.#installations += 1;
     installSnapshot(this.#env.disk, this.#keyValue, snapshot, (error) => {
       if (this.#stopped) return;
       if (error) return this.#fail(error);
@@ -512,14 +484,10 @@ export class Replica implements Store, ConsensusHandlers {
         new InvariantError(`the snapshot of ${snapshot.index} holds the state of ${state.appliedIndex}`),
       );
     this.#installing = undefined;
-    this.#installations += 1;
     this.#state = state;
-    this.#removedBytes = 0;
-    this.#recent = new RecentBatches(state.revision, this.#options.recent);
-    this.#compactor.compactTo(state.compactRevision);
     this.#persister.replaced(state.appliedIndex);
     this.#env.log.info("installed a snapshot", { index: state.appliedIndex, revision: state.revision });
-    this.#watches.replaced(state, this.#recent);
+    this.#objects.replaced(state.objects);
     for (const { waiter, client } of this.#writes.values()) {
       const answer = client && state.answered(client);
       if (answer !== undefined) settle(waiter, answer);
@@ -554,7 +522,6 @@ export class Replica implements Store, ConsensusHandlers {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#committed = [];
-    this.#compactor.stop();
     this.#taking?.cancel();
     this.#taking = undefined;
     for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
@@ -562,7 +529,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#memberChanges.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);
-    this.#watches.closeAll(reason);
+    this.#objects.close(reason);
   }
 }
 

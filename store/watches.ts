@@ -12,6 +12,8 @@ const pagesPerGain = 64;
 
 /** What watches need to know of the state machine. */
 export interface WatchedState {
+  /** The keyspace's number. */
+  readonly number: number;
   readonly revision: Revision;
   readonly compactRevision: Revision;
 }
@@ -107,15 +109,22 @@ export class Watches {
     const lag = behind ? this.#lag(watcher) : progress.lag;
     if (behind && lag >= progress.lag) return watcher.end(slow(watcher));
     const epoch = this.#epoch;
-    historyPage(this.#keyValue, watcher.prefix, watcher.position, this.#recent.start, (error, page) => {
-      if (!watcher.open || epoch !== this.#epoch) return;
-      // Compacted while it was read: rows may have been missing.
-      const compacted = compactedError(watcher.position, this.#state.compactRevision);
-      if (compacted ?? error) return watcher.end((compacted ?? error) as Error);
-      for (const batch of page.batches) watcher.give(batch);
-      watcher.pass(page.position);
-      this.#soon(watcher, () => this.#advance(watcher, { pages: progress.pages + 1, lag }));
-    });
+    historyPage(
+      this.#keyValue,
+      this.#state.number,
+      watcher.prefix,
+      watcher.position,
+      this.#recent.start,
+      (error, page) => {
+        if (!watcher.open || epoch !== this.#epoch) return;
+        // Compacted while it was read: rows may have been missing.
+        const compacted = compactedError(watcher.position, this.#state.compactRevision);
+        if (compacted ?? error) return watcher.end((compacted ?? error) as Error);
+        for (const batch of page.batches) watcher.give(batch);
+        watcher.pass(page.position);
+        this.#soon(watcher, () => this.#advance(watcher, { pages: progress.pages + 1, lag }));
+      },
+    );
   }
 
   /** Synchronous from the first line to the last: no entry is applied in between. */

@@ -51,8 +51,8 @@ export const storeFaults: readonly PlantedFault[] = [
     edits: [
       {
         file: "store/compactor.js",
-        find: "const to = revisionKey(objectKeyspace, target + 1, 0);",
-        replace: "const to = revisionKey(objectKeyspace, target + 2, 0);",
+        find: "const to = revisionKey(this.#keyspace, target + 1, 0);",
+        replace: "const to = revisionKey(this.#keyspace, target + 2, 0);",
       },
     ],
     set: { compactMs: 50, recentEventsMax: 1 },
@@ -62,12 +62,12 @@ export const storeFaults: readonly PlantedFault[] = [
     edits: [
       {
         file: "store/past.js",
-        find: "const compacted = compactedError(revision, state.compactRevision);",
+        find: "const compacted = compactedError(revision, keyspace.compactRevision);",
         replace: "const compacted = undefined;",
       },
       {
         file: "store/past.js",
-        find: "compactedError(start, state.compactRevision)",
+        find: "compactedError(start, keyspace.compactRevision)",
         replace: "undefined",
       },
     ],
