@@ -5,6 +5,8 @@ import { InvariantError } from "../src/base/errors.js";
 import { ByteWriter } from "../src/base/byte-writer.js";
 import { bytesField, messageField, numberField, signedField, textField, WireReader } from "../src/base/wire.js";
 import { formatVersion as rowFormat } from "./layout.js";
+import { readEtcdCommand, writeEtcdCommand } from "./etcd/codec.js";
+import type { EtcdCommand } from "./etcd/command.js";
 import type { Compare, Operation, Revision, Txn, TxnResult, WriteRequest } from "./store.js";
 
 const wire = ikada.store.v1;
@@ -18,7 +20,7 @@ const commandBytesUsual = 1024;
 /** Of a `Record`, all but the value. */
 const versionFieldsBytesMax = 64;
 /** Of log entries: 2 for those that a version which knows 1 only would apply wrongly. */
-const commandFormat = { plain: 1, compaction: 2 } as const;
+const commandFormat = { plain: 1, more: 2 } as const;
 /** Lists index the wire's numbers. Append only. */
 const targets = ["version", "createRevision", "modRevision"] as const;
 const operators = ["=", "!=", "<", ">"] as const;
@@ -33,8 +35,12 @@ export interface Command {
   readonly txns: readonly Txn[];
   /** The proposer's clock, in milliseconds since 1970; 0 in entries of before. */
   readonly timeMs: number;
-  /** History below this revision goes; 0 for none. */
+  /** History of the keyspace below this revision goes; 0 for none. */
   readonly compact: Revision;
+  /** Of `compact`. */
+  readonly keyspace: number;
+  /** For the keyspace of etcd's services. */
+  readonly etcd: EtcdCommand | undefined;
 }
 
 /** One version of one key as it is on disk; `version` 0 is a deletion. */
@@ -44,6 +50,8 @@ export interface VersionRow {
   readonly value: Uint8Array;
   /** Revision of the live version before, 0 when there was none. */
   readonly previous: Revision;
+  /** 0: none. */
+  readonly lease: number;
 }
 
 /** What one client was answered, as it is on disk. */
@@ -79,19 +87,51 @@ export function encodeCommand(proposal: number, request: WriteRequest, timeMs = 
   return into.take();
 }
 
-export function encodeCompaction(proposal: number, revision: Revision): Uint8Array {
+export function encodeCompaction(proposal: number, revision: Revision, keyspace: number): Uint8Array {
   const into = new ByteWriter();
-  numberField(into, 1, commandFormat.compaction);
+  numberField(into, 1, commandFormat.more);
   numberField(into, 2, plainKeyId);
   numberField(into, 3, proposal);
   numberField(into, 9, revision);
+  numberField(into, 10, keyspace);
   return into.take();
+}
+
+export function encodeEtcdCommand(
+  proposal: number,
+  client: { readonly id: string; readonly sequence: number },
+  origin: string,
+  timeMs: number,
+  command: EtcdCommand,
+): Uint8Array {
+  const into = new ByteWriter(commandBytesUsual);
+  numberField(into, 1, commandFormat.more);
+  numberField(into, 2, plainKeyId);
+  numberField(into, 3, proposal);
+  textField(into, 4, client.id);
+  numberField(into, 5, client.sequence);
+  textField(into, 6, origin);
+  numberField(into, 8, timeMs);
+  messageField(into, 11, () => writeEtcdCommand(into, command));
+  return into.take();
+}
+
+export interface LeaseRow {
+  readonly ttlSeconds: number;
+}
+
+export function encodeLease(row: LeaseRow): Uint8Array {
+  return wire.Lease.encode(row).finish();
+}
+
+export function decodeLease(row: Uint8Array): LeaseRow {
+  return { ttlSeconds: decoded("a lease row", () => wire.Lease.decode(row)).ttlSeconds };
 }
 
 /** @throws InvariantError when this version cannot know what the entry means; guessing would make replicas differ. */
 export function decodeCommand(index: Index, data: Uint8Array): Command {
   const command = decoded(`log entry ${index}`, () => readCommand(index, data));
-  checkFormat(`log entry ${index}`, command, commandFormat.compaction);
+  checkFormat(`log entry ${index}`, command, commandFormat.more);
   return command;
 }
 
@@ -105,6 +145,7 @@ export function encodeVersion(
   bytesField(into, 3, row.value);
   numberField(into, 4, row.previous);
   numberField(into, 5, plainKeyId);
+  numberField(into, 6, row.lease);
   return into.take();
 }
 
@@ -116,6 +157,7 @@ export function decodeVersion(row: Uint8Array): VersionRow {
     version: record.version,
     value: copy(record.value),
     previous: record.previous,
+    lease: record.lease,
   };
 }
 
@@ -185,7 +227,17 @@ function writeOperation(into: ByteWriter, operation: Operation): void {
 function readCommand(index: Index, data: Uint8Array): Command & { readonly format: number; readonly keyId: number } {
   const wire = new WireReader(data);
   const txns: Txn[] = [];
-  const command = { format: 0, keyId: 0, proposal: 0, origin: "", txns, timeMs: 0, compact: 0 };
+  const command = {
+    format: 0,
+    keyId: 0,
+    proposal: 0,
+    origin: "",
+    txns,
+    timeMs: 0,
+    compact: 0,
+    keyspace: 0,
+    etcd: undefined as EtcdCommand | undefined,
+  };
   let [id, sequence] = ["", 0];
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) command.format = wire.number();
@@ -197,6 +249,8 @@ function readCommand(index: Index, data: Uint8Array): Command & { readonly forma
     else if (field === 7) txns.push(readTxn(index, wire.message()));
     else if (field === 8) command.timeMs = wire.number();
     else if (field === 9) command.compact = wire.number();
+    else if (field === 10) command.keyspace = wire.number();
+    else if (field === 11) command.etcd = readEtcdCommand(index, wire.message());
     else wire.skip();
   return { ...command, client: id === "" ? undefined : { id, sequence } };
 }

@@ -17,7 +17,7 @@ import {
   versionsTo,
 } from "./layout.js";
 import { scanAll } from "./scan.js";
-import { tombstone } from "./keyspace.js";
+import { recordOf, tombstone } from "./keyspace.js";
 import type { Change, KeyRecord, RangeQuery, Revision, WatchBatch, WatchEvent } from "./store.js";
 
 /** One page of history never splits a revision, so it must be able to hold the largest. */
@@ -48,7 +48,7 @@ export function rangeFromDisk(
       const row = parseVersionKey(pair.key);
       if (newest && newest.key !== row.key) settle();
       if (found.length > limit) return false;
-      if (row.revision <= revision) newest = recordOf(row.key, row.revision, pair.value);
+      if (row.revision <= revision) newest = recordOf(row.key, row.revision, decodeVersion(pair.value));
       return true;
     },
     (error) => {
@@ -97,7 +97,7 @@ export function changesFromDisk(
       let change: KeyRecord;
       try {
         const { revision } = parseVersionKey(row.key);
-        change = recordOf(key, revision, row.value);
+        change = recordOf(key, revision, decodeVersion(row.value));
       } catch (caught) {
         return done(caught as Error, changes);
       }
@@ -224,8 +224,8 @@ function readVersion(
     if (error) return done(error, undefined as never);
     try {
       invariant(row !== undefined, `the version of ${JSON.stringify(key)} at revision ${revision} is on disk`);
-      const { value, createRevision, version, previous } = decodeVersion(row);
-      done(null, { record: { key, value, createRevision, modRevision: revision, version }, previous });
+      const version = decodeVersion(row);
+      done(null, { record: recordOf(key, revision, version), previous: version.previous });
     } catch (caught) {
       done(caught as Error, undefined as never);
     }
@@ -241,9 +241,4 @@ function groupByRevision(events: readonly WatchEvent[]): WatchBatch[] {
     else batches.push({ revision, events: [event] });
   }
   return batches;
-}
-
-function recordOf(key: string, revision: Revision, row: Uint8Array): KeyRecord {
-  const { value, createRevision, version } = decodeVersion(row);
-  return { key, value, createRevision, modRevision: revision, version };
 }

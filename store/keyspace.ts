@@ -1,5 +1,5 @@
 import type { ByteWriter } from "../src/base/byte-writer.js";
-import { encodeKeyspace, encodeVersion, type KeyspaceRow } from "./codec.js";
+import { encodeKeyspace, encodeVersion, type KeyspaceRow, type VersionRow } from "./codec.js";
 import { type Digest, DigestSum, Hasher } from "./digest.js";
 import type { KeyValuePair } from "./key-value.js";
 import { changeBytes, keyspaceKey, revisionKey, type Stamp, versionKey } from "./layout.js";
@@ -33,6 +33,7 @@ export class Keyspace {
   #timeMs = 0;
   #liveBytes = 0;
   #writtenBytes = 0;
+  #takenPosition = "";
   /** Of the transaction that is under way. */
   #events: WatchEvent[] = [];
   #stamp: Stamp | undefined;
@@ -80,6 +81,11 @@ export class Keyspace {
     for (const live of this.#records.startingWith(prefix, after)) yield live.record;
   }
 
+  /** Up to `limit` live records with from <= key < to, in key order. */
+  between(from: string, to: string, limit: number): KeyRecord[] {
+    return this.#records.between(from, to, limit, false).map(({ record }) => record);
+  }
+
   /** Equal on two replicas that have applied the same. */
   digestText(): string {
     return [this.#revision, this.#compactRevision, this.#timeMs, this.#digest.text()].join("-");
@@ -97,12 +103,13 @@ export class Keyspace {
     return { revision: this.#revision, events: this.#events };
   }
 
-  put(key: string, value: Uint8Array): KeyRecord | undefined {
+  /** `lease` 0: none. The record that was there. */
+  put(key: string, value: Uint8Array, lease = 0): KeyRecord | undefined {
     const live = this.#records.get(key);
     const previous = live?.record;
     const modRevision = this.#revision + 1;
     const createRevision = previous?.createRevision ?? modRevision;
-    const record: KeyRecord = { key, value, createRevision, modRevision, version: (previous?.version ?? 0) + 1 };
+    const record = recordOf(key, modRevision, { createRevision, version: (previous?.version ?? 0) + 1, value, lease });
     if (live) this.#forget(live);
     this.#keep(record);
     this.#store({ type: "put", key, record, previous });
@@ -124,9 +131,12 @@ export class Keyspace {
     this.#compactRevision = Math.max(this.#compactRevision, Math.min(revision, this.#revision));
   }
 
-  /** How far it is, as a row. */
-  positionRow(): KeyValuePair {
+  /** How far it is, as a row, when that has changed since the last call. */
+  takePositionRow(): KeyValuePair | undefined {
     const { revision, compactRevision, timeMs } = this;
+    const position = `${revision} ${compactRevision} ${timeMs}`;
+    if (position === this.#takenPosition) return undefined;
+    this.#takenPosition = position;
     return { key: keyspaceKey(this.number), value: encodeKeyspace({ revision, compactRevision, timeMs }) };
   }
 
@@ -167,7 +177,10 @@ export class Keyspace {
     const operation = this.#events.length;
     const { modRevision: revision, createRevision, version } = record;
     const previous = event.previous?.modRevision ?? 0;
-    const value = encodeVersion({ createRevision, version, value: record.value, previous }, rows);
+    const value = encodeVersion(
+      { createRevision, version, value: record.value, previous, lease: record.lease ?? 0 },
+      rows,
+    );
     const row = { key: versionKey(this.number, key, revision, rows), value };
     this.#sink.put(row, value.length + key.length);
     const change = changeBytes(key, operation === 0 ? this.#stamp : undefined, rows);
@@ -197,12 +210,22 @@ export function tombstone(key: string, createRevision: Revision, revision: Revis
   return { key, value: emptyValue, createRevision, modRevision: revision, version: 0 };
 }
 
+/** A record as it is in memory. */
+export function recordOf(
+  key: string,
+  modRevision: Revision,
+  { createRevision, version, value, lease }: Pick<VersionRow, "createRevision" | "version" | "value" | "lease">,
+): KeyRecord {
+  const record = { key, value, createRevision, modRevision, version };
+  return lease === 0 ? record : { ...record, lease };
+}
+
 function recordDigest(record: KeyRecord): Digest {
-  return new Hasher()
+  const hasher = new Hasher()
     .text(record.key)
     .number(record.createRevision)
     .number(record.modRevision)
     .number(record.version)
-    .bytes(record.value)
-    .digest();
+    .bytes(record.value);
+  return (record.lease === undefined ? hasher : hasher.number(record.lease)).digest();
 }

@@ -10,6 +10,7 @@ import { ByteWriter } from "../src/base/byte-writer.js";
  *     k <keyspace> <escaped key> 00 01 <revision>   → Record: one version of one key; the only place of a value
  *     r <keyspace> <revision> <operation no, 2 B>   → the key that this operation of this revision changed; operation 0's row has a stamp
  *                                                     behind it, which rows of format 1 lack: 00 01 <time, ms> <who asked, UTF-8>
+ *     l <keyspace> <lease>                          → Lease
  *     c <client id>                                 → Answers: the exactly-once table's row of one client
  *     i                                             → index of a snapshot that is replacing all other rows; they mean nothing until it is gone
  *
@@ -19,13 +20,23 @@ import { ByteWriter } from "../src/base/byte-writer.js";
  */
 export const formatVersion = 2;
 
-/** Ikada's objects. 1 is reserved for the service under etcd's names. */
+/** Ikada's objects. */
 export const objectKeyspace = 0;
+/** Of the services under etcd's names. */
+export const etcdKeyspace = 1;
 
 /** Code units of the longest key. Group, kind, namespace and name of an object stay far below. */
 export const keyLengthMax = 2048;
 
-const tags = { meta: 0x6d, keyspace: 0x73, version: 0x6b, revision: 0x72, client: 0x63, install: 0x69 } as const;
+const tags = {
+  meta: 0x6d,
+  keyspace: 0x73,
+  version: 0x6b,
+  revision: 0x72,
+  client: 0x63,
+  lease: 0x6c,
+  install: 0x69,
+} as const;
 const terminator = [0x00, 0x01] as const;
 const numberBytes = 8;
 
@@ -140,6 +151,21 @@ function stampStart(bytes: Uint8Array): number {
   for (let at = bytes.indexOf(terminator[0]); at !== -1; at = bytes.indexOf(terminator[0], at + 2))
     if (bytes[at + 1] === terminator[1]) return at;
   return bytes.length;
+}
+
+export function leaseKey(keyspace: number, lease: number): Uint8Array {
+  return new ByteWriter().byte(tags.lease).byte(keyspace).number(lease).take();
+}
+
+/** @throws Error when the bytes are no lease row. */
+export function parseLeaseKey(row: Uint8Array): number {
+  if (row[0] !== tags.lease || row.length !== 2 + numberBytes) throw new Error(`not a lease row: ${hex(row)}`);
+  return parseNumber(row, 2);
+}
+
+/** All leases of a keyspace. */
+export function leaseRange(keyspace: number): { from: Uint8Array; to: Uint8Array } {
+  return { from: Uint8Array.of(tags.lease, keyspace), to: Uint8Array.of(tags.lease, keyspace + 1) };
 }
 
 export function clientKey(client: string): Uint8Array {

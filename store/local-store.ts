@@ -12,6 +12,7 @@ export interface LocalStoreOptions {
   readonly defer?: Defer;
   /** See quota.ts. */
   readonly quotaBytes?: number;
+  readonly etcdQuotaBytes?: number;
 }
 
 /** The whole store in one process without Raft, for tests and simulations of controllers, scheduler and API. Fatal errors are thrown. */
@@ -21,21 +22,18 @@ export function openLocalStore(env: Env, options: LocalStoreOptions = {}): Promi
   });
 }
 
-export function openLocalStoreThen(env: Env, options: LocalStoreOptions, done: Done<Replica>): void {
-  const defer = options.defer ?? microtask;
-  const keyValue = options.keyValue ?? new MemoryKeyValue(defer);
+export function openLocalStoreThen(
+  env: Env,
+  { keyValue: given, defer = microtask, ...bounds }: LocalStoreOptions,
+  done: Done<Replica>,
+): void {
+  const keyValue = given ?? new MemoryKeyValue(defer);
   loadState(keyValue, (error, state) => {
     if (error) return done(error, undefined as never);
     const onFatal = (fatal: Error): void => {
       throw fatal;
     };
-    const replica = new Replica({
-      env,
-      keyValue,
-      state,
-      onFatal,
-      ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
-    });
+    const replica = new Replica({ env, keyValue, state, onFatal, ...bounds });
     replica.connect(new LocalConsensus(replica, state.appliedIndex, defer));
     done(null, replica);
   });

@@ -7,6 +7,7 @@ import type { Revision } from "./store.js";
 export interface StatePosition {
   readonly appliedIndex: Index;
   readonly objects: KeyspacePosition;
+  readonly etcd: KeyspacePosition;
 }
 
 export interface KeyspacePosition {
@@ -74,7 +75,9 @@ export class Persister {
   }
 
   /** `position` may be the state machine itself, which goes on meanwhile. */
-  write(batch: KeyValueBatch, { appliedIndex, objects: { revision, compactRevision } }: StatePosition): void {
+  write(batch: KeyValueBatch, position: StatePosition): void {
+    const { appliedIndex } = position;
+    const [objects, etcd] = [copyOf(position.objects), copyOf(position.etcd)];
     this.#inFlight += 1;
     this.#keyValue.write(batch, (error) => {
       this.#inFlight -= 1;
@@ -82,7 +85,7 @@ export class Persister {
       if (error) return this.#fail(error);
       this.#writtenIndex = appliedIndex;
       if (!this.#waiting) this.#scheduleFlush();
-      this.#handlers.onWritten({ appliedIndex, objects: { revision, compactRevision } });
+      this.#handlers.onWritten({ appliedIndex, objects, etcd });
       this.#settle();
     });
   }
@@ -157,4 +160,8 @@ export class Persister {
     if (!this.#stopped) return waiting?.();
     for (const done of this.#idle.splice(0)) done();
   }
+}
+
+function copyOf({ revision, compactRevision }: KeyspacePosition): KeyspacePosition {
+  return { revision, compactRevision };
 }

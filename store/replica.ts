@@ -1,6 +1,5 @@
 import type { Done, Env } from "../src/base/env.js";
 import { IkadaError, InvariantError, invariant } from "../src/base/errors.js";
-import { limits } from "../src/base/limits.js";
 import type {
   Consensus,
   ConsensusHandlers,
@@ -14,12 +13,14 @@ import type { ConfState, Entry, Index } from "../raft/core/types.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
 import { encodeCommand, encodeCompaction } from "./codec.js";
+import { EtcdStore } from "./etcd/etcd-store.js";
 import { failpoints } from "./failpoints.js";
 import type { KeyValue } from "./key-value.js";
 import { KeyspaceView, type ViewHost } from "./keyspace-view.js";
 import { loadState } from "./load.js";
 import { MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
+import { type Proposal, Proposals } from "./proposals.js";
 import { checkQuota } from "./quota.js";
 import type { RecentBounds } from "./recent.js";
 import { installSnapshot } from "./snapshot-install.js";
@@ -54,17 +55,10 @@ export interface ReplicaOptions {
   readonly flushIntervalMs?: number;
   /** What live records may take, see quota.ts. @default no bound */
   readonly quotaBytes?: number;
+  /** The same for the keyspace of etcd's services. @default no bound */
+  readonly etcdQuotaBytes?: number;
   /** How much history is kept in memory. */
   readonly recent?: RecentBounds;
-}
-
-/** A proposal whose caller waits. */
-interface PendingWrite {
-  readonly waiter: Waiter<readonly TxnResult[]>;
-  readonly data: Uint8Array;
-  readonly client: WriteRequest["client"];
-  /** Of the leader it was sent to last; 0: there was none. */
-  term: number;
 }
 
 /** Applied state is handed to the disk in pieces of about this size. */
@@ -90,10 +84,13 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #keyValue: KeyValue;
   #state: StateMachine;
   readonly #objects: KeyspaceView;
+  readonly #etcd: KeyspaceView;
+  /** What is offered under etcd's names. */
+  readonly etcd: EtcdStore;
   readonly #persister: Persister;
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
-  readonly #writes = new Map<number, PendingWrite>();
+  readonly #proposals = new Proposals();
   readonly #memberChanges = new MemberChanges();
   readonly #byIndex = new WaitList<Revision>();
   readonly #byRevision = new WaitList<void>();
@@ -120,9 +117,10 @@ export class Replica implements Store, ConsensusHandlers {
       state.appliedIndex,
       { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
-        onWritten: ({ objects }) => {
+        onWritten: ({ objects, etcd }) => {
           env.failpoint(failpoints.storeAfterWrite);
           this.#objects.written(objects);
+          this.#etcd.written(etcd);
           this.#apply();
         },
         onDurable: (durable) => {
@@ -141,12 +139,24 @@ export class Replica implements Store, ConsensusHandlers {
       fail: (error) => this.#fail(error),
     };
     this.#objects = new KeyspaceView(host, state.objects);
+    this.#etcd = new KeyspaceView(host, state.etcd);
+    this.etcd = new EtcdStore({
+      view: this.#etcd,
+      state: () => this.#state,
+      nowMs: () => this.#nowMs(),
+      clientId: `etcd-${env.random.int(2 ** 48).toString(36)}`,
+      waiter: (wait, what, done) => this.#waiter(wait, what, done),
+      propose: (proposal) => this.#propose(proposal),
+      compactThen: (revision, done, wait) => this.#compactThen(this.#etcd, revision, done, wait),
+      quotaBytes: options.etcdQuotaBytes ?? Infinity,
+    });
   }
 
   /** Before it, reads of local state work and everything else waits. `consensus` hands over entries from `appliedIndex + 1` on. */
   connect(consensus: Consensus): void {
     invariant(this.#consensus === undefined, "a replica has one consensus");
     this.#consensus = consensus;
+    this.#proposals.connect(consensus);
     consensus.applied(this.#state.appliedIndex, this.#persister.durableIndex);
     this.#barriers.connect(consensus);
   }
@@ -181,7 +191,7 @@ export class Replica implements Store, ConsensusHandlers {
 
   /** For metrics. */
   counts(): { readonly keys: number; readonly watches: number; readonly writes: number } {
-    return { keys: this.#state.size, watches: this.#objects.watches, writes: this.#writes.size };
+    return { keys: this.#state.size, watches: this.#objects.watches, writes: this.#proposals.size };
   }
 
   revision(): Revision {
@@ -210,30 +220,28 @@ export class Replica implements Store, ConsensusHandlers {
   }
 
   writeThen(request: WriteRequest, done: Done<readonly TxnResult[]>, options?: WaitOptions): void {
-    const waiter = this.#waiter(options, "the write may or may not have been committed", done);
-    if (waiter.finished) return;
-    const answer = request.client && this.#state.answered(request.client);
-    if (answer !== undefined) return settle(waiter, answer);
-    if (this.#writes.size >= limits.requestsInWorkMax)
-      return waiter.refuse(new IkadaError("Overloaded", `${this.#writes.size} writes wait on this replica already`));
-    if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
-    const proposal = this.#newProposal();
-    let data: Uint8Array;
-    try {
-      checkRequest(request);
-      checkQuota(this.#state, request, this.#options.quotaBytes ?? Infinity);
-      data = encodeCommand(proposal, request, Math.max(0, Math.floor(this.#env.clock.now())));
-      checkEntrySize(data.length);
-    } catch (caught) {
-      return waiter.refuse(IkadaError.from(caught));
-    }
-    this.#propose(this.#consensus, proposal, { waiter, data, client: request.client, term: this.#leaderTerm() });
+    this.#propose({
+      waiter: this.#waiter(options, "the write may or may not have been committed", done),
+      client: request.client,
+      encode: (proposal) => {
+        checkRequest(request);
+        checkQuota(this.#state, request, this.#options.quotaBytes ?? Infinity);
+        const data = encodeCommand(proposal, request, this.#nowMs());
+        checkEntrySize(data.length);
+        return data;
+      },
+      answer: ({ results }) => (results === "forgotten" ? undefined : results),
+      repeated: (results) => results,
+    });
   }
 
-  #propose(consensus: Consensus, proposal: number, write: PendingWrite): void {
-    this.#writes.set(proposal, write);
-    write.waiter.onEnd = () => this.#writes.delete(proposal);
-    consensus.propose(proposal, write.data);
+  /** At most one of the same number is ever in the log; random, so that no other replica's or earlier life's is. */
+  #propose<T>(proposal: Proposal<T>): void {
+    this.#proposals.propose(this.#newProposal(), proposal, this.#state, this.#leaderTerm());
+  }
+
+  #nowMs(): number {
+    return Math.max(0, Math.floor(this.#env.clock.now()));
   }
 
   compact(revision: Revision, options?: WaitOptions): Promise<void> {
@@ -241,21 +249,24 @@ export class Replica implements Store, ConsensusHandlers {
   }
 
   compactThen(revision: Revision, done: Done<void>, options?: WaitOptions): void {
-    const waiter = this.#waiter<readonly TxnResult[]>(options, "history may or may not have been compacted", (error) =>
-      done(error, undefined),
-    );
-    if (waiter.finished) return;
-    if (!Number.isSafeInteger(revision) || revision < 0 || revision > this.#state.revision)
-      return waiter.refuse(
-        new IkadaError(
+    this.#compactThen(this.#objects, revision, done, options);
+  }
+
+  #compactThen({ keyspace }: KeyspaceView, revision: Revision, done: Done<void>, options?: WaitOptions): void {
+    this.#propose<true>({
+      waiter: this.#waiter(options, "history may or may not have been compacted", (error) => done(error, undefined)),
+      client: undefined,
+      encode: (proposal) => {
+        if (Number.isSafeInteger(revision) && revision >= 0 && revision <= keyspace.revision)
+          return encodeCompaction(proposal, revision, keyspace.number);
+        throw new IkadaError(
           "BadRequest",
-          `history can't be compacted to ${revision}: revisions are 0 to ${this.#state.revision}`,
-        ),
-      );
-    if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
-    const proposal = this.#newProposal();
-    const data = encodeCompaction(proposal, revision);
-    this.#propose(this.#consensus, proposal, { waiter, data, client: undefined, term: this.#leaderTerm() });
+          `history can't be compacted to ${revision}: revisions are 0 to ${keyspace.revision}`,
+        );
+      },
+      answer: () => true,
+      repeated: () => true,
+    });
   }
 
   revisionAt(timeMs: number): Promise<Revision> {
@@ -351,6 +362,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#installing = snapshot;
     this.#committed = [];
     this.#objects.replacing();
+    this.#etcd.replacing();
     if (isFirst) this.#persister.whenIdle(() => this.#install());
   }
 
@@ -365,7 +377,7 @@ export class Replica implements Store, ConsensusHandlers {
   onRefused(tag: number, reason: RefusedReason, detail?: string): void {
     if (this.#memberChanges.onRefused(tag, reason, detail)) return;
     const error = refusal(reason === "ChangePending" || reason === "InvalidChange" ? "NoLeader" : reason);
-    if (!this.#barriers.onRefused(tag, error)) this.#writes.get(tag)?.waiter.refuse(error);
+    if (!this.#barriers.onRefused(tag, error)) this.#proposals.refuse(tag, error);
   }
 
   onStatus(status: ConsensusStatus): void {
@@ -381,16 +393,8 @@ export class Replica implements Store, ConsensusHandlers {
     return this.#status && this.#status.leader !== 0 ? this.#status.term : 0;
   }
 
-  /**
-   * What was on its way to a leader that is gone may have been lost with it: everybody who waits asks the new one. An entry
-   * that then stands in the log twice takes effect once: by its client's sequence, or because its compares fail the second
-   * time. Consensus itself holds what was proposed while there was no leader.
-   */
   #askAgain(term: number): void {
-    for (const [proposal, write] of this.#writes) {
-      if (write.term !== 0) this.#consensus?.propose(proposal, write.data);
-      write.term = term;
-    }
+    this.#proposals.askAgain(term);
     this.#barriers.askAgain();
   }
 
@@ -443,14 +447,14 @@ export class Replica implements Store, ConsensusHandlers {
     this.#env.failpoint(failpoints.storeAfterApply);
     // Watches first: caches built on them are up to date when the writer goes on.
     this.#objects.publish(applied.batches, applied.stamp);
+    if (applied.etcd?.batch) this.#etcd.publish([applied.etcd.batch], applied.stamp);
     this.#answer(applied);
     return 1;
   }
 
   #answer(applied: Applied): void {
     const { revision } = this.#state;
-    const writer = this.#writes.get(applied.proposal)?.waiter;
-    if (writer) settle(writer, applied.results);
+    this.#proposals.applied(applied);
     this.#byRevision.advance(revision, undefined);
     this.#byIndex.advance(applied.index, revision);
   }
@@ -488,10 +492,8 @@ export class Replica implements Store, ConsensusHandlers {
     this.#persister.replaced(state.appliedIndex);
     this.#env.log.info("installed a snapshot", { index: state.appliedIndex, revision: state.revision });
     this.#objects.replaced(state.objects);
-    for (const { waiter, client } of this.#writes.values()) {
-      const answer = client && state.answered(client);
-      if (answer !== undefined) settle(waiter, answer);
-    }
+    this.#etcd.replaced(state.etcd);
+    this.#proposals.replaced(state);
     this.#byRevision.advance(state.revision, undefined);
     this.#byIndex.advance(state.appliedIndex, state.revision);
     this.#consensus?.applied(state.appliedIndex, state.appliedIndex);
@@ -524,29 +526,17 @@ export class Replica implements Store, ConsensusHandlers {
     this.#committed = [];
     this.#taking?.cancel();
     this.#taking = undefined;
-    for (const { waiter } of this.#writes.values()) waiter.refuse(reason);
+    this.#proposals.refuseAll(reason);
     this.#barriers.refuseAll(reason);
     this.#memberChanges.refuseAll(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);
     this.#objects.close(reason);
+    this.#etcd.close(reason);
   }
 }
 
 const noRange: RangeResult = { records: [], revision: 0, more: false };
-function settle(writer: Waiter<readonly TxnResult[]>, answer: Applied["results"]): void {
-  if (answer !== "forgotten") return writer.answer(answer);
-  writer.refuse(
-    new IkadaError(
-      "Conflict",
-      "this request is a repeat of one whose answer is no longer kept; it was not done again",
-      {
-        hint: "read the objects, decide again and use a new sequence number",
-      },
-    ),
-  );
-}
-
 function refusal(reason: Exclude<RefusedReason, "ChangePending" | "InvalidChange">): IkadaError {
   const { message, hint } = refusals[reason];
   return new IkadaError(reason, message, { hint });

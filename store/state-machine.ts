@@ -1,10 +1,12 @@
 import type { Entry, Index, Term } from "../raft/core/types.js";
 import { ByteWriter } from "../src/base/byte-writer.js";
 import { invariant } from "../src/base/errors.js";
-import { type Command, decodeCommand, encodeAnswers, encodeMeta } from "./codec.js";
+import { type Command, decodeCommand, encodeAnswers, encodeLease, encodeMeta } from "./codec.js";
+import { type EtcdExecution, execute } from "./etcd/execute.js";
+import { Leases } from "./etcd/leases.js";
 import type { KeyValueBatch, KeyValuePair } from "./key-value.js";
 import { Keyspace } from "./keyspace.js";
-import { clientKey, metaKey, noStamp, objectKeyspace, type Stamp } from "./layout.js";
+import { clientKey, etcdKeyspace, leaseKey, metaKey, noStamp, objectKeyspace, type Stamp } from "./layout.js";
 import { type RequestBounds, RequestTable } from "./requests.js";
 import type { Compare, KeyRecord, Operation, Revision, Txn, TxnResult, WatchBatch } from "./store.js";
 
@@ -15,10 +17,14 @@ export interface Applied {
   readonly proposal: number;
   /** "forgotten": a repeat of a request so old that its answer is gone; nothing was done. */
   readonly results: readonly TxnResult[] | "forgotten";
+  /** It was applied before; nothing was done. */
+  readonly isRepeat: boolean;
   /** One per transaction that changed something, in order. */
   readonly batches: readonly WatchBatch[];
   /** Of all of them. */
   readonly stamp: Stamp;
+  /** Of a command for the keyspace of etcd's services. */
+  readonly etcd: EtcdExecution | undefined;
 }
 
 /** Rows are written into chunks of this size; the disk's batches let go of them within milliseconds. */
@@ -32,6 +38,8 @@ const nothing: readonly TxnResult[] = [];
  */
 export class StateMachine {
   readonly objects: Keyspace;
+  readonly etcd: Keyspace;
+  readonly leases = new Leases();
   readonly #requests: RequestTable;
   #appliedIndex: Index = 0;
   #appliedTerm: Term = 0;
@@ -48,6 +56,7 @@ export class StateMachine {
       },
     };
     this.objects = new Keyspace(objectKeyspace, sink);
+    this.etcd = new Keyspace(etcdKeyspace, sink);
   }
 
   get appliedIndex(): Index {
@@ -92,7 +101,8 @@ export class StateMachine {
 
   /** Equal on two replicas with equal `appliedIndex`, or one of them is wrong. */
   digest(): string {
-    return `${this.objects.digestText()}-${this.#requests.digestText()}`;
+    const parts = [this.objects, this.etcd, this.leases, this.#requests];
+    return parts.map((part) => part.digestText()).join("-");
   }
 
   /**
@@ -109,16 +119,26 @@ export class StateMachine {
     let proposal = 0;
     let results: Applied["results"] = nothing;
     let stamp = noStamp;
+    let etcd: EtcdExecution | undefined;
+    let isRepeat = false;
     if (entry.type === "Normal" && entry.data.length > 0) {
       const command = decodeCommand(index, entry.data);
       proposal = command.proposal;
-      const timeMs = Math.max(this.objects.timeMs, command.timeMs);
+      const { client } = command;
+      const timeMs = Math.max(this.objects.timeMs, this.etcd.timeMs, command.timeMs);
       stamp = { timeMs, origin: command.origin };
-      results = this.#execute(command, stamp, index, batches);
+      const earlier = client && this.answered(client);
+      isRepeat = earlier !== undefined;
+      if (earlier !== undefined) results = earlier;
+      else {
+        if (command.etcd) etcd = execute(this.etcd, this.leases, command.etcd, stamp);
+        results = etcd ? [resultOf(etcd)] : this.#execute(command, stamp, batches);
+        if (client) this.#requests.record(client.id, client.sequence, results, index);
+      }
     }
     this.#appliedIndex = index;
     this.#appliedTerm = entry.term;
-    return { index, proposal, results, batches, stamp };
+    return { index, proposal, results, isRepeat, batches, stamp, etcd };
   }
 
   /** Everything that changed since the last call, as one atomic step for the disk. */
@@ -129,7 +149,15 @@ export class StateMachine {
       if (row) puts.push({ key: clientKey(client), value: encodeAnswers(row) });
       else deletes.push(clientKey(client));
     }
-    puts.push(this.objects.positionRow());
+    for (const keyspace of [this.objects, this.etcd]) {
+      const position = keyspace.takePositionRow();
+      if (position) puts.push(position);
+    }
+    for (const { id, ttlSeconds } of this.leases.takeChanges()) {
+      const key = leaseKey(etcdKeyspace, id);
+      if (ttlSeconds === undefined) deletes.push(key);
+      else puts.push({ key, value: encodeLease({ ttlSeconds }) });
+    }
     const meta = { appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm };
     puts.push({ key: metaKey(), value: encodeMeta(meta) });
     this.#puts = [];
@@ -148,13 +176,9 @@ export class StateMachine {
     this.#requests.load(rows);
   }
 
-  #execute(command: Command, stamp: Stamp, index: Index, batches: WatchBatch[]): Applied["results"] {
-    const { client } = command;
-    const earlier = client && this.#requests.find(client.id, client.sequence);
-    if (earlier !== undefined) return earlier;
-    const results = command.txns.map((txn) => this.#transact(txn, stamp, batches));
-    this.objects.compactTo(command.compact);
-    if (client) this.#requests.record(client.id, client.sequence, results, index);
+  #execute({ txns, compact, keyspace }: Command, stamp: Stamp, batches: WatchBatch[]): readonly TxnResult[] {
+    const results = txns.map((txn) => this.#transact(txn, stamp, batches));
+    (keyspace === etcdKeyspace ? this.etcd : this.objects).compactTo(compact);
     return results;
   }
 
@@ -174,6 +198,11 @@ export class StateMachine {
     const actual = this.get(compare.key)?.[compare.target] ?? 0;
     return holds[compare.operator](actual, compare.operand);
   }
+}
+
+/** What is remembered of it for a repeat. */
+function resultOf({ outcome }: EtcdExecution): TxnResult {
+  return { succeeded: outcome.result.type !== "refused", revision: outcome.revision };
 }
 
 const holds: Record<Compare["operator"], (actual: number, operand: number) => boolean> = {

@@ -14,6 +14,8 @@ export interface KeyRecord {
   readonly createRevision: Revision;
   readonly modRevision: Revision;
   readonly version: number;
+  /** The lease that the key hangs on; only in the keyspace of etcd's services, and only when there is one. */
+  readonly lease?: number;
 }
 
 /** All must hold for `success` to run, as in etcd's Txn. A missing key has version 0 and revisions 0. */

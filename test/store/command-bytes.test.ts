@@ -106,10 +106,21 @@ describe("the store's wire format by hand", () => {
   it("reads a command in which fields stand in another order, and passes over those it does not know", () => {
     const { txns, origin } = { txns: [{ compares: [], success: [], failure: [] }], origin: "me" };
     const parts = [{ txns }, { origin }, { proposal: 7, format: 1 }].map((part) => Command.encode(part).finish());
-    // Fields 14 (varint), 13 (bytes), 12 (8 bytes) and 11 (4 bytes).
-    const unknown = [0x70, 0x81, 0x01, 0x6a, 2, 9, 9, 0x61, 1, 2, 3, 4, 5, 6, 7, 8, 0x5d, 1, 2, 3, 4];
+    // Fields 14 (varint), 13 (bytes), 12 (8 bytes) and 15 (4 bytes).
+    const unknown = [0x70, 0x81, 0x01, 0x6a, 2, 9, 9, 0x61, 1, 2, 3, 4, 5, 6, 7, 8, 0x7d, 1, 2, 3, 4];
     const command = decodeCommand(1, Buffer.concat([...parts, Uint8Array.from(unknown)]));
-    const expected = { format: 1, keyId: 0, proposal: 7, origin, txns, client: undefined, timeMs: 0, compact: 0 };
+    const expected = {
+      format: 1,
+      keyId: 0,
+      proposal: 7,
+      origin,
+      txns,
+      client: undefined,
+      timeMs: 0,
+      compact: 0,
+      keyspace: 0,
+      etcd: undefined,
+    };
     assert.deepEqual(command, expected);
   });
 
@@ -130,7 +141,7 @@ describe("the store's wire format by hand", () => {
     const written: { readonly row: Uint8Array; readonly expected: string }[] = [];
     fc.assert(
       fc.property(number, number, bytes, number, (createRevision, version, value, previous) => {
-        const given = { createRevision, version, value, previous };
+        const given = { createRevision, version, value, previous, lease: previous % 3 };
         const row = encodeVersion(given, writer);
         written.push({ row, expected: hex(Record.encode(given).finish()) });
         assert.deepEqual(decodeVersion(row), given);

@@ -51,8 +51,8 @@ describe("layout on disk", () => {
       "first operation's value": changeBytes("a\0\u{10000}", { timeMs: 2 ** 40 + 1, origin: "mé" }),
       "meta's value": encodeMeta({ appliedIndex: 300, appliedTerm: 2 }),
       "keyspace's value": encodeKeyspace({ revision: 5, compactRevision: 3, timeMs: 2 ** 40 + 1 }),
-      "version's value": encodeVersion({ createRevision: 1, version: 2, value: bytes("x"), previous: 4 }),
-      "deletion's value": encodeVersion({ createRevision: 1, version: 0, value: bytes(""), previous: 4 }),
+      "version's value": encodeVersion({ createRevision: 1, version: 2, value: bytes("x"), previous: 4, lease: 0 }),
+      "deletion's value": encodeVersion({ createRevision: 1, version: 0, value: bytes(""), previous: 4, lease: 0 }),
       "client's value": encodeAnswers({
         answers: [{ sequence: 9, results: [{ succeeded: true, revision: 5 }] }],
         lastUsed: 300,
@@ -70,7 +70,7 @@ describe("layout on disk", () => {
         origin: "me",
       }),
       "command with a time": encodeCommand(7, { txns: [], origin: "me" }, 2 ** 40 + 1),
-      compaction: encodeCompaction(7, 5),
+      compaction: encodeCompaction(7, 5, 1),
     };
     assert.deepEqual(Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, hex(row)])), golden);
   });
@@ -102,7 +102,7 @@ describe("layout on disk", () => {
     assert.deepEqual(decodeMeta(encodeMeta({ appliedIndex: 2 ** 50, appliedTerm: 2 })).appliedIndex, 2 ** 50);
     const keyspace = { revision: 5, compactRevision: 3, timeMs: 2 ** 40 };
     assert.deepEqual(decodeKeyspace(encodeKeyspace(keyspace)), keyspace);
-    const version = { createRevision: 1, version: 2, value: new Uint8Array([1]), previous: 4 };
+    const version = { createRevision: 1, version: 2, value: new Uint8Array([1]), previous: 4, lease: 9 };
     assert.deepEqual(decodeVersion(encodeVersion(version)), version);
   });
 
@@ -160,5 +160,5 @@ const golden = {
     "3a1c0a090a016b100218032007120812016b1a017620011a05080112016b",
   ].join(""),
   "command with a time": "080118073202 6d6540818080808020".replace(" ", ""),
-  compaction: "080218074805",
+  compaction: "0802180748055001",
 };

@@ -1,0 +1,163 @@
+import type { Done } from "../../src/base/env.js";
+import { IkadaError } from "../../src/base/errors.js";
+import { checkEntrySize } from "../check-request.js";
+import { encodeEtcdCommand } from "../codec.js";
+import type { Keyspace } from "../keyspace.js";
+import type { KeyspaceView } from "../keyspace-view.js";
+import type { Proposal } from "../proposals.js";
+import type { StateMachine } from "../state-machine.js";
+import type { KeyRecord, Revision, WaitOptions, WatchObserver } from "../store.js";
+import type { Waiter } from "../waiter.js";
+import { recordsIn } from "./execute.js";
+import type { Leases } from "./leases.js";
+import type { EtcdCommand, EtcdOutcome, EtcdRange } from "./command.js";
+
+/** What it needs of its replica. */
+export interface EtcdHost {
+  readonly view: KeyspaceView;
+  state(): StateMachine;
+  nowMs(): number;
+  /** Names this process's requests for exactly-once; no other process has it. */
+  readonly clientId: string;
+  waiter<T>(options: WaitOptions | undefined, what: string, done: Done<T>): Waiter<T>;
+  propose<T>(proposal: Proposal<T>): void;
+  compactThen(revision: Revision, done: Done<void>, options?: WaitOptions): void;
+  /** What live records may take. */
+  readonly quotaBytes: number;
+}
+
+export interface EtcdRangeQuery extends EtcdRange {
+  /** 0: the present. One that is still to come is refused, as etcd does. */
+  readonly revision: Revision;
+}
+
+/** Records read from disk at once. */
+const pageRecords = 1000;
+
+/** The keyspace of the services under etcd's names, on one replica: own revisions, history and quota, in the same log. */
+export class EtcdStore {
+  readonly #host: EtcdHost;
+  /** Names of requests that are not under way; each has one request at a time, so that a repeat is always remembered. */
+  readonly #idle: { readonly id: string; sequence: number }[] = [];
+  #names = 0;
+
+  constructor(host: EtcdHost) {
+    this.#host = host;
+  }
+
+  get keyspace(): Keyspace {
+    return this.#host.view.keyspace;
+  }
+
+  get leases(): Leases {
+    return this.#host.state().leases;
+  }
+
+  usage(): { readonly liveBytes: number; readonly rowBytes: number } {
+    return this.#host.view.usage();
+  }
+
+  get quotaBytes(): number {
+    return this.#host.quotaBytes;
+  }
+
+  /** Proposes; resolves when applied on this replica. On Deadline the outcome is unknown. @throws IkadaError NoLeader, Overloaded, TooLarge, QuotaExceeded, Deadline */
+  execute(command: EtcdCommand, origin: string, options?: WaitOptions): Promise<EtcdOutcome> {
+    return new Promise((resolve, reject) =>
+      this.executeThen(command, origin, (error, outcome) => (error ? reject(error) : resolve(outcome)), options),
+    );
+  }
+
+  executeThen(command: EtcdCommand, origin: string, done: Done<EtcdOutcome>, options?: WaitOptions): void {
+    const name = this.#idle.pop() ?? { id: `${this.#host.clientId}-${this.#names++}`, sequence: 0 };
+    name.sequence += 1;
+    const client = { id: name.id, sequence: name.sequence };
+    const settled: Done<EtcdOutcome> = (error, outcome) => {
+      // With an unknown outcome an entry may still come: its name is not used again for another.
+      if (!error) this.#idle.push(name);
+      done(error, outcome);
+    };
+    this.#host.propose<EtcdOutcome>({
+      waiter: this.#host.waiter(options, "the command may or may not have been committed", settled),
+      client,
+      encode: (proposal) => {
+        this.#checkQuota(command);
+        const data = encodeEtcdCommand(proposal, client, origin, this.#host.nowMs(), command);
+        checkEntrySize(data.length);
+        return data;
+      },
+      answer: ({ etcd }) => etcd?.outcome,
+      // This replica was given another's state in between, which tells that it was done and not what came of it.
+      repeated: () => undefined,
+    });
+  }
+
+  /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
+  async range({ revision, ...range }: EtcdRangeQuery): Promise<readonly KeyRecord[]> {
+    const { keyspace } = this;
+    if (revision <= 0 || revision === keyspace.revision) return recordsIn(keyspace, range);
+    if (revision > keyspace.revision)
+      throw new IkadaError("Invalid", `revision ${revision} is still to come; the present one is ${keyspace.revision}`);
+    const prefix = commonPrefix(range);
+    const found: KeyRecord[] = [];
+    for (let after: string | undefined, more = true; more;) {
+      const query = { prefix, limit: pageRecords, revision, ...(after !== undefined && { after }) };
+      const page = await new Promise<{ records: readonly KeyRecord[]; more: boolean }>((resolve, reject) =>
+        this.#host.view.range(query, (error, result) => (error ? reject(error) : resolve(result))),
+      );
+      found.push(...page.records.filter(({ key }) => isIn(range, key)));
+      after = page.records.at(-1)?.key;
+      ({ more } = page);
+    }
+    return found;
+  }
+
+  /** Every change of the range after `from`, as `Store.watch`. @throws IkadaError Compacted */
+  watch(range: EtcdRange, from: Revision, observer: WatchObserver): { close(): void } {
+    const own: WatchObserver = {
+      ...observer,
+      onBatch: ({ revision, events }) =>
+        observer.onBatch({ revision, events: events.filter(({ key }) => isIn(range, key)) }),
+    };
+    return this.#host.view.watch(commonPrefix(range), from, own);
+  }
+
+  compact(revision: Revision, options?: WaitOptions): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#host.compactThen(revision, (error) => (error ? reject(error) : resolve()), options),
+    );
+  }
+
+  /** As etcd does: above the quota nothing may be put until something is removed. */
+  #checkQuota(command: EtcdCommand): void {
+    const { liveBytes } = this.#host.view.usage();
+    if (liveBytes <= this.#host.quotaBytes || !mayGrow(command)) return;
+    throw new IkadaError("QuotaExceeded", "etcdserver: mvcc: database space exceeded", {
+      hint: "delete keys, or raise store.etcdQuotaMegabytes in the configuration of all servers",
+    });
+  }
+}
+
+function mayGrow(command: EtcdCommand): boolean {
+  if (command.type !== "txn") return command.type === "grant";
+  const { success, failure } = command.txn;
+  return [...success, ...failure].some((operation) =>
+    operation.type === "txn" ? mayGrow({ type: "txn", txn: operation.txn }) : operation.type === "put",
+  );
+}
+
+export function isIn({ key: from, end }: EtcdRange, key: string): boolean {
+  if (end === "") return key === from;
+  return key >= from && (end === "\0" || key < end);
+}
+
+/** What all keys of a range start with. */
+function commonPrefix({ key, end }: EtcdRange): string {
+  if (end === "") return key;
+  // The usual end of a prefix is the prefix with its last byte raised.
+  const last = key.length - 1;
+  if (last >= 0 && end === key.slice(0, last) + String.fromCharCode(key.charCodeAt(last) + 1)) return key;
+  let length = 0;
+  while (length < key.length && key[length] === end[length]) length += 1;
+  return key.slice(0, length);
+}

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { ByteWriter } from "../../src/base/byte-writer.js";
+import { WireReader } from "../../src/base/wire.js";
+import { readEtcdCommand, writeEtcdCommand } from "../../store/etcd/codec.js";
+import type { EtcdCommand, EtcdCompare, EtcdOperation, EtcdOutcome, EtcdTxn } from "../../store/etcd/command.js";
+import { openLocalStore } from "../../store/local-store.js";
+import { MemoryKeyValue } from "../../store/memory-key-value.js";
+import type { Replica } from "../../store/replica.js";
+import type { KeyRecord, WatchBatch } from "../../store/store.js";
+import { load } from "./harness.js";
+import { drain, ManualEnv } from "./manual-env.js";
+import { bytes, text } from "./requests.js";
+
+const put = (key: string, value: string, lease = 0): EtcdOperation => ({
+  type: "put",
+  key,
+  value: bytes(value),
+  lease,
+});
+const remove = (key: string, end = ""): EtcdOperation => ({ type: "delete", range: { key, end } });
+const range = (key: string, end = "", limit = 0): EtcdOperation => ({
+  type: "range",
+  range: { key, end },
+  limit,
+  countOnly: false,
+});
+const txn = (success: EtcdOperation[], compares: EtcdCompare[] = [], failure: EtcdOperation[] = []): EtcdTxn => ({
+  compares,
+  success,
+  failure,
+});
+const values = (records: readonly KeyRecord[]): string[] => records.map((record) => `${record.key}=${text(record)}`);
+
+describe("the keyspace of etcd's services", () => {
+  let env: ManualEnv;
+  let keyValue: MemoryKeyValue;
+  let store: Replica;
+
+  beforeEach(async () => {
+    env = new ManualEnv();
+    keyValue = new MemoryKeyValue();
+    store = await openLocalStore(env, { keyValue });
+  });
+
+  const run = (...operations: EtcdOperation[]): Promise<EtcdOutcome> => runTxn(txn(operations));
+  const runTxn = (one: EtcdTxn): Promise<EtcdOutcome> => store.etcd.execute({ type: "txn", txn: one }, "test");
+  const responses = async (outcome: Promise<EtcdOutcome>) => {
+    const { result } = await outcome;
+    assert.equal(result.type, "txn");
+    return result.type === "txn" ? result.responses : [];
+  };
+
+  it("has revisions of its own", async () => {
+    await store.write({ txns: [{ compares: [], success: [], failure: [] }], origin: "" });
+    assert.equal((await run(put("a", "1"))).revision, 1);
+    assert.equal((await run(put("b", "1"), put("c", "1"))).revision, 2);
+    assert.equal((await run(range("a"))).revision, 2);
+    assert.equal(store.revision(), 0);
+    assert.deepEqual(values(await store.etcd.range({ key: "\0", end: "\0", revision: 0 })), ["a=1", "b=1", "c=1"]);
+    assert.equal(store.peek("a"), undefined);
+  });
+
+  it("runs operations in order, and each sees what those before it did", async () => {
+    const [first, , last] = await responses(run(range("k"), put("k", "new"), range("a", "z")));
+    assert.deepEqual(first?.type === "range" && [...first.records], []);
+    assert.deepEqual(last?.type === "range" && values(last.records), ["k=new"]);
+    const [removed, again] = await responses(run(remove("a", "z"), range("k")));
+    assert.deepEqual(removed?.type === "delete" && values(removed.previous), ["k=new"]);
+    assert.equal(again?.type === "range" && again.count, 0);
+  });
+
+  it("compares all before it changes anything, also for transactions inside", async () => {
+    await run(put("k", "1"));
+    const inner: EtcdTxn = txn(
+      [put("inner", "yes")],
+      [{ range: { key: "k", end: "" }, operator: "=", target: "value", operand: bytes("1") }],
+      [put("inner", "no")],
+    );
+    const outer = txn([put("k", "2"), { type: "txn", txn: inner }]);
+    const [, nested] = await responses(runTxn(outer));
+    assert.equal(nested?.type === "txn" && nested.succeeded, true);
+    assert.deepEqual(values(await store.etcd.range({ key: "inner", end: "", revision: 0 })), ["inner=yes"]);
+  });
+
+  it("compares a missing key as one of zeros, whose value is like no other", async () => {
+    const compare = async (one: EtcdCompare): Promise<boolean> => {
+      const { result } = await runTxn(txn([], [one]));
+      return result.type === "txn" && result.succeeded;
+    };
+    const missing = { key: "none", end: "" };
+    assert.equal(await compare({ range: missing, operator: "=", target: "version", operand: 0 }), true);
+    assert.equal(await compare({ range: missing, operator: ">", target: "createRevision", operand: 0 }), false);
+    assert.equal(await compare({ range: missing, operator: "!=", target: "value", operand: bytes("x") }), false);
+    await run(put("a1", "x"), put("a2", "y"));
+    const both = { key: "a", end: "b" };
+    assert.equal(await compare({ range: both, operator: "=", target: "version", operand: 1 }), true);
+    assert.equal(await compare({ range: both, operator: ">", target: "value", operand: bytes("x") }), false);
+    assert.equal(await compare({ range: both, operator: "<", target: "value", operand: bytes("ya") }), true);
+  });
+
+  it("keeps a value or a lease on request, and refuses it for a key that is not there", async () => {
+    await store.etcd.execute({ type: "grant", lease: 7, ttlSeconds: 60 }, "test");
+    await run(put("k", "1", 7));
+    await run({ type: "put", key: "k", value: bytes("2"), lease: undefined });
+    const [record] = await store.etcd.range({ key: "k", end: "", revision: 0 });
+    assert.deepEqual([text(record), record?.lease, record?.version], ["2", 7, 2]);
+    await run({ type: "put", key: "k", value: undefined, lease: 0 });
+    const [later] = await store.etcd.range({ key: "k", end: "", revision: 0 });
+    assert.deepEqual([text(later), later?.lease], ["2", undefined]);
+    const refused = await run(put("other", "x"), { type: "put", key: "none", value: undefined, lease: 0 });
+    assert.deepEqual(refused.result, { type: "refused", reason: "KeyNotFound" });
+    assert.equal((await store.etcd.range({ key: "other", end: "", revision: 0 })).length, 0, "nothing was done");
+  });
+
+  it("removes a lease's keys in one revision when it is revoked", async () => {
+    const grant: EtcdCommand = { type: "grant", lease: 7, ttlSeconds: 60 };
+    assert.deepEqual((await store.etcd.execute(grant, "test")).result, { type: "done" });
+    assert.deepEqual((await store.etcd.execute(grant, "test")).result, { type: "refused", reason: "LeaseExists" });
+    assert.deepEqual((await run(put("k", "1", 8))).result, { type: "refused", reason: "LeaseNotFound" });
+    await run(put("a", "1", 7), put("b", "1", 7), put("c", "1"));
+    await run(put("b", "2"));
+    assert.deepEqual(store.etcd.leases.keys(7), ["a"]);
+    const { revision } = await store.etcd.execute({ type: "revoke", lease: 7 }, "test");
+    assert.equal(revision, 3);
+    assert.deepEqual(values(await store.etcd.range({ key: "a", end: "z", revision: 0 })), ["b=2", "c=1"]);
+    assert.deepEqual(store.etcd.leases.ids(), []);
+  });
+
+  it("is the same after a restart, with its leases", async () => {
+    await store.etcd.execute({ type: "grant", lease: 7, ttlSeconds: 60 }, "test");
+    await store.etcd.execute({ type: "grant", lease: 9, ttlSeconds: 60 }, "test");
+    await run(put("a\xff", "1", 7), put("b", "1"));
+    await run(remove("b"));
+    await store.etcd.execute({ type: "revoke", lease: 9 }, "test");
+    await drain();
+    const state = await load(keyValue);
+    assert.equal(state.digest(), store.digest());
+    assert.deepEqual([state.leases.ids(), state.leases.keys(7)], [[7], ["a\xff"]]);
+    assert.equal(state.etcd.get("a\xff")?.lease, 7);
+  });
+
+  it("reads the past, watches from it, and is compacted by itself", async () => {
+    for (const value of ["1", "2", "3", "4"]) await run(put(`k${value}`, value));
+    await run(remove("k2"));
+    const past = (revision: number): Promise<string[]> =>
+      store.etcd.range({ key: "k", end: "l", revision }).then(values);
+    assert.deepEqual(await past(2), ["k1=1", "k2=2"]);
+    assert.deepEqual(await past(5), ["k1=1", "k3=3", "k4=4"]);
+    await assert.rejects(past(6), { reason: "Invalid" });
+    const batches: WatchBatch[] = [];
+    const observer = { onBatch: (batch: WatchBatch) => void batches.push(batch), onError: assert.ifError };
+    store.etcd.watch({ key: "k2", end: "k4" }, 1, observer);
+    await env.advance(10);
+    const seen = batches.flatMap(({ events }) => events.map(({ type, key }) => `${type} ${key}`));
+    assert.deepEqual(seen, ["put k2", "put k3", "delete k2"]);
+    await store.etcd.compact(4);
+    await env.advance(10_000);
+    await assert.rejects(past(3), { reason: "Compacted" });
+    assert.deepEqual(await past(4), ["k1=1", "k2=2", "k3=3", "k4=4"]);
+    assert.equal(store.compactRevision(), 0);
+  });
+
+  it("refuses puts above its quota until enough is removed", async () => {
+    store = await openLocalStore(env, { etcdQuotaBytes: 1000 });
+    await run(put("a", "x".repeat(600)));
+    await run(put("b", "x".repeat(600)));
+    await assert.rejects(run(put("c", "x")), { reason: "QuotaExceeded" });
+    await run(remove("a"));
+    await run(put("c", "x"));
+  });
+});
+
+describe("a command of etcd's services", () => {
+  const key = fc.string({
+    maxLength: 5,
+    unit: fc.integer({ min: 0, max: 255 }).map((byte) => String.fromCharCode(byte)),
+  });
+  const operation: fc.Arbitrary<EtcdOperation> = fc.oneof(
+    fc.record({
+      type: fc.constant("range" as const),
+      range: fc.record({ key, end: key }),
+      limit: fc.nat(),
+      countOnly: fc.boolean(),
+    }),
+    fc.record({
+      type: fc.constant("put" as const),
+      key,
+      value: fc.option(fc.uint8Array({ maxLength: 9 }), { nil: undefined }),
+      lease: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    }),
+    fc.record({ type: fc.constant("delete" as const), range: fc.record({ key, end: key }) }),
+  );
+  const operator = fc.constantFrom("=" as const, "!=" as const, "<" as const, ">" as const);
+  const compare: fc.Arbitrary<EtcdCompare> = fc.oneof(
+    fc.record({
+      range: fc.record({ key, end: key }),
+      operator,
+      target: fc.constantFrom("version" as const, "createRevision" as const, "modRevision" as const, "lease" as const),
+      operand: fc.maxSafeNat(),
+    }),
+    fc.record({
+      range: fc.record({ key, end: key }),
+      operator,
+      target: fc.constant("value" as const),
+      operand: fc.uint8Array({ maxLength: 9 }),
+    }),
+  );
+  const flat = fc.record({
+    compares: fc.array(compare, { maxLength: 3 }),
+    success: fc.array(operation, { maxLength: 3 }),
+    failure: fc.array(operation, { maxLength: 3 }),
+  });
+  const nested = flat.chain((inner) =>
+    flat.map(({ compares, success, failure }) => {
+      const inside: EtcdOperation = { type: "txn", txn: inner };
+      return { compares, success, failure: [...failure, inside] };
+    }),
+  );
+  const command: fc.Arbitrary<EtcdCommand> = fc.oneof(
+    fc.record({ type: fc.constant("txn" as const), txn: nested }),
+    fc.record({ type: fc.constant("grant" as const), lease: fc.maxSafeNat(), ttlSeconds: fc.nat() }),
+    fc.record({ type: fc.constant("revoke" as const), lease: fc.integer({ min: 1, max: 2 ** 52 }) }),
+  );
+
+  it("is read back as it was written", () => {
+    fc.assert(
+      fc.property(command, (given) => {
+        const into = new ByteWriter();
+        writeEtcdCommand(into, given);
+        const read = readEtcdCommand(1, new WireReader(into.take()));
+        assert.deepEqual(JSON.parse(JSON.stringify(read, plain)), JSON.parse(JSON.stringify(given, plain)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function plain(_name: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? [...value] : value;
+}
