@@ -9,6 +9,7 @@ import { addCluster } from "./commands/cluster.js";
 import { addCompletion } from "./commands/completion.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
+import { addEtcd } from "./commands/etcd.js";
 import { addEvents } from "./commands/events.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
@@ -48,6 +49,7 @@ function buildProgram(): Command {
     addLogs,
     addEvents,
     addCluster,
+    addEtcd,
     addKinds,
     addCertificate,
     addCompletion,

@@ -45,6 +45,8 @@ export interface ServerConfig {
     readonly historyMegabytes: number;
     /** What the live objects may take in memory; above it none is created. */
     readonly quotaMegabytes: number;
+    /** The same for the keys of etcd's services. */
+    readonly etcdQuotaMegabytes: number;
   };
   /** Length of a Raft tick in milliseconds; an election takes 6 to 12 of them. */
   readonly tickMs: number;
@@ -83,6 +85,7 @@ export function readServerConfig(file: string): ServerConfig {
       historyHours: store.integer("historyHours", 1, 24 * 365, 24),
       historyMegabytes: store.integer("historyMegabytes", 16, 1024 * 1024, 1024),
       quotaMegabytes: store.integer("quotaMegabytes", 16, 64 * 1024, 1024),
+      etcdQuotaMegabytes: store.integer("etcdQuotaMegabytes", 1, 64 * 1024, 256),
     },
     tickMs: root.integer("tickMs", 10, 5_000, limits.tickMs),
   };

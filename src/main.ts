@@ -21,6 +21,7 @@ import { openReplica } from "./replica.js";
 import { scheduler } from "./scheduler/scheduler.js";
 import { startListeners } from "./server/server.js";
 import { CompactionPolicy } from "../store/compaction-policy.js";
+import { Lessor } from "../store/etcd/lessor.js";
 
 /** A process that has to stop, and has not after this time, is ended. */
 const closeMsMax = 15_000;
@@ -53,6 +54,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     tls,
     users: config.users,
     store,
+    etcd: store.etcd,
     cache,
     replica: control,
     registry,
@@ -72,6 +74,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
         const { historyHours, historyMegabytes } = config.store;
         const history = { historyMs: historyHours * 3_600_000, historyBytes: historyMegabytes * 2 ** 20 };
         leading.use(new CompactionPolicy(env, store, history));
+        leading.use(server.leases.lead(new Lessor(env, store.etcd)));
         leading.use(
           new Runner({
             env,

@@ -33,6 +33,7 @@ export const reasons = {
   NoLeader: "UNAVAILABLE",
   NotFound: "NOT_FOUND",
   NotReady: "FAILED_PRECONDITION",
+  OutOfRange: "OUT_OF_RANGE",
   Overloaded: "RESOURCE_EXHAUSTED",
   QuotaExceeded: "RESOURCE_EXHAUSTED",
   Removed: "FAILED_PRECONDITION",

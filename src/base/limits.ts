@@ -39,6 +39,8 @@ export const limits = {
   /** Operations in one transaction and transactions in one log entry. */
   txnOperationsMax: 1024,
   txnBatchMax: 512,
+  /** Operations in one transaction of etcd's services, as there. */
+  etcdTxnOperationsMax: 128,
   /** Clients remembered for exactly-once retries, and answers kept for each. */
   requestClientsMax: 4096,
   requestsPerClientMax: 64,

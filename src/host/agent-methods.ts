@@ -15,5 +15,6 @@ export const replicaMethods = {
   shareLiveness: method(Replicas.prototype.shareLiveness, agent.v1.Liveness, agent.v1.LivenessSeen),
   podStream: method(Replicas.prototype.podStream, agent.v1.RemotePodStream, agent.v1.StreamFrame),
   changeMembers: method(Replicas.prototype.changeMembers, agent.v1.ForwardedMemberChange, agent.v1.MembersChanged),
+  lease: method(Replicas.prototype.lease, agent.v1.LeaseQuestion, agent.v1.LeaseAnswer),
   status: method(Replicas.prototype.status, agent.v1.ReplicaStatusRequest, agent.v1.ReplicaStatusResponse),
 } as const;

@@ -28,6 +28,8 @@ const quotaMax: Readonly<Record<Quota, number>> = {
 const quotas: Readonly<Record<string, Quota>> = {
   "/ikada.api.v1.Resources/Watch": "watches",
   "/ikada.api.v1.Pods/Logs": "podStreams",
+  "/etcdserverpb.Watch/Watch": "watches",
+  "/etcdserverpb.Lease/LeaseKeepAlive": "watches",
   "/ikada.agent.v1.Agent/Session": "sessions",
   "/ikada.agent.v1.Agent/PodStream": "podStreams",
   "/ikada.agent.v1.Replicas/ShareLiveness": "peers",
@@ -96,8 +98,11 @@ export class Guard {
     const permission = permissionOf(path);
     if (permission === undefined) throw new IkadaError("Forbidden", `${path} has no permission that could allow it`);
     const header = metadata.get("authorization");
+    // Where etcd's clients put it.
+    const token = metadata.get("token");
+    const authorization = header.length === 0 && token.length === 1 ? `Bearer ${String(token[0])}` : header[0];
     const caller = this.#options.authenticate({
-      authorization: header.length === 1 ? String(header[0]) : undefined,
+      authorization: header.length <= 1 && authorization !== undefined ? String(authorization) : undefined,
       certificate: call.getAuthContext().sslPeerCertificate,
     });
     if (caller) this.#callers.set(metadata, caller);

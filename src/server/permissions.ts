@@ -11,6 +11,7 @@ export type Permission =
   | "pods:logs"
   | "cluster:read"
   | "cluster:operate"
+  | "etcd:use"
   | "agent:session"
   | "replica:peer";
 
@@ -36,6 +37,27 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.agent.v1.Replicas/PodStream": "replica:peer",
   "/ikada.agent.v1.Replicas/Status": "replica:peer",
   "/ikada.agent.v1.Replicas/ChangeMembers": "replica:peer",
+  "/ikada.agent.v1.Replicas/Lease": "replica:peer",
+  // All of it or nothing: its keys are bytes whose meaning is the callers'.
+  "/etcdserverpb.KV/Range": "etcd:use",
+  "/etcdserverpb.KV/Put": "etcd:use",
+  "/etcdserverpb.KV/DeleteRange": "etcd:use",
+  "/etcdserverpb.KV/Txn": "etcd:use",
+  "/etcdserverpb.KV/Compact": "etcd:use",
+  "/etcdserverpb.Watch/Watch": "etcd:use",
+  "/etcdserverpb.Lease/LeaseGrant": "etcd:use",
+  "/etcdserverpb.Lease/LeaseRevoke": "etcd:use",
+  "/etcdserverpb.Lease/LeaseKeepAlive": "etcd:use",
+  "/etcdserverpb.Lease/LeaseTimeToLive": "etcd:use",
+  "/etcdserverpb.Lease/LeaseLeases": "etcd:use",
+  "/etcdserverpb.Cluster/MemberList": "etcd:use",
+  "/etcdserverpb.Maintenance/Alarm": "etcd:use",
+  "/etcdserverpb.Maintenance/Status": "etcd:use",
+  "/etcdserverpb.Maintenance/Defragment": "etcd:use",
+  "/etcdserverpb.Maintenance/Hash": "etcd:use",
+  "/etcdserverpb.Maintenance/HashKV": "etcd:use",
+  // Its request holds the token.
+  "/etcdserverpb.Auth/Authenticate": "anyone",
   // Load balancers ask without a token; the answer says only whether this replica serves.
   "/grpc.health.v1.Health/Check": "anyone",
   "/grpc.health.v1.Health/Watch": "anyone",
@@ -52,6 +74,7 @@ const rolePermissions: Readonly<Record<Role, ReadonlySet<Permission>>> = {
     "pods:logs",
     "cluster:read",
     "cluster:operate",
+    "etcd:use",
   ]),
   view: new Set<Permission>(["objects:read", "pods:logs", "cluster:read"]),
   node: new Set<Permission>(["agent:session"]),

@@ -5,6 +5,7 @@ import { Scope } from "../base/lifecycle.js";
 import { createClient, ServerTls } from "../host/tls.js";
 import type { TlsMaterial } from "../host/tls.js";
 import type { ObjectCache } from "../objects/cache.js";
+import type { EtcdStore } from "../../store/etcd/etcd-store.js";
 import type { Store } from "../../store/store.js";
 import { AgentService } from "./agents/agent-service.js";
 import { LivenessTable } from "./agents/liveness-table.js";
@@ -13,6 +14,8 @@ import { ReportFolder } from "./agents/report-folder.js";
 import { certificateAuthentication, tokenAuthentication } from "./authentication.js";
 import type { TokenUser } from "./authentication.js";
 import { addClusterService } from "./cluster-service.js";
+import { addEtcdServices } from "./etcd/etcd-services.js";
+import { LeaseClock } from "./etcd/lease-clock.js";
 import { Listener } from "./listener.js";
 import { addPodsService } from "./pods-service.js";
 import { addReflection } from "./reflection.js";
@@ -38,6 +41,8 @@ export interface ServerOptions {
   readonly tls: TlsMaterial;
   readonly users: readonly TokenUser[];
   readonly store: Store;
+  /** Offered under etcd's names; absent: not at all. */
+  readonly etcd?: EtcdStore;
   readonly cache: ObjectCache;
   readonly replica: ReplicaControl;
   readonly registry: Registry;
@@ -57,6 +62,8 @@ export interface RunningServer {
   readonly ports: { readonly api: number; readonly agents: number; readonly replicas: number };
   /** For controllers: `nodeSilentMs`. */
   readonly liveness: LivenessTable;
+  /** For the leader's clock of leases. */
+  readonly leases: LeaseClock;
   /** What the health service says; false from the start, to be set when the replica has caught up. */
   setServing(serving: boolean): void;
   /** New certificates for connections from now on. */
@@ -100,6 +107,9 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     },
   });
 
+  const leases = new LeaseClock(replica, (leader, lease, renew, deadlineMs) =>
+    links.lease(leader, lease, renew, deadlineMs),
+  );
   const leaderAddress = () => members.member(replica.status().leader)?.api;
   const operations = new MemberOperations(replica, members);
   const guard = { metrics, log };
@@ -111,6 +121,8 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addPodsService(api, { store, agents, liveness, links });
   const { clusterId, version } = options;
   addClusterService(api, { clusterId, version, members, replica, links, operations });
+  const { etcd, users } = options;
+  if (etcd) addEtcdServices(api, { clusterId, version, etcd, store, members, replica, leases, users });
   const health = new HealthImplementation({ "": "NOT_SERVING" });
   health.addToServer(api);
   addReflection(api);
@@ -124,7 +136,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     { ...guard, authenticate: certificateAuthentication("server", isMember), leaderAddress: none },
     streamsPerConnection.replicas,
   );
-  addReplicasService(replicaListener, { members, liveness, agents, replica, version, links, operations });
+  addReplicasService(replicaListener, { members, liveness, agents, replica, version, links, operations, leases });
 
   const credentials = [
     new ServerTls(tls, "none"),
@@ -150,6 +162,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     return {
       ports,
       liveness,
+      leases,
       setServing: (serving) => health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
       replaceTls: (material) => {
         for (const listener of credentials) listener.replace(material);

@@ -4,13 +4,14 @@ import { checkEntrySize } from "../check-request.js";
 import { encodeEtcdCommand } from "../codec.js";
 import type { Keyspace } from "../keyspace.js";
 import type { KeyspaceView } from "../keyspace-view.js";
+import { noStamp } from "../layout.js";
 import type { Proposal } from "../proposals.js";
 import type { StateMachine } from "../state-machine.js";
 import type { KeyRecord, Revision, WaitOptions, WatchObserver } from "../store.js";
 import type { Waiter } from "../waiter.js";
-import { recordsIn } from "./execute.js";
+import { execute, recordsIn } from "./execute.js";
 import type { Leases } from "./leases.js";
-import type { EtcdCommand, EtcdOutcome, EtcdRange } from "./command.js";
+import type { EtcdCommand, EtcdOutcome, EtcdRange, EtcdTxn } from "./command.js";
 
 /** What it needs of its replica. */
 export interface EtcdHost {
@@ -90,6 +91,11 @@ export class EtcdStore {
       // This replica was given another's state in between, which tells that it was done and not what came of it.
       repeated: () => undefined,
     });
+  }
+
+  /** What a transaction that only reads gives now. */
+  read(txn: EtcdTxn): EtcdOutcome {
+    return execute(this.keyspace, this.leases, { type: "txn", txn }, noStamp).outcome;
   }
 
   /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */

@@ -62,6 +62,14 @@ export class ReplicaLinks {
     return await callUnary(client, replicaMethods.changeMembers, { request: bytes }, { deadlineMs });
   }
 
+  /** Asks the leader about a lease. @throws IkadaError */
+  async lease(leader: number, id: number, renew: boolean, deadlineMs: number): Promise<number | undefined> {
+    const client = this.#client(leader);
+    await connected(client);
+    const { seconds } = await callUnary(client, replicaMethods.lease, { id, renew }, { deadlineMs });
+    return seconds ?? undefined;
+  }
+
   /** Frames of a stream from a node whose session `replica` has. */
   async *podStream(replica: number, node: string, open: StreamRequest, signal: AbortSignal): FrameSource {
     const client = this.#client(replica);

@@ -6,6 +6,7 @@ import { replicaMethods } from "../../host/agent-methods.js";
 import { readMessages, writeMessage } from "../../host/grpc.js";
 import type { AgentService } from "../agents/agent-service.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
+import type { LeaseClock } from "../etcd/lease-clock.js";
 import type { Call, Listener } from "../listener.js";
 import type { AddressBook } from "../members/address-book.js";
 import { changeMembers } from "../members/change-members.js";
@@ -21,6 +22,7 @@ export interface ReplicasServiceOptions {
   readonly version: string;
   readonly links: ReplicaLinks;
   readonly operations: MemberOperations;
+  readonly leases: LeaseClock;
 }
 
 type LivenessStream = ServerDuplexStream<ikada.agent.v1.Liveness, ikada.agent.v1.ILivenessSeen>;
@@ -46,6 +48,10 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
       progress: [...progress],
       version,
     });
+  });
+  listener.unary(replicaMethods.lease, ({ id, renew }) => {
+    const seconds = options.leases.askHere(id, renew);
+    return Promise.resolve(seconds === undefined ? {} : { seconds });
   });
   listener.unary(replicaMethods.changeMembers, async ({ request }, call) => {
     await changeMembers(options, api.api.v1.ChangeMembersRequest.decode(request), call);

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { Hasher } from "../../../store/digest.js";
+import { DigestSum } from "../../../store/digest.js";
+import type { KeyRecord } from "../../../store/store.js";
+import { etcdserverpb as pb } from "#proto/etcd.js";
+import { etcdMethods } from "../../host/etcd-methods.js";
+import type { Listener } from "../listener.js";
+import { asEtcdError, etcdError } from "./etcd-error.js";
+import type { EtcdServices } from "./etcd-services.js";
+
+const { AlarmType } = pb;
+/** etcd's clients look at the version to know what a server can do. */
+const spokenVersion = "3.5.0";
+
+/** etcdserverpb.Cluster, Maintenance and Auth, as far as clients need them; members are changed by Ikada's own means. */
+export function addClusterServices(listener: Listener, services: EtcdServices): void {
+  listener.unary(etcdMethods.memberList, async ({ linearizable }, call) => {
+    if (linearizable)
+      await services.barrier(call.wait).catch((caught: unknown) => {
+        throw asEtcdError(caught);
+      });
+    return { header: services.header(), members: membersOf(services) };
+  });
+  listener.unary(etcdMethods.status, () => Promise.resolve(status(services)));
+  listener.unary(etcdMethods.alarm, () => Promise.resolve({ header: services.header(), alarms: alarmsOf(services) }));
+  // RocksDB gives space back by itself.
+  listener.unary(etcdMethods.defragment, () => Promise.resolve({ header: services.header() }));
+  listener.unary(etcdMethods.hash, async () => ({ header: services.header(), hash: await hashAt(services, 0) }));
+  listener.unary(etcdMethods.hashKv, async ({ revision }) => {
+    const { keyspace } = services.etcd;
+    if (revision > keyspace.revision) throw etcdError("FutureRevision");
+    const header = services.header();
+    try {
+      const hash = await hashAt(services, revision);
+      return { header, hash, compactRevision: keyspace.compactRevision };
+    } catch (caught) {
+      throw asEtcdError(caught);
+    }
+  });
+  listener.unary(etcdMethods.authenticate, ({ name, password }) => {
+    const sha256 = createHash("sha256").update(password).digest("hex");
+    const user = services.users.find((one) => one.sha256 === sha256);
+    // The token is the secret; a name that is not its owner's is a mistake that is better told.
+    if (!user || (name !== user.name && name !== "token")) throw etcdError("AuthenticationFailed");
+    return Promise.resolve({ header: services.header(), token: password });
+  });
+}
+
+function membersOf({ members, replica }: EtcdServices): pb.IMember[] {
+  const { learners } = replica.status();
+  return members.members.map(({ id, name, api, raft }) => ({
+    ID: id,
+    name,
+    peerURLs: [`https://${raft}`],
+    clientURLs: [`https://${api}`],
+    isLearner: learners.includes(id),
+  }));
+}
+
+function status(services: EtcdServices): pb.IStatusResponse {
+  const { id, leader, term, commit, applied, learners } = services.replica.status();
+  const { liveBytes, rowBytes } = services.etcd.usage();
+  return {
+    header: services.header(),
+    version: spokenVersion,
+    dbSize: rowBytes,
+    dbSizeInUse: liveBytes,
+    leader,
+    raftIndex: commit,
+    raftTerm: term,
+    raftAppliedIndex: applied,
+    isLearner: learners.includes(id),
+    errors: alarmsOf(services).map(({ memberID }) => `memberID:${memberID} alarm:NOSPACE `),
+  };
+}
+
+/** They end by themselves when there is space again. */
+function alarmsOf({ etcd, replica }: EtcdServices): pb.IAlarmMember[] {
+  if (etcd.usage().liveBytes <= etcd.quotaBytes) return [];
+  return [{ memberID: replica.status().id, alarm: AlarmType.NOSPACE }];
+}
+
+/** Of all keys as they were at a revision, the same on every replica. */
+async function hashAt({ etcd }: EtcdServices, revision: number): Promise<number> {
+  const sum = new DigestSum();
+  for (const record of await etcd.range({ key: "\0", end: "\0", revision })) sum.add(digestOf(record));
+  return Number.parseInt(sum.text().slice(8), 16);
+}
+
+function digestOf({ key, value, createRevision, modRevision, version, lease = 0 }: KeyRecord): ReturnType<Hasher["digest"]> {
+  return new Hasher().text(key).number(createRevision).number(modRevision).number(version).number(lease).bytes(value).digest();
+}

@@ -1,0 +1,55 @@
+import type { etcdserverpb as pb } from "#proto/etcd.js";
+import { Hasher } from "../../../store/digest.js";
+import type { EtcdStore } from "../../../store/etcd/etcd-store.js";
+import type { Revision, Store, WaitOptions } from "../../../store/store.js";
+import type { TokenUser } from "../authentication.js";
+import type { Listener } from "../listener.js";
+import type { AddressBook } from "../members/address-book.js";
+import type { ReplicaControl } from "../replica-status.js";
+import { addClusterServices } from "./cluster-services.js";
+import { addKvService } from "./kv-service.js";
+import { addLeaseService } from "./lease-service.js";
+import type { LeaseClock } from "./lease-clock.js";
+import { addWatchService } from "./watch-service.js";
+
+export interface EtcdServicesOptions {
+  readonly clusterId: string;
+  readonly version: string;
+  readonly etcd: EtcdStore;
+  readonly store: Store;
+  readonly members: AddressBook;
+  readonly replica: ReplicaControl;
+  readonly leases: LeaseClock;
+  readonly users: readonly TokenUser[];
+}
+
+/** What the services under etcd's names share. */
+export interface EtcdServices extends EtcdServicesOptions {
+  /** Of an answer as of this revision, or the present one. */
+  header(revision?: Revision): pb.IResponseHeader;
+  barrier(wait: WaitOptions): Promise<unknown>;
+}
+
+/** KV, Watch, Lease, Cluster, Maintenance and Auth of etcd 3.5, on any replica, over a keyspace of their own. */
+export function addEtcdServices(listener: Listener, options: EtcdServicesOptions): void {
+  const { etcd, replica, store } = options;
+  const clusterId = numberOf(options.clusterId);
+  const services: EtcdServices = {
+    ...options,
+    header: (revision = etcd.keyspace.revision) => {
+      const { id, term } = replica.status();
+      return { clusterId, memberId: id, revision, raftTerm: term };
+    },
+    barrier: (wait) => store.barrier(wait),
+  };
+  addKvService(listener, services);
+  addWatchService(listener, services);
+  addLeaseService(listener, services);
+  addClusterServices(listener, services);
+}
+
+/** A name as a number of 53 bits, which etcd's clients compare only. */
+function numberOf(name: string): number {
+  const { high, low } = new Hasher().text(name).digest();
+  return (high % 2 ** 21) * 2 ** 32 + low;
+}

@@ -1,0 +1,108 @@
+import type { etcdserverpb as pb } from "#proto/etcd.js";
+import { invariant } from "../../base/errors.js";
+import { etcdMethods } from "../../host/etcd-methods.js";
+import type { EtcdCommand, EtcdOperation, EtcdResponse } from "../../../store/etcd/command.js";
+import type { Call, Listener } from "../listener.js";
+import { asEtcdError, etcdError } from "./etcd-error.js";
+import { rangeOf, rangeResponse, toKeyValue } from "./etcd-records.js";
+import type { EtcdServices } from "./etcd-services.js";
+import { putOf, txnOf, txnResponse, writes } from "./etcd-txn.js";
+
+/** etcdserverpb.KV, on any replica. */
+export function addKvService(listener: Listener, services: EtcdServices): void {
+  listener.unary(etcdMethods.range, (request, call) => range(services, request, call));
+  listener.unary(etcdMethods.put, (request, call) => put(services, request, call));
+  listener.unary(etcdMethods.deleteRange, (request, call) => deleteRange(services, request, call));
+  listener.unary(etcdMethods.txn, (request, call) => txn(services, request, call));
+  listener.unary(etcdMethods.compact, (request, call) => compact(services, request, call));
+}
+
+async function range(services: EtcdServices, request: pb.RangeRequest, call: Call): Promise<pb.IRangeResponse> {
+  const wanted = rangeOf(request);
+  const { etcd } = services;
+  try {
+    if (!request.serializable) await services.barrier(call.wait);
+    if (request.revision > etcd.keyspace.revision) throw etcdError("FutureRevision");
+    const header = services.header();
+    const records = await etcd.range({ ...wanted, revision: request.revision });
+    return { header, ...rangeResponse(request, records) };
+  } catch (caught) {
+    throw asEtcdError(caught);
+  }
+}
+
+async function put(services: EtcdServices, request: pb.PutRequest, call: Call): Promise<pb.IPutResponse> {
+  const { response, revision } = await one(services, putOf(request), call);
+  const previous = response.type === "put" ? response.previous : undefined;
+  return { header: services.header(revision), prevKv: request.prevKv && previous ? toKeyValue(previous) : null };
+}
+
+async function deleteRange(
+  services: EtcdServices,
+  request: pb.DeleteRangeRequest,
+  call: Call,
+): Promise<pb.IDeleteRangeResponse> {
+  const { response, revision } = await one(services, { type: "delete", range: rangeOf(request) }, call);
+  const previous = response.type === "delete" ? response.previous : [];
+  const prevKvs = request.prevKv ? previous.map((record) => toKeyValue(record)) : [];
+  return { header: services.header(revision), deleted: previous.length, prevKvs };
+}
+
+async function txn(services: EtcdServices, request: pb.TxnRequest, call: Call): Promise<pb.ITxnResponse> {
+  const wanted = txnOf(request);
+  if (!writes(wanted)) {
+    await services.barrier(call.wait).catch((caught: unknown) => {
+      throw asEtcdError(caught);
+    });
+    const { revision, result } = services.etcd.read(wanted);
+    return txnResponse(request, asTxn(result), services.header(revision));
+  }
+  const { revision, response } = await execute(services, { type: "txn", txn: wanted }, call);
+  return txnResponse(request, asTxn(response), services.header(revision));
+}
+
+async function compact(
+  services: EtcdServices,
+  { revision }: pb.CompactionRequest,
+  call: Call,
+): Promise<pb.ICompactionResponse> {
+  const { keyspace } = services.etcd;
+  await services.barrier(call.wait).catch((caught: unknown) => {
+    throw asEtcdError(caught);
+  });
+  if (revision <= keyspace.compactRevision) throw etcdError("Compacted");
+  if (revision > keyspace.revision) throw etcdError("FutureRevision");
+  await services.etcd.compact(revision, call.wait);
+  return { header: services.header() };
+}
+
+async function one(
+  services: EtcdServices,
+  operation: EtcdOperation,
+  call: Call,
+): Promise<{ readonly revision: number; readonly response: EtcdResponse }> {
+  const txn = { compares: [], success: [operation], failure: [] };
+  const { revision, response } = await execute(services, { type: "txn", txn }, call);
+  const [first] = asTxn(response).responses;
+  invariant(first !== undefined, "an operation has a response");
+  return { revision, response: first };
+}
+
+/** @throws IkadaError in etcd's words */
+async function execute(
+  { etcd }: EtcdServices,
+  command: EtcdCommand & { type: "txn" },
+  call: Call,
+): Promise<{ readonly revision: number; readonly response: EtcdResponse }> {
+  const { revision, result } = await etcd.execute(command, call.caller.name, call.wait).catch((caught: unknown) => {
+    throw asEtcdError(caught);
+  });
+  if (result.type === "refused") throw etcdError(result.reason);
+  invariant(result.type !== "done", "a transaction has a response");
+  return { revision, response: result };
+}
+
+function asTxn(response: EtcdResponse | { readonly type: "done" | "refused" }): EtcdResponse & { type: "txn" } {
+  invariant(response.type === "txn" && "responses" in response, "a transaction has a transaction's response");
+  return response;
+}

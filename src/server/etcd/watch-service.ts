@@ -1,0 +1,242 @@
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { etcdserverpb as pb, mvccpb } from "#proto/etcd.js";
+import { IkadaError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
+import { etcdMethods } from "../../host/etcd-methods.js";
+import { readMessages, writeMessage } from "../../host/grpc.js";
+import type { Revision, WatchBatch, WatchEvent } from "../../../store/store.js";
+import type { Call, Listener } from "../listener.js";
+import { rangeOf, toKeyValue } from "./etcd-records.js";
+import type { EtcdServices } from "./etcd-services.js";
+
+type WatchStream = ServerDuplexStream<pb.WatchRequest, pb.IWatchResponse>;
+
+/** How often a quiet watch that wants it is told how far the store is. */
+const progressMs = 10_000;
+/** A response with `fragment` is cut into pieces of about this size. */
+const fragmentBytes = 1024 * 1024;
+/** What an event weighs beside its records. */
+const eventBytes = 64;
+
+/** etcdserverpb.Watch, on any replica. */
+export function addWatchService(listener: Listener, services: EtcdServices): void {
+  listener.bidi(etcdMethods.watch, async (stream, call) => {
+    const session = new WatchSession(services, stream, call);
+    await session.run();
+  });
+}
+
+/** One stream with any number of watches on it. */
+class WatchSession {
+  readonly #services: EtcdServices;
+  readonly #stream: WatchStream;
+  readonly #call: Call;
+  readonly #watches = new Map<number, OneWatch>();
+  /** To be sent, in this order. */
+  readonly #queue: { readonly response: pb.IWatchResponse; readonly bytes: number }[] = [];
+  #queuedBytes = 0;
+  #wake: (() => void) | undefined;
+  #isOver = false;
+  #nextId = 0;
+  /** Somebody asked how far it is, and not all watches had reached the present. */
+  #owesProgress = false;
+
+  constructor(services: EtcdServices, stream: WatchStream, call: Call) {
+    this.#services = services;
+    this.#stream = stream;
+    this.#call = call;
+  }
+
+  async run(): Promise<void> {
+    const progress = setInterval(() => this.#tellProgress(), progressMs);
+    const sending = this.#send();
+    try {
+      for await (const request of readMessages<pb.WatchRequest>(this.#stream, this.#call.signal)) this.#take(request);
+    } finally {
+      clearInterval(progress);
+      for (const watch of this.#watches.values()) watch.close();
+      this.#watches.clear();
+      this.#isOver = true;
+      this.#wake?.();
+      await sending;
+    }
+  }
+
+  /** Until the stream is over and all is sent. */
+  async #send(): Promise<void> {
+    for (;;) {
+      const next = this.#queue.shift();
+      if (next) {
+        this.#queuedBytes -= next.bytes;
+        await writeMessage(this.#stream, next.response, this.#call.signal).catch(() => (this.#isOver = true));
+      } else if (this.#isOver) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** False when there is no room. */
+  #push(response: pb.IWatchResponse, bytes = 0): void {
+    this.#queue.push({ response: { header: this.#services.header(), ...response }, bytes });
+    this.#queuedBytes += bytes;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  #take({ createRequest, cancelRequest, progressRequest }: pb.WatchRequest): void {
+    if (createRequest) this.#create(createRequest as pb.WatchCreateRequest);
+    else if (cancelRequest) this.#cancel(cancelRequest.watchId ?? 0, {});
+    else if (progressRequest) {
+      this.#owesProgress = true;
+      this.#payProgress();
+    }
+  }
+
+  #create(request: pb.WatchCreateRequest): void {
+    const watchId = this.#idFor(request.watchId);
+    if (watchId === undefined) {
+      const cancelReason = `etcdserver: mvcc: there is a watch ${request.watchId} on this stream already`;
+      return this.#push({ watchId: request.watchId, created: true, canceled: true, cancelReason });
+    }
+    const { etcd } = this.#services;
+    let range;
+    try {
+      range = rangeOf(request);
+    } catch (caught) {
+      const cancelReason = IkadaError.from(caught).message;
+      return this.#push({ watchId, created: true, canceled: true, cancelReason });
+    }
+    const from = request.startRevision > 0 ? request.startRevision - 1 : etcd.keyspace.revision;
+    this.#push({ watchId, created: true });
+    const watch = new OneWatch(request, from);
+    this.#watches.set(watchId, watch);
+    try {
+      watch.handle = etcd.watch(range, from, {
+        onBatch: (batch) => this.#onBatch(watchId, watch, batch),
+        onError: (error) => this.#end(watchId, watch, error),
+      });
+    } catch (caught) {
+      this.#end(watchId, watch, IkadaError.from(caught));
+    }
+    return undefined;
+  }
+
+  #idFor(wanted: number): number | undefined {
+    if (wanted !== 0) return this.#watches.has(wanted) ? undefined : wanted;
+    while (this.#watches.has(this.#nextId)) this.#nextId += 1;
+    return this.#nextId++;
+  }
+
+  #onBatch(watchId: number, watch: OneWatch, { revision, events }: WatchBatch): void {
+    watch.progress = revision;
+    const shown = events.filter((event) => watch.wants(event)).map((event) => watch.show(event));
+    if (shown.length > 0) {
+      const pieces = watch.request.fragment ? inPieces(shown) : [shown];
+      pieces.forEach((piece, at) => {
+        const fragment = at < pieces.length - 1;
+        const bytes = piece.reduce((sum, event) => sum + bytesOfEvent(event), 0);
+        this.#push({ watchId, events: piece, fragment, header: this.#services.header(revision) }, bytes);
+      });
+    }
+    if (this.#queue.length > limits.watchQueueEventsMax || this.#queuedBytes > limits.watchQueueBytesMax) {
+      const behind = `${this.#queue.length} responses behind`;
+      this.#cancel(watchId, { cancelReason: `the watcher is ${behind}; watch again from revision ${revision + 1}` });
+    }
+    this.#payProgress();
+  }
+
+  /** The store has ended it. */
+  #end(watchId: number, watch: OneWatch, error: Error): void {
+    if (this.#watches.get(watchId) !== watch) return;
+    const { reason, details } = IkadaError.from(error);
+    // etcd tells the first revision that can be watched from.
+    const compactRevision = reason === "Compacted" ? (details.revision ?? 0) : 0;
+    const text = reason === "Compacted" ? "etcdserver: mvcc: required revision has been compacted" : error.message;
+    this.#cancel(watchId, { compactRevision, cancelReason: text });
+  }
+
+  #cancel(watchId: number, why: Pick<pb.IWatchResponse, "compactRevision" | "cancelReason">): void {
+    const watch = this.#watches.get(watchId);
+    if (!watch) return;
+    this.#watches.delete(watchId);
+    watch.close();
+    this.#push({ watchId, canceled: true, ...why });
+  }
+
+  /** To watches that want it, when nothing waits to be sent: all up to the header's revision was sent. */
+  #tellProgress(): void {
+    if (this.#queue.length > 0) return;
+    const { revision } = this.#services.etcd.keyspace;
+    for (const [watchId, watch] of this.#watches) {
+      if (!watch.request.progressNotify || !watch.isLive(revision) || watch.told === revision) continue;
+      watch.told = revision;
+      this.#push({ watchId });
+    }
+  }
+
+  /** For a request: of the whole stream, once all watches have reached the present. It stands behind their events. */
+  #payProgress(): void {
+    const { revision } = this.#services.etcd.keyspace;
+    if (!this.#owesProgress || ![...this.#watches.values()].every((watch) => watch.isLive(revision))) return;
+    this.#owesProgress = false;
+    this.#push({ watchId: -1 });
+  }
+}
+
+class OneWatch {
+  readonly request: pb.WatchCreateRequest;
+  handle: { close(): void } | undefined;
+  /** All changes up to it were given. */
+  progress: Revision;
+  /** Of the last progress that was told. */
+  told: Revision = 0;
+  #wasLive = false;
+
+  constructor(request: pb.WatchCreateRequest, from: Revision) {
+    this.request = request;
+    this.progress = from;
+  }
+
+  /** Once it has reached the present it is called within each apply. */
+  isLive(present: Revision): boolean {
+    this.#wasLive ||= this.progress >= present;
+    return this.#wasLive;
+  }
+
+  wants({ type }: WatchEvent): boolean {
+    const { NOPUT, NODELETE } = pb.WatchCreateRequest.FilterType;
+    return !this.request.filters.includes(type === "put" ? NOPUT : NODELETE);
+  }
+
+  show({ type, record, previous }: WatchEvent): mvccpb.IEvent {
+    const { PUT, DELETE } = mvccpb.Event.EventType;
+    const prevKv = this.request.prevKv && previous ? toKeyValue(previous) : null;
+    if (type === "put") return { type: PUT, kv: toKeyValue(record), prevKv };
+    // Of a deletion etcd shows the key and its revision only.
+    const { key, modRevision } = toKeyValue(record);
+    return { type: DELETE, kv: { key: key ?? null, modRevision: modRevision ?? null }, prevKv };
+  }
+
+  close(): void {
+    this.handle?.close();
+  }
+}
+
+function bytesOfEvent({ kv, prevKv }: mvccpb.IEvent): number {
+  const [now, before] = [kv, prevKv].map((one) => (one?.key?.length ?? 0) + (one?.value?.length ?? 0));
+  return (now ?? 0) + (before ?? 0) + eventBytes;
+}
+
+function inPieces(events: readonly mvccpb.IEvent[]): mvccpb.IEvent[][] {
+  const pieces: mvccpb.IEvent[][] = [[]];
+  let bytes = 0;
+  for (const event of events) {
+    const size = bytesOfEvent(event);
+    if (bytes > 0 && bytes + size > fragmentBytes) {
+      pieces.push([]);
+      bytes = 0;
+    }
+    pieces.at(-1)?.push(event);
+    bytes += size;
+  }
+  return pieces;
+}
