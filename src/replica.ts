@@ -35,8 +35,15 @@ export async function openReplica(
     openState(env, keyValue, config.clusterId, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
   const store = scope.use(
-    new Replica({ env, keyValue, state, onFatal, onStatus, quotaBytes: config.store.quotaMegabytes * 2 ** 20,
-      etcdQuotaBytes: config.store.etcdQuotaMegabytes * 2 ** 20 }),
+    new Replica({
+      env,
+      keyValue,
+      state,
+      onFatal,
+      onStatus,
+      quotaBytes: config.store.quotaMegabytes * 2 ** 20,
+      etcdQuotaBytes: config.store.etcdQuotaMegabytes * 2 ** 20,
+    }),
   );
   const book = scope.use(new AddressBook(store, config.members, env.log));
   if (book.isRemoved(config.id)) throw removedError(config.id);

@@ -6,7 +6,7 @@ import { ByteWriter } from "../src/base/byte-writer.js";
 import { bytesField, messageField, numberField, signedField, textField, WireReader } from "../src/base/wire.js";
 import { formatVersion as rowFormat } from "./layout.js";
 import { readEtcdCommand, writeEtcdCommand } from "./etcd/codec.js";
-import type { EtcdCommand } from "./etcd/command.js";
+import type { EtcdCommand } from "./etcd.js";
 import type { Compare, Operation, Revision, Txn, TxnResult, WriteRequest } from "./store.js";
 
 const wire = ikada.store.v1;

@@ -220,7 +220,7 @@ export function recordOf(
   return lease === 0 ? record : { ...record, lease };
 }
 
-function recordDigest(record: KeyRecord): Digest {
+export function recordDigest(record: KeyRecord): Digest {
   const hasher = new Hasher()
     .text(record.key)
     .number(record.createRevision)

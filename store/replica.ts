@@ -144,7 +144,7 @@ export class Replica implements Store, ConsensusHandlers {
       view: this.#etcd,
       state: () => this.#state,
       nowMs: () => this.#nowMs(),
-      clientId: `etcd-${env.random.int(2 ** 48).toString(36)}`,
+      newClientId: () => `etcd-${env.random.int(2 ** 47).toString(36)}`,
       waiter: (wait, what, done) => this.#waiter(wait, what, done),
       propose: (proposal) => this.#propose(proposal),
       compactThen: (revision, done, wait) => this.#compactThen(this.#etcd, revision, done, wait),

@@ -3,7 +3,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
-import { openContext } from "../session.js";
+import { loadContext } from "../config.js";
+import type { GlobalOptions } from "../session.js";
 
 /** `ikada etcd env`: how etcd's clients reach this cluster (docs/etcd.md). */
 export function addEtcd(program: Command): void {
@@ -11,10 +12,10 @@ export function addEtcd(program: Command): void {
     .command("etcd")
     .description("etcd's clients with this cluster")
     .command("env")
-    .description("print the environment that makes etcdctl talk to this cluster: eval \"$(ikada etcd env)\"")
+    .description('print the environment that makes etcdctl talk to this cluster: eval "$(ikada etcd env)"')
     .action((_options: object, command: Command) => {
-      const context = openContext(command);
-      const { endpoints, ca, token } = context;
+      const { config } = command.optsWithGlobals<GlobalOptions>();
+      const { endpoints, ca, token } = loadContext(config, process.env);
       const variables = {
         ETCDCTL_API: "3",
         ETCDCTL_ENDPOINTS: endpoints.map((endpoint) => `https://${endpoint}`).join(","),

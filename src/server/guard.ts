@@ -4,7 +4,7 @@ import type { Log } from "../base/env.js";
 import { limits } from "../base/limits.js";
 import { leaderHeader } from "../host/api-methods.js";
 import { statusFromError } from "../host/grpc-errors.js";
-import type { Authenticate, Caller } from "./authentication.js";
+import type { Authenticate, Caller, Credentials } from "./authentication.js";
 import { permissionOf, requirePermission } from "./permissions.js";
 import type { ServerMetrics } from "./server-metrics.js";
 
@@ -35,6 +35,15 @@ const quotas: Readonly<Record<string, Quota>> = {
   "/ikada.agent.v1.Replicas/ShareLiveness": "peers",
   "/ikada.agent.v1.Replicas/PodStream": "podStreams",
 };
+
+const etcdPaths = "/etcdserverpb.";
+
+/** By this text etcd's clients know that they have to ask for a token first. */
+function invalidToken(): IkadaError {
+  return new IkadaError("Unauthenticated", "etcdserver: invalid auth token", {
+    hint: "give the user `token` and the token as password, or the header `authorization: Bearer <token>`",
+  });
+}
 
 /**
  * The door of a listener. Before a message of a call is read: who calls, may they, is there room. Denies by default.
@@ -101,18 +110,27 @@ export class Guard {
     // Where etcd's clients put it.
     const token = metadata.get("token");
     const authorization = header.length === 0 && token.length === 1 ? `Bearer ${String(token[0])}` : header[0];
-    const caller = this.#options.authenticate({
+    const caller = this.#callerBy(path, {
       authorization: header.length <= 1 && authorization !== undefined ? String(authorization) : undefined,
       certificate: call.getAuthContext().sslPeerCertificate,
     });
     if (caller) this.#callers.set(metadata, caller);
     if (permission === "anyone") return;
     if (!caller) {
+      if (path.startsWith(etcdPaths)) throw invalidToken();
       throw new IkadaError("Unauthenticated", "this call needs credentials", {
         hint: "send the header `authorization: Bearer <token>`",
       });
     }
     requirePermission(caller, permission, `call ${path}`);
+  }
+
+  #callerBy(path: string, credentials: Credentials): Caller | undefined {
+    try {
+      return this.#options.authenticate(credentials);
+    } catch (caught) {
+      throw path.startsWith(etcdPaths) ? invalidToken() : caught;
+    }
   }
 
   #take(quota: Quota): () => void {

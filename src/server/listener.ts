@@ -13,6 +13,7 @@ import { permissionOf } from "./permissions.js";
 
 /** A call that has passed the guard. */
 export interface Call extends CallContext {
+  /** Of a method that anyone may call there may be none. @throws IkadaError Unauthenticated then */
   readonly caller: Caller;
   /** See `repeatHeader`. */
   readonly isRepeat: boolean;
@@ -96,9 +97,12 @@ export class Listener {
 
   #callOf(context: CallContext): Call {
     const deadlineMs = Math.max(1, Math.min(context.remainingMs(), limits.requestMsDefault));
+    const guard = this.#guard;
     return {
       ...context,
-      caller: this.#guard.callerOf(context.metadata),
+      get caller() {
+        return guard.callerOf(context.metadata);
+      },
       isRepeat: context.metadata.get(repeatHeader).length > 0,
       wait: { signal: context.signal, deadlineMs },
     };

@@ -5,7 +5,7 @@ import { Scope } from "../base/lifecycle.js";
 import { createClient, ServerTls } from "../host/tls.js";
 import type { TlsMaterial } from "../host/tls.js";
 import type { ObjectCache } from "../objects/cache.js";
-import type { EtcdStore } from "../../store/etcd/etcd-store.js";
+import type { EtcdKeyspace } from "../../store/etcd.js";
 import type { Store } from "../../store/store.js";
 import { AgentService } from "./agents/agent-service.js";
 import { LivenessTable } from "./agents/liveness-table.js";
@@ -42,7 +42,7 @@ export interface ServerOptions {
   readonly users: readonly TokenUser[];
   readonly store: Store;
   /** Offered under etcd's names; absent: not at all. */
-  readonly etcd?: EtcdStore;
+  readonly etcd?: EtcdKeyspace;
   readonly cache: ObjectCache;
   readonly replica: ReplicaControl;
   readonly registry: Registry;

@@ -2,7 +2,7 @@ import { InvariantError } from "../../src/base/errors.js";
 import type { ByteWriter } from "../../src/base/byte-writer.js";
 import { bytesField, messageField, numberField, type WireReader } from "../../src/base/wire.js";
 import type { Index } from "../../raft/core/types.js";
-import type { EtcdCommand, EtcdCompare, EtcdOperation, EtcdTxn } from "./command.js";
+import { bytesOf, type EtcdCommand, type EtcdCompare, type EtcdOperation, type EtcdTxn, textOf } from "../etcd.js";
 
 /** Lists index the wire's numbers. Append only. */
 const targets = ["version", "createRevision", "modRevision", "lease", "value"] as const;
@@ -36,19 +36,6 @@ export function readEtcdCommand(index: Index, wire: WireReader): EtcdCommand {
     else wire.skip();
   if (!command) throw unknownPart(index, "command of etcd's services");
   return command;
-}
-
-/** Keys are bytes on the wire and Latin-1 in memory. */
-export function bytesOf(key: string): Uint8Array {
-  const bytes = new Uint8Array(key.length);
-  for (let at = 0; at < key.length; at += 1) bytes[at] = key.charCodeAt(at);
-  return bytes;
-}
-
-export function textOf(bytes: Uint8Array): string {
-  let key = "";
-  for (const byte of bytes) key += String.fromCharCode(byte);
-  return key;
 }
 
 function writeTxn(into: ByteWriter, { compares, success, failure }: EtcdTxn): void {

@@ -2,7 +2,8 @@ import type { Done } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { checkEntrySize } from "../check-request.js";
 import { encodeEtcdCommand } from "../codec.js";
-import type { Keyspace } from "../keyspace.js";
+import { DigestSum } from "../digest.js";
+import { type Keyspace, recordDigest } from "../keyspace.js";
 import type { KeyspaceView } from "../keyspace-view.js";
 import { noStamp } from "../layout.js";
 import type { Proposal } from "../proposals.js";
@@ -11,15 +12,23 @@ import type { KeyRecord, Revision, WaitOptions, WatchObserver } from "../store.j
 import type { Waiter } from "../waiter.js";
 import { execute, recordsIn } from "./execute.js";
 import type { Leases } from "./leases.js";
-import type { EtcdCommand, EtcdOutcome, EtcdRange, EtcdTxn } from "./command.js";
+import {
+  type EtcdCommand,
+  type EtcdKeyspace,
+  type EtcdOutcome,
+  type EtcdRange,
+  type EtcdRangeQuery,
+  type EtcdTxn,
+  isIn,
+} from "../etcd.js";
 
 /** What it needs of its replica. */
 export interface EtcdHost {
   readonly view: KeyspaceView;
   state(): StateMachine;
   nowMs(): number;
-  /** Names this process's requests for exactly-once; no other process has it. */
-  readonly clientId: string;
+  /** A name for requests, for exactly-once, that nobody else has. */
+  newClientId(): string;
   waiter<T>(options: WaitOptions | undefined, what: string, done: Done<T>): Waiter<T>;
   propose<T>(proposal: Proposal<T>): void;
   compactThen(revision: Revision, done: Done<void>, options?: WaitOptions): void;
@@ -27,26 +36,28 @@ export interface EtcdHost {
   readonly quotaBytes: number;
 }
 
-export interface EtcdRangeQuery extends EtcdRange {
-  /** 0: the present. One that is still to come is refused, as etcd does. */
-  readonly revision: Revision;
-}
-
 /** Records read from disk at once. */
 const pageRecords = 1000;
 
 /** The keyspace of the services under etcd's names, on one replica: own revisions, history and quota, in the same log. */
-export class EtcdStore {
+export class EtcdStore implements EtcdKeyspace {
   readonly #host: EtcdHost;
   /** Names of requests that are not under way; each has one request at a time, so that a repeat is always remembered. */
   readonly #idle: { readonly id: string; sequence: number }[] = [];
-  #names = 0;
 
   constructor(host: EtcdHost) {
     this.#host = host;
   }
 
-  get keyspace(): Keyspace {
+  revision(): Revision {
+    return this.#keyspace.revision;
+  }
+
+  compactRevision(): Revision {
+    return this.#keyspace.compactRevision;
+  }
+
+  get #keyspace(): Keyspace {
     return this.#host.view.keyspace;
   }
 
@@ -70,7 +81,7 @@ export class EtcdStore {
   }
 
   executeThen(command: EtcdCommand, origin: string, done: Done<EtcdOutcome>, options?: WaitOptions): void {
-    const name = this.#idle.pop() ?? { id: `${this.#host.clientId}-${this.#names++}`, sequence: 0 };
+    const name = this.#idle.pop() ?? { id: this.#host.newClientId(), sequence: 0 };
     name.sequence += 1;
     const client = { id: name.id, sequence: name.sequence };
     const settled: Done<EtcdOutcome> = (error, outcome) => {
@@ -95,12 +106,12 @@ export class EtcdStore {
 
   /** What a transaction that only reads gives now. */
   read(txn: EtcdTxn): EtcdOutcome {
-    return execute(this.keyspace, this.leases, { type: "txn", txn }, noStamp).outcome;
+    return execute(this.#keyspace, this.leases, { type: "txn", txn }, noStamp).outcome;
   }
 
   /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
   async range({ revision, ...range }: EtcdRangeQuery): Promise<readonly KeyRecord[]> {
-    const { keyspace } = this;
+    const keyspace = this.#keyspace;
     if (revision <= 0 || revision === keyspace.revision) return recordsIn(keyspace, range);
     if (revision > keyspace.revision)
       throw new IkadaError("Invalid", `revision ${revision} is still to come; the present one is ${keyspace.revision}`);
@@ -116,6 +127,12 @@ export class EtcdStore {
       ({ more } = page);
     }
     return found;
+  }
+
+  async hashAt(revision: Revision): Promise<number> {
+    const sum = new DigestSum();
+    for (const record of await this.range({ key: "\0", end: "\0", revision })) sum.add(recordDigest(record));
+    return Number.parseInt(sum.text().slice(8), 16);
   }
 
   /** Every change of the range after `from`, as `Store.watch`. @throws IkadaError Compacted */
@@ -150,11 +167,6 @@ function mayGrow(command: EtcdCommand): boolean {
   return [...success, ...failure].some((operation) =>
     operation.type === "txn" ? mayGrow({ type: "txn", txn: operation.txn }) : operation.type === "put",
   );
-}
-
-export function isIn({ key: from, end }: EtcdRange, key: string): boolean {
-  if (end === "") return key === from;
-  return key >= from && (end === "\0" || key < end);
 }
 
 /** What all keys of a range start with. */

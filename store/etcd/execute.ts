@@ -11,7 +11,7 @@ import type {
   EtcdRefusal,
   EtcdResponse,
   EtcdTxn,
-} from "./command.js";
+} from "../etcd.js";
 
 /** Behind every key: their characters are bytes. */
 const behindAll = "\u0100";

@@ -1,4 +1,5 @@
 import type { Env, Timer } from "../../src/base/env.js";
+import type { LeaseTimer } from "../etcd.js";
 import type { EtcdStore } from "./etcd-store.js";
 
 /** How often it looks for leases that are new, gone, or have run out. */
@@ -6,20 +7,22 @@ const everyMs = 500;
 /** Revoked in one look; each is a log entry. */
 const revokedAtOnceMax = 64;
 
+type LeaseStore = Pick<EtcdStore, "leases" | "executeThen">;
+
 /**
  * The leader's clock of leases. A new leader gives each lease its whole time anew, as etcd does: nobody knows when it was renewed last. So a
  * lease never ends early; it may end late by its time to live for each change of the leader.
  */
-export class Lessor {
+export class Lessor implements LeaseTimer {
   readonly #env: Pick<Env, "timers" | "clock" | "log">;
-  readonly #etcd: EtcdStore;
+  readonly #etcd: LeaseStore;
   /** When each lease runs out, on the monotonic clock. */
   readonly #endsMs = new Map<number, number>();
   readonly #revoking = new Set<number>();
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(env: Pick<Env, "timers" | "clock" | "log">, etcd: EtcdStore) {
+  constructor(env: Pick<Env, "timers" | "clock" | "log">, etcd: LeaseStore) {
     this.#env = env;
     this.#etcd = etcd;
     this.#look();

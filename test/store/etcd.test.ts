@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { ByteWriter } from "../../src/base/byte-writer.js";
 import { WireReader } from "../../src/base/wire.js";
 import { readEtcdCommand, writeEtcdCommand } from "../../store/etcd/codec.js";
-import type { EtcdCommand, EtcdCompare, EtcdOperation, EtcdOutcome, EtcdTxn } from "../../store/etcd/command.js";
+import type { EtcdCommand, EtcdCompare, EtcdOperation, EtcdOutcome, EtcdTxn } from "../../store/etcd.js";
 import { openLocalStore } from "../../store/local-store.js";
 import { MemoryKeyValue } from "../../store/memory-key-value.js";
 import type { Replica } from "../../store/replica.js";

@@ -1,7 +1,4 @@
 import { createHash } from "node:crypto";
-import { Hasher } from "../../../store/digest.js";
-import { DigestSum } from "../../../store/digest.js";
-import type { KeyRecord } from "../../../store/store.js";
 import { etcdserverpb as pb } from "#proto/etcd.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
 import type { Listener } from "../listener.js";
@@ -25,14 +22,14 @@ export function addClusterServices(listener: Listener, services: EtcdServices): 
   listener.unary(etcdMethods.alarm, () => Promise.resolve({ header: services.header(), alarms: alarmsOf(services) }));
   // RocksDB gives space back by itself.
   listener.unary(etcdMethods.defragment, () => Promise.resolve({ header: services.header() }));
-  listener.unary(etcdMethods.hash, async () => ({ header: services.header(), hash: await hashAt(services, 0) }));
+  listener.unary(etcdMethods.hash, async () => ({ header: services.header(), hash: await services.etcd.hashAt(0) }));
   listener.unary(etcdMethods.hashKv, async ({ revision }) => {
-    const { keyspace } = services.etcd;
-    if (revision > keyspace.revision) throw etcdError("FutureRevision");
+    const { etcd } = services;
+    if (revision > etcd.revision()) throw etcdError("FutureRevision");
     const header = services.header();
     try {
-      const hash = await hashAt(services, revision);
-      return { header, hash, compactRevision: keyspace.compactRevision };
+      const hash = await etcd.hashAt(revision);
+      return { header, hash, compactRevision: etcd.compactRevision() };
     } catch (caught) {
       throw asEtcdError(caught);
     }
@@ -78,15 +75,4 @@ function status(services: EtcdServices): pb.IStatusResponse {
 function alarmsOf({ etcd, replica }: EtcdServices): pb.IAlarmMember[] {
   if (etcd.usage().liveBytes <= etcd.quotaBytes) return [];
   return [{ memberID: replica.status().id, alarm: AlarmType.NOSPACE }];
-}
-
-/** Of all keys as they were at a revision, the same on every replica. */
-async function hashAt({ etcd }: EtcdServices, revision: number): Promise<number> {
-  const sum = new DigestSum();
-  for (const record of await etcd.range({ key: "\0", end: "\0", revision })) sum.add(digestOf(record));
-  return Number.parseInt(sum.text().slice(8), 16);
-}
-
-function digestOf({ key, value, createRevision, modRevision, version, lease = 0 }: KeyRecord): ReturnType<Hasher["digest"]> {
-  return new Hasher().text(key).number(createRevision).number(modRevision).number(version).number(lease).bytes(value).digest();
 }

@@ -1,9 +1,9 @@
-import type { etcdserverpb as pb, mvccpb } from "#proto/etcd.js";
-import { bytesOf, textOf } from "../../../store/etcd/codec.js";
-import type { EtcdRange } from "../../../store/etcd/command.js";
+import { etcdserverpb as pb, type mvccpb } from "#proto/etcd.js";
+import { bytesOf, type EtcdRange, textOf } from "../../../store/etcd.js";
 import type { KeyRecord } from "../../../store/store.js";
 import { etcdError } from "./etcd-error.js";
 
+const { SortOrder, SortTarget } = pb.RangeRequest;
 const noValue = new Uint8Array(0);
 
 export function toKeyValue(record: KeyRecord, keysOnly = false): mvccpb.IKeyValue {
@@ -59,14 +59,12 @@ function passes(request: pb.RangeRequest, { modRevision, createRevision }: KeyRe
 
 /** Records come in the order of their keys. */
 function isSorted({ sortOrder, sortTarget }: pb.RangeRequest): boolean {
-  return sortOrder === descending || sortTarget !== 0;
+  return sortOrder === SortOrder.DESCEND || sortTarget !== SortTarget.KEY;
 }
-
-const descending = 2;
 
 function sort({ sortOrder, sortTarget }: pb.RangeRequest, records: readonly KeyRecord[]): KeyRecord[] {
   const compare = comparisons[sortTarget] ?? comparisons[0]!;
-  const sign = sortOrder === descending ? -1 : 1;
+  const sign = sortOrder === SortOrder.DESCEND ? -1 : 1;
   return [...records].sort((left, right) => sign * compare(left, right));
 }
 

@@ -1,6 +1,6 @@
+import { createHash } from "node:crypto";
 import type { etcdserverpb as pb } from "#proto/etcd.js";
-import { Hasher } from "../../../store/digest.js";
-import type { EtcdStore } from "../../../store/etcd/etcd-store.js";
+import type { EtcdKeyspace } from "../../../store/etcd.js";
 import type { Revision, Store, WaitOptions } from "../../../store/store.js";
 import type { TokenUser } from "../authentication.js";
 import type { Listener } from "../listener.js";
@@ -15,7 +15,7 @@ import { addWatchService } from "./watch-service.js";
 export interface EtcdServicesOptions {
   readonly clusterId: string;
   readonly version: string;
-  readonly etcd: EtcdStore;
+  readonly etcd: EtcdKeyspace;
   readonly store: Store;
   readonly members: AddressBook;
   readonly replica: ReplicaControl;
@@ -36,7 +36,7 @@ export function addEtcdServices(listener: Listener, options: EtcdServicesOptions
   const clusterId = numberOf(options.clusterId);
   const services: EtcdServices = {
     ...options,
-    header: (revision = etcd.keyspace.revision) => {
+    header: (revision = etcd.revision()) => {
       const { id, term } = replica.status();
       return { clusterId, memberId: id, revision, raftTerm: term };
     },
@@ -48,8 +48,7 @@ export function addEtcdServices(listener: Listener, options: EtcdServicesOptions
   addClusterServices(listener, services);
 }
 
-/** A name as a number of 53 bits, which etcd's clients compare only. */
+/** A name as a number of 48 bits, which etcd's clients compare only. */
 function numberOf(name: string): number {
-  const { high, low } = new Hasher().text(name).digest();
-  return (high % 2 ** 21) * 2 ** 32 + low;
+  return createHash("sha256").update(name).digest().readUIntBE(0, 6);
 }

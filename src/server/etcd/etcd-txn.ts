@@ -1,9 +1,15 @@
 import type { etcdserverpb as pb } from "#proto/etcd.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
-import { textOf } from "../../../store/etcd/codec.js";
-import type { EtcdCompare, EtcdOperation, EtcdRange, EtcdResponse, EtcdTxn } from "../../../store/etcd/command.js";
-import { isIn } from "../../../store/etcd/etcd-store.js";
+import {
+  type EtcdCompare,
+  type EtcdOperation,
+  type EtcdRange,
+  type EtcdResponse,
+  type EtcdTxn,
+  isIn,
+  textOf,
+} from "../../../store/etcd.js";
 import { etcdError } from "./etcd-error.js";
 import { rangeOf, rangeResponse, recordsNeeded, toKeyValue } from "./etcd-records.js";
 
@@ -135,8 +141,7 @@ function checkConflicts(operations: readonly EtcdOperation[]): Changed {
     const own = changedBy(operation);
     for (const key of own.puts)
       if (all.puts.has(key) || all.deletes.some((range) => isIn(range, key))) throw etcdError("DuplicateKey");
-    for (const range of own.deletes)
-      for (const key of all.puts) if (isIn(range, key)) throw etcdError("DuplicateKey");
+    for (const range of own.deletes) for (const key of all.puts) if (isIn(range, key)) throw etcdError("DuplicateKey");
     for (const key of own.puts) all.puts.add(key);
     all.deletes.push(...own.deletes);
   }

@@ -1,7 +1,7 @@
 import type { etcdserverpb as pb } from "#proto/etcd.js";
 import { invariant } from "../../base/errors.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
-import type { EtcdCommand, EtcdOperation, EtcdResponse } from "../../../store/etcd/command.js";
+import type { EtcdCommand, EtcdOperation, EtcdResponse } from "../../../store/etcd.js";
 import type { Call, Listener } from "../listener.js";
 import { asEtcdError, etcdError } from "./etcd-error.js";
 import { rangeOf, rangeResponse, toKeyValue } from "./etcd-records.js";
@@ -22,7 +22,7 @@ async function range(services: EtcdServices, request: pb.RangeRequest, call: Cal
   const { etcd } = services;
   try {
     if (!request.serializable) await services.barrier(call.wait);
-    if (request.revision > etcd.keyspace.revision) throw etcdError("FutureRevision");
+    if (request.revision > etcd.revision()) throw etcdError("FutureRevision");
     const header = services.header();
     const records = await etcd.range({ ...wanted, revision: request.revision });
     return { header, ...rangeResponse(request, records) };
@@ -66,13 +66,13 @@ async function compact(
   { revision }: pb.CompactionRequest,
   call: Call,
 ): Promise<pb.ICompactionResponse> {
-  const { keyspace } = services.etcd;
+  const { etcd } = services;
   await services.barrier(call.wait).catch((caught: unknown) => {
     throw asEtcdError(caught);
   });
-  if (revision <= keyspace.compactRevision) throw etcdError("Compacted");
-  if (revision > keyspace.revision) throw etcdError("FutureRevision");
-  await services.etcd.compact(revision, call.wait);
+  if (revision <= etcd.compactRevision()) throw etcdError("Compacted");
+  if (revision > etcd.revision()) throw etcdError("FutureRevision");
+  await etcd.compact(revision, call.wait);
   return { header: services.header() };
 }
 

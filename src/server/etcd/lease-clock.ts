@@ -1,9 +1,14 @@
 import { IkadaError } from "../../base/errors.js";
-import type { Lessor } from "../../../store/etcd/lessor.js";
+import type { LeaseTimer } from "../../../store/etcd.js";
 import type { ReplicaControl } from "../replica-status.js";
 
 /** Asks the leader's clock of leases on another replica. */
-export type AskLeader = (leader: number, lease: number, renew: boolean, deadlineMs: number) => Promise<number | undefined>;
+export type AskLeader = (
+  leader: number,
+  lease: number,
+  renew: boolean,
+  deadlineMs: number,
+) => Promise<number | undefined>;
 
 /** How long the leader may take to answer. */
 const askMs = 5_000;
@@ -12,7 +17,7 @@ const askMs = 5_000;
 export class LeaseClock {
   readonly #replica: ReplicaControl;
   readonly #askLeader: AskLeader;
-  #lessor: Lessor | undefined;
+  #timer: LeaseTimer | undefined;
 
   constructor(replica: ReplicaControl, askLeader: AskLeader) {
     this.#replica = replica;
@@ -20,19 +25,19 @@ export class LeaseClock {
   }
 
   /** While this replica leads. */
-  lead(lessor: Lessor): { close(): void } {
-    this.#lessor = lessor;
+  lead(timer: LeaseTimer): { close(): void } {
+    this.#timer = timer;
     return {
       close: () => {
-        if (this.#lessor === lessor) this.#lessor = undefined;
-        lessor.close();
+        if (this.#timer === timer) this.#timer = undefined;
+        timer.close();
       },
     };
   }
 
   /** Seconds that the lease has now; undefined when there is none. @throws IkadaError NoLeader, Unavailable, Deadline */
   async ask(lease: number, renew: boolean): Promise<number | undefined> {
-    if (this.#lessor) return this.askHere(lease, renew);
+    if (this.#timer) return this.askHere(lease, renew);
     const { leader, id } = this.#replica.status();
     if (leader === 0 || leader === id)
       throw new IkadaError("NoLeader", "etcdserver: no leader", { hint: "try again in a second" });
@@ -41,8 +46,7 @@ export class LeaseClock {
 
   /** The same, for another replica that believes that this one leads. @throws IkadaError NoLeader */
   askHere(lease: number, renew: boolean): number | undefined {
-    if (!this.#lessor)
-      throw new IkadaError("NoLeader", "this server does not lead", { hint: "try again in a second" });
-    return renew ? this.#lessor.renew(lease) : this.#lessor.remainingSeconds(lease);
+    if (!this.#timer) throw new IkadaError("NoLeader", "this server does not lead", { hint: "try again in a second" });
+    return renew ? this.#timer.renew(lease) : this.#timer.remainingSeconds(lease);
   }
 }

@@ -105,7 +105,7 @@ class WatchSession {
       const cancelReason = IkadaError.from(caught).message;
       return this.#push({ watchId, created: true, canceled: true, cancelReason });
     }
-    const from = request.startRevision > 0 ? request.startRevision - 1 : etcd.keyspace.revision;
+    const from = request.startRevision > 0 ? request.startRevision - 1 : etcd.revision();
     this.#push({ watchId, created: true });
     const watch = new OneWatch(request, from);
     this.#watches.set(watchId, watch);
@@ -165,7 +165,7 @@ class WatchSession {
   /** To watches that want it, when nothing waits to be sent: all up to the header's revision was sent. */
   #tellProgress(): void {
     if (this.#queue.length > 0) return;
-    const { revision } = this.#services.etcd.keyspace;
+    const revision = this.#services.etcd.revision();
     for (const [watchId, watch] of this.#watches) {
       if (!watch.request.progressNotify || !watch.isLive(revision) || watch.told === revision) continue;
       watch.told = revision;
@@ -175,7 +175,7 @@ class WatchSession {
 
   /** For a request: of the whole stream, once all watches have reached the present. It stands behind their events. */
   #payProgress(): void {
-    const { revision } = this.#services.etcd.keyspace;
+    const revision = this.#services.etcd.revision();
     if (!this.#owesProgress || ![...this.#watches.values()].every((watch) => watch.isLive(revision))) return;
     this.#owesProgress = false;
     this.#push({ watchId: -1 });
