@@ -122,7 +122,10 @@ export function handleVoteRequest(state: RaftState, request: Message): void {
  */
 function commitAsRefused(state: RaftState, { commit, logTerm }: Message): void {
   const { log } = state;
-  if (commit > log.committed && logTerm > 0 && log.matches(commit, logTerm)) log.commitTo(commit);
+  if (commit <= log.committed || logTerm === 0 || !log.matches(commit, logTerm)) return;
+  log.commitTo(commit);
+  // As for one that has not begun yet: the votes may be those of the wrong quorum.
+  if (state.role !== "Leader" && log.hasUnappliedConfChange()) state.becomeFollower(state.term, state.leader);
 }
 
 export function handleVoteResponse(state: RaftState, response: Message): void {

@@ -126,6 +126,8 @@ describe("membership changes under faults", () => {
       assert(request);
       asked.raft.step(request);
       for (const answer of asked.turn()) last.raft.step(answer);
+      // Its campaign ends: the configuration that it counts votes by is over.
+      assert.equal(last.status.role, refusalsTellCommit ? "Follower" : "PreCandidate");
       last.turn();
       last.raft.campaign();
       last.turn();
