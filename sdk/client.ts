@@ -8,6 +8,7 @@ import type { Scale } from "../src/api/scale.js";
 import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import { ikada } from "#proto/api.js";
+import { changeFromWire, outcomeFromWire, type Change, type DeleteOutcome } from "./answers.js";
 import { Calls, type CallOptions } from "./calls.js";
 import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
@@ -127,16 +128,6 @@ export interface DeleteCollectionOptions extends Selection {
   readonly dryRun?: boolean;
 }
 
-/** What became of one object of a collection. */
-export interface DeleteOutcome {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** `terminating`: finalizers or its node have work to do. `kept`: for `reason`. */
-  readonly state: "removed" | "terminating" | "kept";
-  readonly reason: string;
-}
-
 /** What a write did. */
 export interface Written<T = AnyObject> {
   /** As stored, or as it would be with `dryRun`. */
@@ -161,25 +152,6 @@ export interface HistoryOptions extends Scoped {
   readonly revision?: number;
   /** Changes fetched at once. @default the server's */
   readonly pageSize?: number;
-}
-
-/** One change of one object. */
-export interface Change {
-  readonly type: "created" | "changed" | "deleted";
-  readonly revision: number;
-  readonly uid: string;
-  /** RFC 3339, by the clock of the server that proposed it; empty when it is not known. */
-  readonly time: string;
-  /** Who asked: `admin:alice`, or a controller; empty when it is not known. */
-  readonly origin: string;
-  /** Field managers; none for controllers, and for a manager's second change within a second. */
-  readonly writers: readonly { readonly manager: string; readonly operation: string; readonly subresource: string }[];
-  /** Paths as in `spec.replicas`, of what was changed; empty also when the state before is not kept. */
-  readonly added: readonly string[];
-  readonly modified: readonly string[];
-  readonly removed: readonly string[];
-  /** How many fields more than are listed. */
-  readonly moreFields: number;
 }
 
 export interface ClusterStatus {
@@ -529,35 +501,6 @@ export class Client {
       warnings: answer.warnings,
     };
   }
-}
-
-const changeTypes = ["changed", "created", "changed", "deleted"] as const;
-
-function changeFromWire(change: ikada.api.v1.IChange): Change {
-  return {
-    type: changeTypes[change.type ?? 0] ?? "changed",
-    revision: change.revision ?? 0,
-    uid: change.uid ?? "",
-    time: change.time ?? "",
-    origin: change.origin ?? "",
-    writers: (change.writers ?? []).map(({ manager, operation, subresource }) => ({
-      manager: manager ?? "",
-      operation: operation ?? "",
-      subresource: subresource ?? "",
-    })),
-    added: change.added ?? [],
-    modified: change.modified ?? [],
-    removed: change.removed ?? [],
-    moreFields: change.moreFields ?? 0,
-  };
-}
-
-const { REMOVED, TERMINATING } = ikada.api.v1.DeleteOutcome.State;
-
-function outcomeFromWire(outcome: ikada.api.v1.IDeleteOutcome): DeleteOutcome {
-  const { namespace = "", name = "", uid = "", state, reason = "" } = outcome;
-  const known = state === REMOVED ? "removed" : state === TERMINATING ? "terminating" : "kept";
-  return { namespace: namespace ?? "", name: name ?? "", uid: uid ?? "", state: known, reason: reason ?? "" };
 }
 
 function readAt({ local = false, revision, notOlderThan }: ReadAt): {

@@ -1,14 +1,13 @@
 /** What programs import: `import { Client } from "ikada"`. */
 export { Client } from "./client.js";
+export type { Change, DeleteOutcome } from "./answers.js";
 export type {
   ApplyOptions,
-  Change,
   ClusterStatus,
   ConnectOptions,
   Deleted,
   DeleteCollectionOptions,
   DeleteOptions,
-  DeleteOutcome,
   GetOptions,
   HistoryOptions,
   ListOptions,

@@ -1,14 +1,13 @@
 import { apiVersionOf } from "../src/api/kind.js";
 import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
+import type { Change, DeleteOutcome } from "./answers.js";
 import type {
   ApplyOptions,
-  Change,
   Client,
   DeleteCollectionOptions,
   Deleted,
   DeleteOptions,
-  DeleteOutcome,
   GetOptions,
   HistoryOptions,
   ListOptions,
