@@ -6,7 +6,7 @@ import type { Pod } from "../src/api/kinds/pod.js";
 import type { AnyObject } from "../src/api/object.js";
 import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
-import type { ikada } from "#proto/api.js";
+import { ikada } from "#proto/api.js";
 import { Calls, type CallOptions } from "./calls.js";
 import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
@@ -58,6 +58,19 @@ export interface WriteOptions extends CallOptions {
   readonly fieldManager?: string;
   /** Check everything, store nothing. @default false */
   readonly dryRun?: boolean;
+}
+
+/** What a patch is written in. */
+export type PatchType = "merge" | "json" | "strategic";
+
+export interface PatchOptions extends WriteOptions, Scoped {
+  /**
+   * `merge`: RFC 7386, null removes and lists are replaced. `json`: RFC 6902, a list of operations. `strategic`: Kubernetes' strategic merge
+   * patch, which merges lists by their keys and knows `$patch`, `$retainKeys` and `$setElementOrder`.
+   * @default "merge"
+   */
+  readonly type?: PatchType;
+  readonly subresource?: "status";
 }
 
 export interface DeleteOptions extends WriteOptions, Scoped {
@@ -236,21 +249,17 @@ export class Client {
     );
   }
 
-  /** Applies an RFC 7386 merge patch. @throws IkadaError NotFound, Invalid, Conflict */
-  patch(
-    kind: KindName,
-    name: string,
-    patch: object,
-    options: WriteOptions & Scoped & { readonly subresource?: "status" } = {},
-  ): Promise<Written> {
+  /**
+   * Changes parts of an object. @throws IkadaError NotFound, Invalid, BadRequest when it is no patch of its type, Conflict when the
+   * patch names a resourceVersion or has a JSON patch's `test` that does not hold
+   */
+  patch(kind: KindName, name: string, patch: object, options: PatchOptions = {}): Promise<Written> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
     const json = new TextEncoder().encode(JSON.stringify(patch));
+    const type = patchTypes[options.type ?? "merge"];
+    const subresource = options.subresource ?? "";
     return this.#write(options, (write) =>
-      this.#calls.unary(
-        apiMethods.patch,
-        { reference, json, subresource: options.subresource ?? "", options: write },
-        options,
-      ),
+      this.#calls.unary(apiMethods.patch, { reference, json, type, subresource, options: write }, options),
     );
   }
 
@@ -350,6 +359,9 @@ export class Client {
     };
   }
 }
+
+const { MERGE, JSON: JSON_PATCH, STRATEGIC } = ikada.api.v1.PatchRequest.Type;
+const patchTypes = { merge: MERGE, json: JSON_PATCH, strategic: STRATEGIC } as const;
 
 function writeOptions(request: ikada.api.v1.IRequestId, options: WriteOptions): ikada.api.v1.IWriteOptions {
   return { request, fieldManager: options.fieldManager ?? "ikada-sdk", dryRun: options.dryRun ?? false };

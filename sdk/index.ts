@@ -8,6 +8,8 @@ export type {
   GetOptions,
   ListOptions,
   LogOptions,
+  PatchOptions,
+  PatchType,
   Scoped,
   Selection,
   WatchOptions,

@@ -7,7 +7,7 @@ import type {
   DeleteOptions,
   GetOptions,
   ListOptions,
-  Scoped,
+  PatchOptions,
   WatchOptions,
   WriteOptions,
   Written,
@@ -54,7 +54,7 @@ export class Resource<T> {
     return (await this.#client.apply(this.#named(object), options)) as Written<T>;
   }
 
-  async patch(name: string, patch: object, options?: WriteOptions & Scoped): Promise<Written<T>> {
+  async patch(name: string, patch: object, options?: PatchOptions): Promise<Written<T>> {
     return (await this.#client.patch(this.#kind, name, patch, options)) as Written<T>;
   }
 

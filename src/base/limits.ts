@@ -34,6 +34,8 @@ export const limits = {
   watchesPerReplicaMax: 10_000,
   /** Characters of a label or field selector. */
   selectorLengthMax: 4096,
+  /** Operations of one JSON patch: each may move the rest of a long list. */
+  patchOperationsMax: 1000,
   /** Objects in one page of a list. */
   listPageMax: 1000,
   /** Operations in one transaction and transactions in one log entry. */

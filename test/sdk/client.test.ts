@@ -45,6 +45,17 @@ describe("the client library", () => {
     assert.equal(read.spec.replicas, 4);
     const patched = await client.deployments.patch("web", { spec: { paused: true } }, { namespace });
     assert.equal(patched.object.spec.paused, true);
+    const operations = [{ op: "replace", path: "/spec/paused", value: false }];
+    const json = await client.deployments.patch("web", operations, { namespace, type: "json" });
+    assert.equal(json.object.spec.paused, false);
+    const order = { "$setElementOrder/containers": [{ name: "web" }] };
+    const tried = await client.deployments.patch(
+      "web",
+      { spec: { template: { spec: { ...order, containers: [{ name: "web", image: "hello:2" }] } } } },
+      { namespace, type: "strategic", dryRun: true },
+    );
+    assert.equal(tried.object.spec.template.spec?.containers[0]?.image, "hello:2");
+    assert.equal(tried.object.metadata.resourceVersion, json.object.metadata.resourceVersion);
     await assert.rejects(client.deployments.update(read), { reason: "Conflict" });
     const names: string[] = [];
     for (let at = 0; at < 5; at++) await client.create(configMap(`c-${at}`));
