@@ -33,10 +33,17 @@ export interface Scoped extends CallOptions {
   readonly namespace?: string;
 }
 
-export interface GetOptions extends Scoped {
+/** Of what time a read is; the present without any of these. */
+export interface ReadAt {
   /** Take what the asked server has, without asking the leader: faster, possibly old. @default false */
   readonly local?: boolean;
+  /** The state as it was at this revision; Compacted when that is no longer kept. */
+  readonly revision?: number;
+  /** Instead: the present state of the asked server, once it is as new as this revision. */
+  readonly notOlderThan?: number;
 }
+
+export interface GetOptions extends Scoped, ReadAt {}
 
 export interface Selection extends Scoped {
   /** `app=web,tier in (a,b),!old` */
@@ -45,13 +52,29 @@ export interface Selection extends Scoped {
   readonly fieldSelector?: string;
 }
 
-export interface ListOptions extends Selection {
-  readonly local?: boolean;
+export interface ListOptions extends Selection, ReadAt {
   /** Objects fetched at once; all pages are of the same revision. @default the server's */
   readonly pageSize?: number;
 }
 
-export interface WatchOptions extends Selection, WatchStart {}
+export interface PageOptions extends ListOptions {
+  /** `next` of the page before, with the same selection. */
+  readonly continue?: string;
+}
+
+/** A part of a list. */
+export interface Page<T = AnyObject> {
+  readonly objects: readonly T[];
+  /** Of all pages of this list; a watch from here on misses nothing. */
+  readonly revision: number;
+  /** Empty on the last page. A page may have fewer objects than were asked for and still not be the last. */
+  readonly next: string;
+}
+
+export interface WatchOptions extends Selection, WatchStart {
+  /** A BOOKMARK so often while nothing else is sent and the revision moves; 0: none but the first. @default 10 */
+  readonly bookmarkSeconds?: number;
+}
 
 export interface WriteOptions extends CallOptions {
   /** Who owns the fields that are written. @default "ikada-sdk" */
@@ -197,29 +220,34 @@ export class Client {
   /** @throws IkadaError NotFound, UnknownKind, Forbidden */
   async get(kind: KindName, name: string, options: GetOptions = {}): Promise<AnyObject> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
-    const { object } = await this.#calls.unary(apiMethods.get, { reference, local: options.local ?? false }, options);
+    const { object } = await this.#calls.unary(apiMethods.get, { reference, ...readAt(options) }, options);
     return objectFromWire(object);
   }
 
   /** All objects as of one revision, fetched page by page while they are read. @throws IkadaError Compacted between pages, BadRequest */
   async *list(kind: KindName, options: ListOptions = {}): AsyncGenerator<AnyObject, void, undefined> {
-    const request = {
-      ...kindReference(kind),
-      ...selection(options),
-      local: options.local ?? false,
-      limit: options.pageSize ?? 0,
-    };
     let next = "";
     do {
-      const page = await this.#calls.unary(apiMethods.list, { ...request, continue: next }, options);
-      for (const object of page.objects) yield objectFromWire(object);
-      next = page.continue;
+      const page = await this.listPage(kind, { ...options, continue: next });
+      yield* page.objects;
+      next = page.next;
     } while (next !== "");
+  }
+
+  /** One page of a list, for those who keep the place themselves. @throws IkadaError Compacted, BadRequest */
+  async listPage(kind: KindName, options: PageOptions = {}): Promise<Page> {
+    const { continue: from = "", pageSize = 0 } = options;
+    // The token carries the revision.
+    const at = from === "" ? readAt(options) : {};
+    const request = { ...kindReference(kind), ...selection(options), ...at, limit: pageSize, continue: from };
+    const page = await this.#calls.unary(apiMethods.list, request, options);
+    return { objects: page.objects.map(objectFromWire), revision: page.revision, next: page.continue };
   }
 
   /** Changes as they happen, over lost connections; leave the loop to end it. @throws IkadaError Compacted when it has to be listed anew */
   watch(kind: KindName, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
-    return watch(this.#calls, { ...kindReference(kind), ...selection(options) }, options);
+    const bookmarkSeconds = options.bookmarkSeconds ?? null;
+    return watch(this.#calls, { ...kindReference(kind), ...selection(options), bookmarkSeconds }, options);
   }
 
   /** @throws IkadaError AlreadyExists, Invalid with the faulty fields, NotFound when the namespace is missing */
@@ -358,6 +386,18 @@ export class Client {
       warnings: answer.warnings,
     };
   }
+}
+
+function readAt({ local = false, revision, notOlderThan }: ReadAt): {
+  local: boolean;
+  revision: number;
+  match: ikada.api.v1.RevisionMatch;
+} {
+  if (revision !== undefined && notOlderThan !== undefined)
+    throw new IkadaError("BadRequest", "a read is either of a revision or not older than one");
+  const { EXACT, NOT_OLDER_THAN } = ikada.api.v1.RevisionMatch;
+  const match = notOlderThan === undefined ? EXACT : NOT_OLDER_THAN;
+  return { local, revision: revision ?? notOlderThan ?? 0, match };
 }
 
 const { MERGE, JSON: JSON_PATCH, STRATEGIC } = ikada.api.v1.PatchRequest.Type;

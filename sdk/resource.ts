@@ -7,6 +7,8 @@ import type {
   DeleteOptions,
   GetOptions,
   ListOptions,
+  Page,
+  PageOptions,
   PatchOptions,
   WatchOptions,
   WriteOptions,
@@ -36,6 +38,10 @@ export class Resource<T> {
 
   list(options?: ListOptions): AsyncGenerator<T, void, undefined> {
     return this.#client.list(this.#kind, options) as AsyncGenerator<T, void, undefined>;
+  }
+
+  async listPage(options?: PageOptions): Promise<Page<T>> {
+    return (await this.#client.listPage(this.#kind, options)) as Page<T>;
   }
 
   watch(options?: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {

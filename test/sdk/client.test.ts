@@ -61,7 +61,14 @@ describe("the client library", () => {
     for (let at = 0; at < 5; at++) await client.create(configMap(`c-${at}`));
     for await (const object of client.configMaps.list({ namespace, pageSize: 2 })) names.push(object.metadata.name);
     assert.deepEqual(names, ["c-0", "c-1", "c-2", "c-3", "c-4"]);
+    const page = await client.configMaps.listPage({ namespace, pageSize: 4 });
     const deleted = await client.configMaps.delete("c-0", { namespace });
+    assert.equal((await client.configMaps.get("c-0", { namespace, revision: page.revision })).metadata.name, "c-0");
+    const past = await client.configMaps.listPage({ namespace, revision: page.revision, continue: page.next });
+    assert.deepEqual([past.objects[0]?.metadata.name, past.revision, past.next], ["c-4", page.revision, ""]);
+    const now = await client.configMaps.listPage({ namespace, notOlderThan: page.revision });
+    assert.equal(now.objects.length, 4);
+    await assert.rejects(client.configMaps.get("c-1", { namespace, revision: 1, notOlderThan: 1 }), /either/);
     assert.equal(deleted.removed, true);
     assert.equal(deleted.object?.metadata.name, "c-0");
     assert.equal((await client.clusterStatus()).leader, 1);

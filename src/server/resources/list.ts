@@ -1,10 +1,11 @@
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
-import type { KeyRecord, Store } from "../../../store/store.js";
+import type { KeyRecord, RangeQuery, RangeResult, Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
 import { requireReadable } from "../permissions.js";
 import { decodeToken, encodeToken } from "./list-token.js";
+import { explainCompacted, hasReached, requestedRevision } from "./revisions.js";
 import { selectionOf } from "./selection.js";
 import { toWire } from "./wire.js";
 
@@ -14,7 +15,7 @@ const pageBytesMax = limits.messageBytesMax / 2;
 const scannedMax = 10 * limits.listPageMax;
 
 /**
- * One page. All pages of a list show the revision of the first, which the token pins.
+ * One page. All pages of a list show the revision of the first, which the token pins: the present, or the past one asked for.
  * @throws IkadaError Compacted when that revision is gone: start again
  */
 export async function listObjects(
@@ -26,8 +27,13 @@ export async function listObjects(
   requireReadable(call.caller, selection.kind);
   const limit = request.limit === 0 ? limits.listPageMax : Math.min(request.limit, limits.listPageMax);
   const token = request.continue === "" ? undefined : decodeToken(request.continue, selection.prefix);
-  const revision = token?.revision ?? (await firstRevision(store, request, call));
-  if (token) await store.reached(revision, call.wait);
+  if (token && request.revision !== 0 && request.revision !== token.revision) {
+    throw new IkadaError("BadRequest", `the continue token is of revision ${token.revision}, not ${request.revision}`, {
+      hint: "a continue token carries its revision; name none beside it, or the same",
+    });
+  }
+  if (token) await hasReached(store, token.revision, call);
+  const revision = token?.revision ?? (await requestedRevision(store, request, call)) ?? store.revision();
 
   const records: KeyRecord[] = [];
   let after = token?.after;
@@ -36,7 +42,7 @@ export async function listObjects(
   for (;;) {
     const wanted = Math.min(limit - records.length, rangeMax);
     const range = { prefix: selection.prefix, limit: wanted, revision, ...(after !== undefined && { after }) };
-    const page = await store.range(range, call.wait);
+    const page = await rangeOrExplain(store, range, token !== undefined, call);
     for (const record of page.records) {
       const matches = selection.matches(record);
       if (matches && records.length > 0 && bytes + record.value.length > pageBytesMax) {
@@ -70,6 +76,11 @@ function answer(
   };
 }
 
-async function firstRevision(store: Store, request: ikada.api.v1.ListRequest, call: Call): Promise<number> {
-  return request.local ? store.revision() : await store.barrier(call.wait);
+async function rangeOrExplain(store: Store, query: RangeQuery, isContinued: boolean, call: Call): Promise<RangeResult> {
+  try {
+    return await store.range(query, call.wait);
+  } catch (caught) {
+    const again = "begin the list anew, without the continue token";
+    throw explainCompacted(caught, isContinued ? again : "list at a revision that is still kept, or the present");
+  }
 }
