@@ -107,6 +107,27 @@ export interface DeleteOptions extends WriteOptions, Scoped {
   readonly resourceVersion?: string;
 }
 
+export interface DeleteCollectionOptions extends Selection {
+  /** The objects that matched at this revision. @default the present one */
+  readonly revision?: number;
+  /** Leave those that have changed since that revision. @default false */
+  readonly onlyUnchanged?: boolean;
+  readonly propagation?: DeleteOptions["propagation"];
+  readonly gracePeriodSeconds?: number;
+  /** Say what would become of each, delete nothing. @default false */
+  readonly dryRun?: boolean;
+}
+
+/** What became of one object of a collection. */
+export interface DeleteOutcome {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** `terminating`: finalizers or its node have work to do. `kept`: for `reason`. */
+  readonly state: "removed" | "terminating" | "kept";
+  readonly reason: string;
+}
+
 /** What a write did. */
 export interface Written<T = AnyObject> {
   /** As stored, or as it would be with `dryRun`. */
@@ -307,6 +328,36 @@ export class Client {
     return { object: answer.object ? objectFromWire(answer.object) : undefined, removed: answer.removed };
   }
 
+  /**
+   * Deletes all objects of a kind in a namespace that match, page by page; those that come to match meanwhile are not among them.
+   * @returns what became of each, also of those that somebody else removed meanwhile
+   * @throws IkadaError BadRequest, Compacted when it takes longer than history is kept; what was deleted until then is
+   */
+  async deleteCollection(kind: KindName, options: DeleteCollectionOptions): Promise<readonly DeleteOutcome[]> {
+    // Named in each request, so that a repeat is about the same objects.
+    const revision = options.revision ?? (await this.listPage(kind, { ...options, pageSize: 1 })).revision;
+    const request = {
+      ...kindReference(kind),
+      ...selection(options),
+      onlyUnchanged: options.onlyUnchanged ?? false,
+      propagation: options.propagation ?? "",
+      gracePeriodSeconds: options.gracePeriodSeconds ?? null,
+      options: { dryRun: options.dryRun ?? false },
+    };
+    const outcomes: DeleteOutcome[] = [];
+    let next = "";
+    do {
+      const page = await this.#calls.unary(
+        apiMethods.deleteCollection,
+        { ...request, revision, continue: next },
+        options,
+      );
+      outcomes.push(...page.outcomes.map(outcomeFromWire));
+      next = page.continue;
+    } while (next !== "");
+    return outcomes;
+  }
+
   /** Sets how many replicas a Deployment or ReplicaSet has. @throws IkadaError Conflict when it has not `currentReplicas` */
   scale(
     kind: KindName,
@@ -386,6 +437,14 @@ export class Client {
       warnings: answer.warnings,
     };
   }
+}
+
+const { REMOVED, TERMINATING } = ikada.api.v1.DeleteOutcome.State;
+
+function outcomeFromWire(outcome: ikada.api.v1.IDeleteOutcome): DeleteOutcome {
+  const { namespace = "", name = "", uid = "", state, reason = "" } = outcome;
+  const known = state === REMOVED ? "removed" : state === TERMINATING ? "terminating" : "kept";
+  return { namespace: namespace ?? "", name: name ?? "", uid: uid ?? "", state: known, reason: reason ?? "" };
 }
 
 function readAt({ local = false, revision, notOlderThan }: ReadAt): {

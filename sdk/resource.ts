@@ -3,8 +3,10 @@ import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
   Client,
+  DeleteCollectionOptions,
   Deleted,
   DeleteOptions,
+  DeleteOutcome,
   GetOptions,
   ListOptions,
   Page,
@@ -66,6 +68,10 @@ export class Resource<T> {
 
   async delete(name: string, options?: DeleteOptions): Promise<Deleted<T>> {
     return (await this.#client.delete(this.#kind, name, options)) as Deleted<T>;
+  }
+
+  deleteCollection(options: DeleteCollectionOptions): Promise<readonly DeleteOutcome[]> {
+    return this.#client.deleteCollection(this.#kind, options);
   }
 
   #named(object: Draft<T>): AnyObject {

@@ -38,6 +38,8 @@ export const limits = {
   patchOperationsMax: 1000,
   /** Objects in one page of a list. */
   listPageMax: 1000,
+  /** Objects that one call of DeleteCollection deletes. */
+  deletePageMax: 256,
   /** Operations in one transaction and transactions in one log entry. */
   txnOperationsMax: 1024,
   txnBatchMax: 512,
@@ -86,6 +88,7 @@ export function checkLimits(): void {
     [limits.entryBytesMax < limits.uncommittedBytesMax, "one entry fits the uncommitted tail"],
     [limits.electionTicks >= 3, "a lost heartbeat is no election"],
     [limits.electionTicks <= limits.electionTicksMax, "the election timeout adapts upwards"],
+    [limits.deletePageMax <= limits.txnBatchMax, "a page of deletions fits one log entry by count"],
     [limits.entryBytesMax < limits.segmentBytes, "one entry fits one segment"],
     [limits.logKeptBytes <= limits.logHeldBytesMax, "a slow follower has at least what one that was away has"],
   ];

@@ -24,6 +24,7 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Resources/Apply": "objects:write",
   "/ikada.api.v1.Resources/Patch": "objects:write",
   "/ikada.api.v1.Resources/Delete": "objects:write",
+  "/ikada.api.v1.Resources/DeleteCollection": "objects:write",
   "/ikada.api.v1.Resources/Scale": "objects:write",
   "/ikada.api.v1.Resources/Kinds": "objects:read",
   "/ikada.api.v1.Pods/Logs": "pods:logs",

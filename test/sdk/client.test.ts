@@ -49,13 +49,13 @@ describe("the client library", () => {
     const json = await client.deployments.patch("web", operations, { namespace, type: "json" });
     assert.equal(json.object.spec.paused, false);
     const order = { "$setElementOrder/containers": [{ name: "web" }] };
-    const tried = await client.deployments.patch(
+    const dry = await client.deployments.patch(
       "web",
       { spec: { template: { spec: { ...order, containers: [{ name: "web", image: "hello:2" }] } } } },
       { namespace, type: "strategic", dryRun: true },
     );
-    assert.equal(tried.object.spec.template.spec?.containers[0]?.image, "hello:2");
-    assert.equal(tried.object.metadata.resourceVersion, json.object.metadata.resourceVersion);
+    assert.equal(dry.object.spec.template.spec?.containers[0]?.image, "hello:2");
+    assert.equal(dry.object.metadata.resourceVersion, json.object.metadata.resourceVersion);
     await assert.rejects(client.deployments.update(read), { reason: "Conflict" });
     const names: string[] = [];
     for (let at = 0; at < 5; at++) await client.create(configMap(`c-${at}`));
@@ -69,6 +69,14 @@ describe("the client library", () => {
     const now = await client.configMaps.listPage({ namespace, notOlderThan: page.revision });
     assert.equal(now.objects.length, 4);
     await assert.rejects(client.configMaps.get("c-1", { namespace, revision: 1, notOlderThan: 1 }), /either/);
+    const fieldSelector = "metadata.name!=c-1";
+    const tried = await client.configMaps.deleteCollection({ namespace, fieldSelector, dryRun: true });
+    const gone = await client.configMaps.deleteCollection({ namespace, fieldSelector });
+    assert.deepEqual(gone, tried);
+    assert.deepEqual(
+      gone.map(({ name, state }) => `${name} ${state}`),
+      ["c-2 removed", "c-3 removed", "c-4 removed"],
+    );
     assert.equal(deleted.removed, true);
     assert.equal(deleted.object?.metadata.name, "c-0");
     assert.equal((await client.clusterStatus()).leader, 1);

@@ -3,6 +3,7 @@ import type { Store } from "../../../store/store.js";
 import type { Listener } from "../listener.js";
 import { applyToObject } from "./apply.js";
 import { createObject } from "./create.js";
+import { deleteCollection } from "./delete-collection.js";
 import { deleteResource } from "./delete.js";
 import { getObject } from "./get.js";
 import { describeKinds } from "./kinds.js";
@@ -22,6 +23,7 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.apply, (request, call) => applyToObject(store, request, call));
   listener.unary(apiMethods.patch, (request, call) => patchObject(store, request, call));
   listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
+  listener.unary(apiMethods.deleteCollection, (request, call) => deleteCollection(store, request, call));
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
 }
