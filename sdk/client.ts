@@ -4,6 +4,7 @@ import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds
 import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
 import type { Pod } from "../src/api/kinds/pod.js";
 import type { AnyObject } from "../src/api/object.js";
+import type { Scale } from "../src/api/scale.js";
 import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import { ikada } from "#proto/api.js";
@@ -83,6 +84,13 @@ export interface WriteOptions extends CallOptions {
   readonly dryRun?: boolean;
 }
 
+export interface ApplyOptions extends WriteOptions {
+  /** Take fields that other managers own with other values. @default false */
+  readonly force?: boolean;
+  /** Apply to the status of an object that is there, and to nothing else. */
+  readonly subresource?: "status";
+}
+
 /** What a patch is written in. */
 export type PatchType = "merge" | "json" | "strategic";
 
@@ -93,7 +101,8 @@ export interface PatchOptions extends WriteOptions, Scoped {
    * @default "merge"
    */
   readonly type?: PatchType;
-  readonly subresource?: "status";
+  /** Of `scale` the patch is one of its Scale, and the answer's object is that. */
+  readonly subresource?: "status" | "scale";
 }
 
 export interface DeleteOptions extends WriteOptions, Scoped {
@@ -291,10 +300,14 @@ export class Client {
    * and now leaves out are removed. Creates the object when it is missing.
    * @throws IkadaError FieldConflict when another manager owns a field with another value (`force` takes it), Invalid
    */
-  apply(object: AnyObject, options: WriteOptions & { readonly force?: boolean } = {}): Promise<Written> {
-    const force = options.force ?? false;
+  apply(object: AnyObject, options: ApplyOptions = {}): Promise<Written> {
+    const { force = false, subresource = "" } = options;
     return this.#write(options, (write) =>
-      this.#calls.unary(apiMethods.apply, { object: objectToWire(object), force, options: write }, options),
+      this.#calls.unary(
+        apiMethods.apply,
+        { object: objectToWire(object), force, subresource, options: write },
+        options,
+      ),
     );
   }
 
@@ -370,6 +383,25 @@ export class Client {
     return this.#write(options, (write) =>
       this.#calls.unary(apiMethods.scale, { reference, replicas, currentReplicas, options: write }, options),
     );
+  }
+
+  /** How many replicas are wanted and there, and how they are selected. @throws IkadaError NotFound, Unsupported */
+  async getScale(kind: KindName, name: string, options: GetOptions = {}): Promise<Scale> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const request = { reference, ...readAt(options), subresource: "scale" };
+    const { object } = await this.#calls.unary(apiMethods.get, request, options);
+    return objectFromWire(object) as unknown as Scale;
+  }
+
+  /** Writes a Scale that was read, if nobody has changed its object since. @throws IkadaError Conflict, Invalid, NotFound, Unsupported */
+  async updateScale(kind: KindName, scale: Scale, options: WriteOptions = {}): Promise<Written<Scale>> {
+    const { name, namespace = "" } = scale.metadata;
+    const json = new TextEncoder().encode(JSON.stringify(scale));
+    const object = { ...kindReference(kind), namespace, name, json };
+    const written = await this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.update, { object, subresource: "scale", options: write }, options),
+    );
+    return written as unknown as Written<Scale>;
   }
 
   /** What a container wrote, in the engine's chunks. @throws IkadaError NotFound, Unavailable when its node is away */

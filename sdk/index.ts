@@ -1,6 +1,7 @@
 /** What programs import: `import { Client } from "ikada"`. */
 export { Client } from "./client.js";
 export type {
+  ApplyOptions,
   ClusterStatus,
   ConnectOptions,
   Deleted,
@@ -31,6 +32,7 @@ export type { KindName } from "./wire.js";
 export { IkadaError } from "../src/base/errors.js";
 export type { ErrorDetails, FieldFault, Reason } from "../src/base/errors.js";
 export type { AnyObject, Condition, LabelSelector, ObjectMeta, OwnerReference } from "../src/api/object.js";
+export type { Scale } from "../src/api/scale.js";
 export type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
 export type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
 export type { Container, Pod, PodSpec, PodStatus } from "../src/api/kinds/pod.js";

@@ -2,6 +2,7 @@ import { apiVersionOf } from "../src/api/kind.js";
 import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
+  ApplyOptions,
   Client,
   DeleteCollectionOptions,
   Deleted,
@@ -58,7 +59,7 @@ export class Resource<T> {
     return (await this.#client.update(this.#named(object), options)) as Written<T>;
   }
 
-  async apply(object: Draft<T>, options?: WriteOptions & { readonly force?: boolean }): Promise<Written<T>> {
+  async apply(object: Draft<T>, options?: ApplyOptions): Promise<Written<T>> {
     return (await this.#client.apply(this.#named(object), options)) as Written<T>;
   }
 

@@ -41,6 +41,10 @@ describe("the client library", () => {
     assert.equal(applied.created, true);
     assert.equal(applied.object.spec.replicas, 2);
     assert.equal((await client.scale("deploy", "web", 4, { namespace })).changed, true);
+    const scale = await client.getScale("deploy", "web", { namespace });
+    assert.equal(scale.spec.replicas, 4);
+    const scaled = await client.updateScale("deploy", { ...scale, spec: { replicas: 5 } }, { dryRun: true });
+    assert.equal(scaled.object.spec.replicas, 5);
     const read = await client.deployments.get("web", { namespace });
     assert.equal(read.spec.replicas, 4);
     const patched = await client.deployments.patch("web", { spec: { paused: true } }, { namespace });

@@ -8,7 +8,8 @@ import type { Call } from "../listener.js";
 import { requireReadable } from "../permissions.js";
 import { requestedReference } from "./reference.js";
 import { explainCompacted, requestedRevision } from "./revisions.js";
-import { toWire } from "./wire.js";
+import { requireScale, statusOrWhole } from "./subresource.js";
+import { scaleToWire, toWire } from "./wire.js";
 
 /** The present, linearizable unless the caller asks for what this replica has, or a past revision. @throws IkadaError NotFound, NoLeader, Compacted */
 export async function getObject(
@@ -18,10 +19,13 @@ export async function getObject(
 ): Promise<ikada.api.v1.IGetResponse> {
   const { kind, key } = requestedReference(request.reference);
   requireReadable(call.caller, kind);
+  const { subresource } = request;
+  if (subresource === "scale") requireScale(kind);
+  else statusOrWhole(kind, subresource);
   const revision = await requestedRevision(store, request, call);
   const found = storeKey(key);
   const record = revision === undefined ? store.peek(found) : await recordAtRevision(store, found, revision, call);
-  if (record) return { object: toWire(record) };
+  if (record) return { object: subresource === "scale" ? scaleToWire(toWire(record)) : toWire(record) };
   throw revision === undefined ? notFound(kind, key.name) : notThereThen(kind, key.name, revision);
 }
 

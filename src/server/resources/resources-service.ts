@@ -9,7 +9,7 @@ import { getObject } from "./get.js";
 import { describeKinds } from "./kinds.js";
 import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
-import { scaleObject } from "./scale.js";
+import { patchScale, scaleObject, updateScale } from "./scale.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
 
@@ -19,9 +19,13 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.list, (request, call) => listObjects(store, request, call));
   listener.stream(apiMethods.watch, (stream, call) => watchObjects(store, stream, call, bookmarkMs));
   listener.unary(apiMethods.create, (request, call) => createObject(store, request, call));
-  listener.unary(apiMethods.update, (request, call) => updateObject(store, request, call));
+  listener.unary(apiMethods.update, (request, call) =>
+    request.subresource === "scale" ? updateScale(store, request, call) : updateObject(store, request, call),
+  );
   listener.unary(apiMethods.apply, (request, call) => applyToObject(store, request, call));
-  listener.unary(apiMethods.patch, (request, call) => patchObject(store, request, call));
+  listener.unary(apiMethods.patch, (request, call) =>
+    request.subresource === "scale" ? patchScale(store, request, call) : patchObject(store, request, call),
+  );
   listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
   listener.unary(apiMethods.deleteCollection, (request, call) => deleteCollection(store, request, call));
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
