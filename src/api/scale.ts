@@ -3,8 +3,7 @@ import { checkValue } from "./check-value.js";
 import { decodeValue } from "./decode-value.js";
 import { Faults } from "./faults.js";
 import { metadataSchema } from "./kinds/metadata-schema.js";
-import type { LabelSelector, ObjectMeta } from "./object.js";
-import type { AnyObject } from "./object.js";
+import type { AnyObject, LabelSelector, ObjectMeta } from "./object.js";
 import { countAt, valueAt } from "./path.js";
 import { int32, object, oneOf, required, string } from "./schema.js";
 import { formatLabelSelector } from "./selector.js";
@@ -50,7 +49,7 @@ export function scaleOf(live: AnyObject): Scale {
 
 /** What a Scale asks for; no number of replicas is none, as in Kubernetes. */
 export interface WantedScale {
-  readonly metadata: ObjectMeta;
+  readonly metadata: Partial<ObjectMeta>;
   readonly replicas: number;
 }
 

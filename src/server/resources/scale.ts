@@ -79,7 +79,7 @@ export async function patchScale(
 interface ScaleWrite extends Pick<WriteRequest, "store" | "call" | "options"> {
   readonly kind: KindDefinition;
   readonly key: ObjectKey;
-  wanted(live: AnyObject): WantedScale;
+  readonly wanted: (live: AnyObject) => WantedScale;
 }
 
 /** Of a Scale only the number of replicas counts, beside what it says of the object's identity. */
