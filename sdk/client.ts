@@ -156,6 +156,30 @@ export interface Deleted<T = AnyObject> {
   readonly removed: boolean;
 }
 
+export interface HistoryOptions extends Scoped {
+  /** Changes up to this revision. @default the present */
+  readonly revision?: number;
+  /** Changes fetched at once. @default the server's */
+  readonly pageSize?: number;
+}
+
+/** One change of one object. */
+export interface Change {
+  readonly type: "created" | "changed" | "deleted";
+  readonly revision: number;
+  readonly uid: string;
+  /** RFC 3339; empty when neither a manager nor the object tells. */
+  readonly time: string;
+  /** Field managers; none for controllers, and for a manager's second change within a second. */
+  readonly writers: readonly { readonly manager: string; readonly operation: string; readonly subresource: string }[];
+  /** Paths as in `spec.replicas`, of what was changed; empty also when the state before is not kept. */
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  readonly removed: readonly string[];
+  /** How many fields more than are listed. */
+  readonly moreFields: number;
+}
+
 export interface ClusterStatus {
   readonly clusterId: string;
   /** 0 when there is none. */
@@ -385,6 +409,32 @@ export class Client {
     );
   }
 
+  /**
+   * The changes of an object as far as they are kept, the newest first, fetched while they are read; also those of an object that is gone
+   * and of earlier ones of its name. @throws IkadaError UnknownKind, Forbidden
+   */
+  async *history(kind: KindName, name: string, options: HistoryOptions = {}): AsyncGenerator<Change, void, undefined> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    let revision = options.revision ?? 0;
+    do {
+      const request = { reference, revision, limit: options.pageSize ?? 0 };
+      const { changes, before } = await this.#calls.unary(apiMethods.history, request, options);
+      yield* changes.map(changeFromWire);
+      revision = before;
+    } while (revision !== 0);
+  }
+
+  /**
+   * Writes back what an object was at a revision, but for its status, as an update by all rules; creates it anew when it is gone.
+   * @throws IkadaError NotFound when it was not there then, Compacted, Conflict, Invalid
+   */
+  undo(kind: KindName, name: string, revision: number, options: WriteOptions & Scoped = {}): Promise<Written> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.undo, { reference, revision, options: write }, options),
+    );
+  }
+
   /** How many replicas are wanted and there, and how they are selected. @throws IkadaError NotFound, Unsupported */
   async getScale(kind: KindName, name: string, options: GetOptions = {}): Promise<Scale> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
@@ -469,6 +519,26 @@ export class Client {
       warnings: answer.warnings,
     };
   }
+}
+
+const changeTypes = ["changed", "created", "changed", "deleted"] as const;
+
+function changeFromWire(change: ikada.api.v1.IChange): Change {
+  return {
+    type: changeTypes[change.type ?? 0] ?? "changed",
+    revision: change.revision ?? 0,
+    uid: change.uid ?? "",
+    time: change.time ?? "",
+    writers: (change.writers ?? []).map(({ manager, operation, subresource }) => ({
+      manager: manager ?? "",
+      operation: operation ?? "",
+      subresource: subresource ?? "",
+    })),
+    added: change.added ?? [],
+    modified: change.modified ?? [],
+    removed: change.removed ?? [],
+    moreFields: change.moreFields ?? 0,
+  };
 }
 
 const { REMOVED, TERMINATING } = ikada.api.v1.DeleteOutcome.State;

@@ -2,6 +2,7 @@
 export { Client } from "./client.js";
 export type {
   ApplyOptions,
+  Change,
   ClusterStatus,
   ConnectOptions,
   Deleted,
@@ -9,6 +10,7 @@ export type {
   DeleteOptions,
   DeleteOutcome,
   GetOptions,
+  HistoryOptions,
   ListOptions,
   LogOptions,
   Page,

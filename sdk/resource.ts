@@ -3,16 +3,19 @@ import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
   ApplyOptions,
+  Change,
   Client,
   DeleteCollectionOptions,
   Deleted,
   DeleteOptions,
   DeleteOutcome,
   GetOptions,
+  HistoryOptions,
   ListOptions,
   Page,
   PageOptions,
   PatchOptions,
+  Scoped,
   WatchOptions,
   WriteOptions,
   Written,
@@ -73,6 +76,14 @@ export class Resource<T> {
 
   deleteCollection(options: DeleteCollectionOptions): Promise<readonly DeleteOutcome[]> {
     return this.#client.deleteCollection(this.#kind, options);
+  }
+
+  history(name: string, options?: HistoryOptions): AsyncGenerator<Change, void, undefined> {
+    return this.#client.history(this.#kind, name, options);
+  }
+
+  async undo(name: string, revision: number, options?: WriteOptions & Scoped): Promise<Written<T>> {
+    return (await this.#client.undo(this.#kind, name, revision, options)) as Written<T>;
   }
 
   #named(object: Draft<T>): AnyObject {

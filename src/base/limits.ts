@@ -40,6 +40,9 @@ export const limits = {
   listPageMax: 1000,
   /** Objects that one call of DeleteCollection deletes. */
   deletePageMax: 256,
+  /** Changes in one page of an object's history, and fields named in one of them. */
+  historyPageMax: 100,
+  historyFieldsMax: 64,
   /** Operations in one transaction and transactions in one log entry. */
   txnOperationsMax: 1024,
   txnBatchMax: 512,

@@ -61,6 +61,13 @@ describe("the client library", () => {
     assert.equal(dry.object.spec.template.spec?.containers[0]?.image, "hello:2");
     assert.equal(dry.object.metadata.resourceVersion, json.object.metadata.resourceVersion);
     await assert.rejects(client.deployments.update(read), { reason: "Conflict" });
+    const made = Number(applied.object.metadata.resourceVersion);
+    const changes: string[] = [];
+    for await (const { type, revision } of client.deployments.history("web", { namespace, pageSize: 1 }))
+      changes.push(`${type} ${revision - made}`);
+    assert.deepEqual(changes, ["changed 3", "changed 2", "changed 1", "created 0"]);
+    const undone = await client.deployments.undo("web", made, { namespace, dryRun: true });
+    assert.equal(undone.object.spec.replicas, 2);
     const names: string[] = [];
     for (let at = 0; at < 5; at++) await client.create(configMap(`c-${at}`));
     for await (const object of client.configMaps.list({ namespace, pageSize: 2 })) names.push(object.metadata.name);

@@ -44,7 +44,8 @@ export async function recordAtRevision(
   }
 }
 
-function notThereThen(kind: KindDefinition, name: string, revision: Revision): IkadaError {
+/** Said of what was not there at a past revision. */
+export function notThereThen(kind: KindDefinition, name: string, revision: Revision): IkadaError {
   const object = objectName(kind, name);
   return new IkadaError("NotFound", `${object} was not there at revision ${revision}`, { object });
 }

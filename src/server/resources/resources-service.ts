@@ -6,10 +6,12 @@ import { createObject } from "./create.js";
 import { deleteCollection } from "./delete-collection.js";
 import { deleteResource } from "./delete.js";
 import { getObject } from "./get.js";
+import { historyOf } from "./history.js";
 import { describeKinds } from "./kinds.js";
 import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
 import { patchScale, scaleObject, updateScale } from "./scale.js";
+import { undoChanges } from "./undo.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
 
@@ -29,5 +31,7 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
   listener.unary(apiMethods.deleteCollection, (request, call) => deleteCollection(store, request, call));
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
+  listener.unary(apiMethods.history, (request, call) => historyOf(store, request, call));
+  listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
 }
