@@ -74,6 +74,10 @@ describe("patches over gRPC", () => {
     await assert.rejects(add("/data/x", "x".repeat(1024 * 1024)), { reason: "TooLarge" });
     await assert.rejects(verbs.patch("cm", "map", { data: { b: 1 } }, { type: STRATEGIC }), { reason: "Invalid" });
     await assert.rejects(verbs.patch("cm", "map", {}, { type: 9 as never }), { reason: "Unsupported" });
+    const hidden = JSON.parse('{"metadata":{"name":"map","__proto__":{"a":"1"}}}') as object;
+    await assert.rejects(add("/data", (hidden as { metadata: object }).metadata), /__proto__/);
+    await assert.rejects(verbs.patch("cm", "map", hidden), /__proto__/);
+    await assert.rejects(verbs.patch("cm", "map", hidden, { type: STRATEGIC }), /__proto__/);
     const deep = `${'{"a":'.repeat(70)}1${"}".repeat(70)}`;
     await assert.rejects(verbs.patch("cm", "map", JSON.parse(deep), { type: STRATEGIC }), { reason: "BadRequest" });
     const { metadata } = read((await verbs.get("cm", "map")).object);
