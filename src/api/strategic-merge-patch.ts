@@ -26,10 +26,13 @@ function mergeFields(live: Fields, patch: Fields, schema: Schema | undefined, pa
   if (act === "delete") return {};
   if (act !== "merge" && act !== "replace") fail(fieldPath(path, directive), "is none of merge, replace, delete");
   const result: Record<string, unknown> = act === "replace" ? {} : retained(live, patch, path);
-  for (const name of patchedNames(patch, path)) {
+  const keys = Object.keys(patch);
+  const isPlain = !keys.some((key) => key.startsWith("$"));
+  for (const name of isPlain ? keys : patchedNames(keys, path)) {
     const at = fieldPath(path, name);
+    if (name === "__proto__") fail(at, "may not be named");
     const field = fieldOf(schema, name);
-    const directives = listDirectives(patch, name, path);
+    const directives = isPlain ? undefined : listDirectives(patch, name, path);
     const given = patch[name];
     if (given === null) delete result[name];
     else if (Array.isArray(given) || directives !== undefined) {
@@ -44,15 +47,14 @@ function mergeFields(live: Fields, patch: Fields, schema: Schema | undefined, pa
   return result;
 }
 
-/** The fields that the patch is about, without its directives. */
-function patchedNames(patch: Fields, path: string): ReadonlySet<string> {
+/** The fields that a patch with these keys is about, without its directives. */
+function patchedNames(keys: readonly string[], path: string): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const key of Object.keys(patch)) {
+  for (const key of keys) {
     if (key === directive || key === retainKeys) continue;
     const prefix = [orderPrefix, deletionPrefix].find((known) => key.startsWith(known));
     if (prefix === undefined && key.startsWith("$"))
       fail(fieldPath(path, key), "is no directive of a strategic merge patch");
-    if (key === "__proto__") fail(fieldPath(path, key), "may not be named");
     names.add(prefix === undefined ? key : key.slice(prefix.length));
   }
   return names;
@@ -126,8 +128,13 @@ function mergeItems(
   const result = new KeyedItems(live, schema, mergeKey);
   for (const { act, fields } of items) if (act === "delete") result.delete(fields);
   const merged = items.filter(({ act }) => act === "merge");
-  for (const { fields, path: at } of merged)
+  const known = new Set<string>();
+  for (const { fields, path: at } of merged) {
+    const identity = JSON.stringify([fields[mergeKey], ...result.otherKeys(fields).map((key) => fields[key])]);
+    if (known.has(identity)) fail(at, "is there twice");
+    known.add(identity);
     result.put(fields, (present) => mergeFields(present, fields, schema.items, at));
+  }
   const wanted = order?.map(
     (item, at) => patchItem(item, mergeKey, `${fieldPath(path, "$setElementOrder")}[${at}]`).fields,
   );
@@ -162,69 +169,62 @@ function patchItem(item: unknown, mergeKey: string, path: string): PatchItem {
 }
 
 /**
- * A list's items by merge key. Where several have it (a port for TCP and for UDP), the one is meant that has most of the
- * other keys' values which the patch gives.
+ * A list's items by merge key. Where several have it (a port for TCP and for UDP), the one is meant that has most of the other keys'
+ * values which the patch gives. Each is merged with one item of the patch at most; more with its merge key are new.
  */
 class KeyedItems {
   readonly #schema: ListSchema;
   readonly #mergeKey: string;
-  readonly #byKey = new Map<unknown, Fields[]>();
-  /** Where each item stands, so that the list comes out in the order in which it went in. */
-  readonly #places = new Map<Fields, number>();
-  #next = 0;
+  /** The live items in their places, then the new ones; undefined where one was deleted. */
+  readonly #items: (Fields | undefined)[];
+  /** Places of the live items that nothing was merged with yet. */
+  readonly #free = new Map<unknown, number[]>();
 
   constructor(live: readonly unknown[], schema: ListSchema, mergeKey: string) {
     this.#schema = schema;
     this.#mergeKey = mergeKey;
-    for (const item of live as readonly Fields[]) this.#append(item);
+    this.#items = [...(live as readonly Fields[])];
+    for (const [place, item] of (live as readonly Fields[]).entries()) {
+      const places = this.#free.get(item[mergeKey]);
+      if (places) places.push(place);
+      else this.#free.set(item[mergeKey], [place]);
+    }
   }
 
   put(patch: Fields, merge: (present: Fields) => Fields): void {
-    const alike = this.#byKey.get(patch[this.#mergeKey]) ?? [];
-    const present = this.#meant(alike, patch);
-    const after = merge(present ?? {});
-    if (present === undefined) return this.#append(after);
-    alike[alike.indexOf(present)] = after;
-    const place = this.#places.get(present) ?? 0;
-    this.#places.delete(present);
-    this.#places.set(after, place);
+    const places = this.#free.get(patch[this.#mergeKey]) ?? [];
+    const [first] = places;
+    if (first === undefined) return void this.#items.push(merge({}));
+    const meant = places.reduce(
+      (best, place) => (this.#agreement(place, patch) > this.#agreement(best, patch) ? place : best),
+      first,
+    );
+    places.splice(places.indexOf(meant), 1);
+    this.#items[meant] = merge(this.#items[meant] ?? {});
   }
 
+  /** Deletes what has all the keys' values that are given. */
   delete(patch: Fields): void {
-    const alike = this.#byKey.get(patch[this.#mergeKey]) ?? [];
-    const gone = alike.filter((item) => this.#agreement(item, patch) === this.#otherKeys(patch).length);
-    for (const item of gone) this.#places.delete(item);
-    this.#byKey.set(
-      patch[this.#mergeKey],
-      alike.filter((item) => !gone.includes(item)),
-    );
+    const wanted = this.otherKeys(patch).length;
+    const places = this.#free.get(patch[this.#mergeKey]) ?? [];
+    const gone = places.filter((place) => this.#agreement(place, patch) === wanted);
+    for (const place of gone) this.#items[place] = undefined;
+    const left = places.filter((place) => !gone.includes(place));
+    this.#free.set(patch[this.#mergeKey], left);
   }
 
   list(): readonly Fields[] {
-    return [...this.#places].sort(([, a], [, b]) => a - b).map(([item]) => item);
+    return this.#items.filter((item) => item !== undefined);
   }
 
-  #append(item: Fields): void {
-    const key = item[this.#mergeKey];
-    const alike = this.#byKey.get(key);
-    if (alike) alike.push(item);
-    else this.#byKey.set(key, [item]);
-    this.#places.set(item, this.#next++);
-  }
-
-  #meant(alike: readonly Fields[], patch: Fields): Fields | undefined {
-    let best = alike[0];
-    for (const item of alike)
-      if (best !== undefined && this.#agreement(item, patch) > this.#agreement(best, patch)) best = item;
-    return best;
-  }
-
-  #otherKeys(patch: Fields): readonly string[] {
+  /** Keys beside the merge key that an item of the patch gives. */
+  otherKeys(patch: Fields): readonly string[] {
     return (this.#schema.mapKeys ?? []).filter((key) => key !== this.#mergeKey && patch[key] !== undefined);
   }
 
-  #agreement(item: Fields, patch: Fields): number {
-    return this.#otherKeys(patch).filter((key) => item[key] === patch[key]).length;
+  #agreement(place: number, patch: Fields): number {
+    const item = this.#items[place] ?? {};
+    return this.otherKeys(patch).filter((key) => item[key] === patch[key]).length;
   }
 }
 

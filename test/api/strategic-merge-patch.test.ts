@@ -152,6 +152,32 @@ const done: readonly (readonly [string, object, object, object])[] = [
     }),
   ],
   [
+    "adds a port with the number of another one, when the patch has both",
+    podWith({ containers: [{ name: "a", ports: [{ containerPort: 53, protocol: "UDP", name: "dns" }] }] }),
+    podWith({
+      containers: [
+        {
+          name: "a",
+          ports: [
+            { containerPort: 53, protocol: "UDP" },
+            { containerPort: 53, protocol: "TCP" },
+          ],
+        },
+      ],
+    }),
+    podWith({
+      containers: [
+        {
+          name: "a",
+          ports: [
+            { containerPort: 53, protocol: "UDP", name: "dns" },
+            { containerPort: 53, protocol: "TCP" },
+          ],
+        },
+      ],
+    }),
+  ],
+  [
     "makes what is not there, without directives and nulls",
     {},
     podWith(
@@ -173,6 +199,7 @@ const done: readonly (readonly [string, object, object, object])[] = [
 const refused: readonly (readonly [unknown, RegExp])[] = [
   [[], /is a JSON object/],
   [podWith({ containers: [{ image: "1" }] }), /spec\.containers\[0\]\.name: is required/],
+  [podWith({ containers: named("a", "b", "a") }), /spec\.containers\[2\]: is there twice/],
   [podWith({ containers: ["a"] }), /spec\.containers\[0\]: is no object/],
   [podWith({ containers: [{ name: "a", $patch: "remove" }] }), /spec\.containers\[0\]\.\$patch: is none of/],
   [podWith({ containers: [{ name: "a", $patch: "replace" }] }), /stands alone/],
@@ -201,7 +228,7 @@ describe("strategic merge patch", () => {
   it("refuses what is wrong with its path", () => {
     for (const [patch, message] of refused)
       assert.throws(
-        () => strategicMergePatch({ spec: {} }, patch, patch === refused[12]?.[0] ? deployment : pod),
+        () => strategicMergePatch({ spec: {} }, patch, patch === refused[13]?.[0] ? deployment : pod),
         (error: IkadaError) => {
           assert.equal(error.reason, "BadRequest");
           assert.match(error.message, message);

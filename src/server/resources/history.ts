@@ -20,6 +20,8 @@ const pageDefault = 50;
  * object with very many ends early.
  */
 const walkedMax = 100_000;
+/** Values that are compared for one page; large objects get short pages. */
+const comparedBytesMax = limits.messageBytesMax;
 
 /**
  * The changes of one object, the newest first, as far as history is kept: of the object that there is, back to its creation, and of
@@ -47,6 +49,7 @@ class History {
   readonly #call: Call;
   readonly #changes: ikada.api.v1.IChange[] = [];
   #walked = 0;
+  #comparedBytes = 0;
 
   constructor(store: Store, key: string, limit: number, call: Call) {
     this.#store = store;
@@ -79,7 +82,9 @@ class History {
   }
 
   #isFull(): boolean {
-    return this.#changes.length >= this.#limit || (this.#walked >= walkedMax && this.#changes.length > 0);
+    if (this.#changes.length === 0) return false;
+    const isLong = this.#walked >= walkedMax || this.#comparedBytes >= comparedBytesMax;
+    return isLong || this.#changes.length >= this.#limit;
   }
 
   #answer(before: Revision, compacted: boolean): ikada.api.v1.IHistoryResponse {
@@ -101,6 +106,7 @@ class History {
     this.#changes.push(change);
     const before = await this.#recordAt(revision - 1);
     if (!before) return;
+    this.#comparedBytes += before.value.length + record.value.length;
     const { writers, ...fields } = changeOf(parsed(before), after);
     Object.assign(change, bounded(fields), { writers: writers.map(writerOf), time: lastTime(writers) });
   }

@@ -109,6 +109,15 @@ describe("time travel", () => {
       });
     });
 
+    it("gives short pages of large objects", async () => {
+      await verbs.create(configMap("heavy", { text: "x".repeat(900 * 1024) }));
+      for (const value of ["1", "2", "3", "4", "5"]) await verbs.patch("cm", "heavy", { data: { value } });
+      const first = await history("cm", "heavy");
+      assert.ok(first.changes.length < 6 && first.before > 0);
+      const second = await history("cm", "heavy", { revision: first.before });
+      assert.equal(told(first).length + told(second).length, 6);
+    });
+
     it("finds what is gone, and earlier objects of the name", async () => {
       const lives: string[] = [];
       for (const value of ["1", "2"]) {
