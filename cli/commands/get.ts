@@ -5,11 +5,15 @@ import type { AnyObject } from "../../src/api/object.js";
 import { tableOf } from "../../src/api/table.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
-import { formatJson, formatTable, harmless } from "../output.js";
+import { customRow } from "../custom-columns.js";
+import { formatTemplate } from "../jsonpath/evaluate.js";
+import type { Part } from "../jsonpath/parse.js";
+import { formatJson, formatTable, formatYaml, harmless } from "../output.js";
+import { parseOutputFormat, type OutputFormat } from "../output-format.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session, type Target } from "../session.js";
 
 interface GetOptions {
-  readonly output: "table" | "wide" | "yaml" | "json" | "name";
+  readonly output: OutputFormat;
   readonly allNamespaces?: boolean;
   readonly selector?: string;
   readonly fieldSelector?: string;
@@ -20,16 +24,19 @@ interface GetOptions {
   readonly showManagedFields?: boolean;
 }
 
-/** `ikada get`: objects as a table, YAML, JSON or names, once or followed. */
+/** `ikada get`: objects as a table, YAML, JSON, names, or what a template makes of them, once or followed. */
 export function addGet(program: Command): void {
   program
     .command("get")
     .description("show objects")
     .argument("<what...>", "KIND [NAME...], KIND/NAME..., KIND,KIND or all")
     .addOption(
-      new Option("-o, --output <format>", "how to print")
-        .choices(["table", "wide", "yaml", "json", "name"])
-        .default("table"),
+      new Option(
+        "-o, --output <format>",
+        "how to print: table, wide, yaml, json, name, jsonpath=TEMPLATE, jsonpath-file=FILE, custom-columns=HEADER:PATH,..., custom-columns-file=FILE",
+      )
+        .argParser(parseOutputFormat)
+        .default(parseOutputFormat("table"), "table"),
     )
     .option("-A, --all-namespaces", "of every namespace")
     .option("-l, --selector <labels>", "only objects with these labels: a=b,c in (d,e),!f")
@@ -111,25 +118,35 @@ async function print(
 ): Promise<void> {
   const all = found.flatMap(({ objects }) => objects);
   const anyName = targets.some(({ name }) => name !== undefined);
-  if (options.output === "json" || options.output === "yaml") {
+  const { output } = options;
+  if (output.type === "json" || output.type === "yaml" || output.type === "jsonpath") {
     const single = targets.length === 1 && anyName;
     if (anyName && all.length === 0) return;
     const shown = all.map((object) => withoutManagedFields(object, options));
     const value = single ? shown[0] : { apiVersion: "v1", kind: "List", items: shown };
-    process.stdout.write(options.output === "json" ? formatJson(value) : await formatYaml(value));
-  } else if (options.output === "name") {
+    if (output.type === "jsonpath") process.stdout.write(templateText(output.template, value));
+    else process.stdout.write(output.type === "json" ? formatJson(value) : await formatYaml(value));
+  } else if (output.type === "name") {
     for (const { kind, objects } of found)
       for (const { metadata } of objects) process.stdout.write(`${shortName(kind, metadata.name)}\n`);
   } else if (all.length > 0) {
     const withKind = new Set(targets.map(({ kind }) => kind)).size > 1;
-    const tables = found.map(({ kind, objects }) =>
-      formatTable(rowsOf(kind, objects, options, options.headers, withKind)),
+    // A table for each kind, since kinds have different columns; chosen columns are the same for all.
+    const tables = output.type === "custom-columns" ? [{ kind: found[0]!.kind, objects: all }] : found;
+    process.stdout.write(
+      tables
+        .map(({ kind, objects }) => formatTable(rowsOf(kind, objects, options, options.headers, withKind)))
+        .join("\n"),
     );
-    process.stdout.write(tables.join("\n"));
   } else if (!anyName) {
     const everywhere = options.allNamespaces === true || targets.every(({ kind }) => !kind.namespaced);
     process.stderr.write(`No resources found${everywhere ? "" : ` in ${namespace} namespace`}.\n`);
   }
+}
+
+/** Programs get values as they are, terminals get them harmless. */
+function templateText(template: readonly Part[], value: unknown): string {
+  return formatTemplate(template, value, process.stdout.isTTY ? harmless : undefined);
 }
 
 function rowsOf(
@@ -139,19 +156,19 @@ function rowsOf(
   headers: boolean,
   withKind = false,
 ): (readonly string[])[] {
+  const { output } = options;
+  if (output.type === "custom-columns") {
+    const rows = objects.map((object) => customRow(output.columns, object).map(harmless));
+    return headers ? [output.columns.map(({ header }) => header), ...rows] : rows;
+  }
   const table = tableOf(kind, objects, Date.now(), {
-    wide: options.output === "wide",
+    wide: output.type === "table" && output.wide,
     withNamespace: options.allNamespaces === true,
     withLabels: options.showLabels === true,
     withKind,
   });
   const rows = table.rows.map((row) => row.map(harmless));
   return headers ? [table.headers, ...rows] : rows;
-}
-
-async function formatYaml(value: unknown): Promise<string> {
-  const { stringify } = await import("yaml");
-  return stringify(value, { lineWidth: 0 });
 }
 
 function withoutManagedFields(object: AnyObject, { showManagedFields }: GetOptions): AnyObject {
@@ -166,7 +183,8 @@ async function follow(session: Session, target: Target, options: GetOptions): Pr
   const widths: number[] = [];
   let headers = options.headers;
   const printAll = async (objects: readonly AnyObject[]): Promise<void> => {
-    if (options.output === "table" || options.output === "wide") {
+    const { output } = options;
+    if (output.type === "table" || output.type === "custom-columns") {
       if (objects.length === 0) return;
       process.stdout.write(formatTable(rowsOf(kind, objects, options, headers), widths));
       headers = false;
@@ -174,8 +192,9 @@ async function follow(session: Session, target: Target, options: GetOptions): Pr
     }
     for (const object of objects) {
       const shown = withoutManagedFields(object, options);
-      if (options.output === "json") process.stdout.write(formatJson(shown));
-      else if (options.output === "yaml") process.stdout.write(`${await formatYaml(shown)}---\n`);
+      if (output.type === "jsonpath") process.stdout.write(templateText(output.template, shown));
+      else if (output.type === "json") process.stdout.write(formatJson(shown));
+      else if (output.type === "yaml") process.stdout.write(`${await formatYaml(shown)}---\n`);
       else process.stdout.write(`${shortName(kind, object.metadata.name)}\n`);
     }
   };
