@@ -12,6 +12,7 @@ import { addDescribe } from "./commands/describe.js";
 import { addEvents } from "./commands/events.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
+import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
@@ -43,6 +44,8 @@ function buildProgram(): Command {
     addDescribe,
     addApply,
     addDelete,
+    addLabel,
+    addAnnotate,
     addScale,
     addRollout,
     addLogs,

@@ -1,7 +1,7 @@
 import { Option, type Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
-import { timeoutOption } from "../flags.js";
+import { dryRunOption, timeoutOption, type DryRun } from "../flags.js";
 import { harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
 import { fieldManagerDefault, withSession, type Session } from "../session.js";
@@ -12,7 +12,7 @@ interface ApplyOptions {
   readonly recursive?: boolean;
   readonly force?: boolean;
   readonly forceConflicts?: boolean;
-  readonly dryRun: "server" | "none";
+  readonly dryRun: DryRun;
   readonly fieldManager: string;
   readonly wait?: boolean;
   readonly timeout: number;
@@ -26,12 +26,7 @@ export function addApply(program: Command): void {
     .requiredOption("-f, --filename <path...>", "file, folder, or - for standard input")
     .option("-R, --recursive", "folders with their subfolders")
     .option("--force", "take fields over that other managers own")
-    .addOption(
-      new Option("--dry-run [where]", "check and show, change nothing")
-        .choices(["server", "none"])
-        .preset("server")
-        .default("none"),
-    )
+    .addOption(dryRunOption())
     .option("--field-manager <name>", "who owns the fields", fieldManagerDefault)
     .option("--wait", "wait until Deployments are rolled out")
     .addOption(timeoutOption("5m"))
