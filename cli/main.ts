@@ -16,6 +16,7 @@ import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
+import { addWait } from "./commands/wait.js";
 import { Failures } from "./failures.js";
 import { parseSpan } from "./flags.js";
 import { harmless } from "./output.js";
@@ -48,6 +49,7 @@ function buildProgram(): Command {
     addAnnotate,
     addScale,
     addRollout,
+    addWait,
     addLogs,
     addEvents,
     addCluster,
