@@ -7,6 +7,7 @@ import { addApply } from "./commands/apply.js";
 import { addCertificate } from "./commands/certificate.js";
 import { addCluster } from "./commands/cluster.js";
 import { addCompletion } from "./commands/completion.js";
+import { addContext } from "./commands/context.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
 import { addEvents } from "./commands/events.js";
@@ -33,8 +34,9 @@ function buildProgram(): Command {
     .version(manifest.version)
     .option(
       "--config <file>",
-      "context file: endpoints, ca, token (default: $IKADA_CONFIG, then the cluster of `npm run up`)",
+      "context file (default: $IKADA_CONFIG, then the cluster of `npm run up` and ~/.config/ikada/config.json)",
     )
+    .option("--context <name>", "which of its clusters (default: $IKADA_CONTEXT, then that of `ikada context use`)")
     .option("-n, --namespace <name>", "namespace")
     .option("--request-timeout <span>", "longest time for one call (default: 15s)", parseSpan)
     .showHelpAfterError("(add --help for what there is)")
@@ -53,6 +55,7 @@ function buildProgram(): Command {
     addLogs,
     addEvents,
     addCluster,
+    addContext,
     addKinds,
     addCertificate,
     addCompletion,
@@ -71,6 +74,7 @@ function inherit(command: Command): void {
   }
   command
     .option("--config <file>", "context file")
+    .option("--context <name>", "which of its clusters")
     .option("-n, --namespace <name>", "namespace")
     .option("--request-timeout <span>", "longest time for one call", parseSpan);
 }

@@ -23,7 +23,7 @@ export function addCompletion(program: Command): void {
         "  for ((index = 1; index < COMP_CWORD; index++)); do",
         '    case "${COMP_WORDS[index]}" in',
         // Flags that stand before the command, with the word that is their value.
-        "      -n|--namespace|--config|--request-timeout) ((index++)) ;;",
+        "      -n|--namespace|--config|--context|--request-timeout) ((index++)) ;;",
         "      -*) ;;",
         '      *) command="${COMP_WORDS[index]}"; break ;;',
         "    esac",
