@@ -10,6 +10,7 @@ import { addCompletion } from "./commands/completion.js";
 import { addContext } from "./commands/context.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
+import { addDiff } from "./commands/diff.js";
 import { addEvents } from "./commands/events.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
@@ -18,11 +19,11 @@ import { addLogs } from "./commands/logs.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
 import { addWait } from "./commands/wait.js";
-import { Failures } from "./failures.js";
+import { ExitStatus, Failures } from "./failures.js";
 import { parseSpan } from "./flags.js";
 import { harmless } from "./output.js";
 
-/** 0: done; 1: refused or failed; 2: the command line makes no sense. */
+/** 0: done; 1: refused or failed; 2: the command line makes no sense. `diff` has its own meanings. */
 type ExitCode = 0 | 1 | 2;
 
 function buildProgram(): Command {
@@ -46,6 +47,7 @@ function buildProgram(): Command {
     addGet,
     addDescribe,
     addApply,
+    addDiff,
     addDelete,
     addLabel,
     addAnnotate,
@@ -101,6 +103,10 @@ async function main(): Promise<ExitCode> {
     return 0;
   } catch (caught) {
     if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : 2;
+    if (caught instanceof ExitStatus) {
+      if (caught.cause !== undefined) report(caught.cause);
+      return caught.code;
+    }
     report(caught);
     return 1;
   }

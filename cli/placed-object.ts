@@ -23,6 +23,8 @@ export interface PlacedObject {
  * @throws IkadaError Invalid or UnknownKind with file:line:column for what is no object, or stands there twice
  */
 export function readObjects(paths: readonly string[], recursive: boolean, namespace: string): PlacedObject[] {
+  if (paths.filter((path) => path === "-").length > 1)
+    throw new IkadaError("BadRequest", "standard input can be read only once; give -f - once");
   const objects = paths
     .flatMap((path) => readManifests(path, recursive))
     .map((manifest) => placeObject(manifest, namespace));

@@ -1,7 +1,8 @@
 import { Option, type Command } from "commander";
+import { matchesSelector, parseLabelSelector } from "../../src/api/selector.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
-import { dryRunOption, timeoutOption, type DryRun } from "../flags.js";
+import { dryRunNote, dryRunOption, timeoutOption, type DryRun } from "../flags.js";
 import { harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
 import { fieldManagerDefault, withSession, type Session } from "../session.js";
@@ -14,6 +15,8 @@ interface ApplyOptions {
   readonly forceConflicts?: boolean;
   readonly dryRun: DryRun;
   readonly fieldManager: string;
+  readonly selector?: string;
+  readonly prune?: boolean;
   readonly wait?: boolean;
   readonly timeout: number;
 }
@@ -28,6 +31,11 @@ export function addApply(program: Command): void {
     .option("--force", "take fields over that other managers own")
     .addOption(dryRunOption())
     .option("--field-manager <name>", "who owns the fields", fieldManagerDefault)
+    .option("-l, --selector <labels>", "only the objects of the manifests with these labels")
+    .option(
+      "--prune",
+      "with -l: delete what an earlier apply made, has these labels, and stands in no manifest any more",
+    )
     .option("--wait", "wait until Deployments are rolled out")
     .addOption(timeoutOption("5m"))
     // What kubectl calls things; there is no other apply here.
@@ -35,17 +43,26 @@ export function addApply(program: Command): void {
     .addOption(new Option("--force-conflicts").hideHelp())
     .action((options: ApplyOptions, command: Command) =>
       withSession(command, async (session) => {
+        const selector = options.selector === undefined ? undefined : parseLabelSelector(options.selector);
+        if (options.prune === true && !selector?.matchExpressions?.length)
+          throw new IkadaError("BadRequest", "--prune needs -l LABELS, which say what belongs to these manifests", {
+            hint: "give all of them one label, for example app.kubernetes.io/part-of, and name it with -l",
+          });
         const { readObjects } = await import("../placed-object.js");
-        const objects = readObjects(options.filename, options.recursive ?? false, session.namespace);
+        const all = readObjects(options.filename, options.recursive ?? false, session.namespace);
+        const objects = selector ? all.filter(({ object }) => matchesSelector(selector, object.metadata.labels)) : all;
+        if (objects.length === 0)
+          throw new IkadaError("NotFound", `none of the ${all.length} objects has the labels ${options.selector}`);
         const dryRun = options.dryRun === "server";
         // All are checked before the first is changed, so that a typo in the last one changes nothing.
         const made = new Set(
           objects.filter(({ kind }) => kind.kind === "Namespace").map(({ object }) => object.metadata.name),
         );
         await tryEach(objects, (placed) => check(session, placed, options, made, dryRun));
-        if (dryRun) return;
-        for (const placed of objects) tell(placed, await send(session, placed, options, false), "");
-        if (options.wait !== true) return;
+        if (!dryRun) for (const placed of objects) tell(placed, await send(session, placed, options, false), "");
+        // Last, so that nothing is missing in between; and never what a manifest names, with these labels or without.
+        if (options.prune === true) await prune(session, all, options);
+        if (dryRun || options.wait !== true) return;
         const deployments = objects.filter(({ kind }) => kind.kind === "Deployment");
         await waitForRollouts(
           session,
@@ -96,6 +113,28 @@ async function send(session: Session, placed: PlacedObject, options: ApplyOption
     const { atPlace } = await import("../placed-object.js");
     throw atPlace(IkadaError.from(caught), placed);
   }
+}
+
+async function prune(session: Session, named: readonly PlacedObject[], options: ApplyOptions): Promise<void> {
+  const { client, signal, deadlineMs } = session;
+  const { findPrunable } = await import("../prune.js");
+  const { selector = "", fieldManager, dryRun } = options;
+  const { doomed, spared } = await findPrunable(session, named, { selector, manager: fieldManager });
+  for (const { name, why } of spared) process.stderr.write(`Warning: ${harmless(`${name} is not pruned: ${why}`)}\n`);
+  await tryEach(doomed, async ({ kind, object, name }) => {
+    const { namespace = "", uid, resourceVersion } = object.metadata;
+    await client.delete(kind, object.metadata.name, {
+      namespace,
+      // As it was judged, or not at all.
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      dryRun: dryRun === "server",
+      fieldManager,
+      signal,
+      deadlineMs,
+    });
+    process.stdout.write(`${name} pruned${dryRunNote(dryRun)}\n`);
+  });
 }
 
 function tell({ name }: PlacedObject, { created, changed, warnings }: Written, note: string): void {
