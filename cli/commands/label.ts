@@ -147,7 +147,8 @@ async function change(
   }
   if (options.list !== true) return;
   process.stdout.write(`Listing ${pairs.field} for ${about}:\n`);
-  for (const [key, value] of Object.entries(object.metadata[pairs.field] ?? {}).sort())
+  const present = Object.entries(object.metadata[pairs.field] ?? {});
+  for (const [key, value] of present.sort(([a], [b]) => (a < b ? -1 : 1)))
     process.stdout.write(` ${harmless(`${key}=${value}`)}\n`);
 }
 

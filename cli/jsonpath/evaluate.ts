@@ -67,7 +67,7 @@ class Evaluation {
         return values.flatMap((value) => slice(listOf(value, step), step));
       case "union":
         return values.flatMap((value) => step.paths.flatMap((path) => this.walk([value], path)));
-      case "filter":
+      default:
         return values.flatMap((value) => below(value).filter((one) => this.#passes(one, step)));
     }
   }

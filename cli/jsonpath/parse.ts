@@ -206,7 +206,8 @@ class Scanner {
       const inner = new Scanner(`.${quoted}`);
       try {
         const path = inner.#path(depth + 1, false);
-        if (inner.#at === quoted.length + 1 && path.length > 0) return path.map((step) => ({ ...step, at: place }));
+        if (inner.#at === quoted.length + 1 && path.length > 0)
+          return path.map((step) => Object.assign(step, { at: place }));
       } catch (caught) {
         throw fault(this.#text, place, `'${quoted}' is no name of a field: ${IkadaError.from(caught).message}`);
       }
