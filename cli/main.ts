@@ -16,6 +16,7 @@ import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
 import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
+import { addPatch } from "./commands/patch.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
 import { addWait } from "./commands/wait.js";
@@ -49,6 +50,7 @@ function buildProgram(): Command {
     addApply,
     addDiff,
     addDelete,
+    addPatch,
     addLabel,
     addAnnotate,
     addScale,
