@@ -11,6 +11,7 @@ import { addContext } from "./commands/context.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
 import { addDiff } from "./commands/diff.js";
+import { addEdit } from "./commands/edit.js";
 import { addEvents } from "./commands/events.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
@@ -50,6 +51,7 @@ function buildProgram(): Command {
     addApply,
     addDiff,
     addDelete,
+    addEdit,
     addPatch,
     addLabel,
     addAnnotate,
