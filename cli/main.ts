@@ -13,6 +13,7 @@ import { addDescribe } from "./commands/describe.js";
 import { addDiff } from "./commands/diff.js";
 import { addEdit } from "./commands/edit.js";
 import { addEvents } from "./commands/events.js";
+import { addExplain } from "./commands/explain.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
 import { addAnnotate, addLabel } from "./commands/label.js";
@@ -63,6 +64,7 @@ function buildProgram(): Command {
     addCluster,
     addContext,
     addKinds,
+    addExplain,
     addCertificate,
     addCompletion,
   ])

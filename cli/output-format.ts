@@ -11,6 +11,19 @@ export type OutputFormat =
   | { readonly type: "jsonpath"; readonly template: readonly Part[] }
   | { readonly type: "custom-columns"; readonly columns: readonly CustomColumn[] };
 
+/** As they are written, for completion. */
+export const outputNames = [
+  "table",
+  "wide",
+  "yaml",
+  "json",
+  "name",
+  "jsonpath=",
+  "jsonpath-file=",
+  "custom-columns=",
+  "custom-columns-file=",
+] as const;
+
 const choices =
   "table, wide, yaml, json, name, jsonpath=TEMPLATE, jsonpath-file=FILE, custom-columns=HEADER:PATH,... and custom-columns-file=FILE";
 
