@@ -6,6 +6,7 @@ import type { AnyObject } from "../src/api/object.js";
 import { kindOf } from "../src/api/registry.js";
 import { validateObject } from "../src/api/validate.js";
 import { IkadaError } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
 import { readManifests, type ManifestObject } from "./manifest.js";
 import { shortName } from "./session.js";
 
@@ -43,6 +44,12 @@ export function placeObject({ value, locate }: ManifestObject, namespace: string
   if (typeof metadata !== "object" || metadata === null || typeof (metadata as { name?: unknown }).name !== "string") {
     throw new IkadaError("Invalid", `${locate("metadata.name")}: metadata.name: is missing, or no text`);
   }
+  const sizeBytes = Buffer.byteLength(JSON.stringify(value));
+  if (sizeBytes > limits.objectBytesMax)
+    throw new IkadaError(
+      "TooLarge",
+      `${locate("")}: an object of ${sizeBytes} bytes; ${limits.objectBytesMax} is the most`,
+    );
   const object = value as AnyObject;
   let kind: KindDefinition;
   try {

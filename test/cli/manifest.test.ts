@@ -252,6 +252,14 @@ describe("objects of manifests", () => {
     );
   });
 
+  it("larger than an object may be is refused at its line", () => {
+    const large = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: "${"x".repeat(1024 * 1024)}"}\n`;
+    assert.throws(() => place(large), {
+      reason: "TooLarge",
+      message: /a\.yaml:1:1: an object of \d+ bytes; 1048576 is the most/,
+    });
+  });
+
   const refusal = (text: string): string => {
     const placed = place(text);
     try {
