@@ -90,7 +90,7 @@ function pathOf(text: string): AwaitedState {
     type: "state",
     holds: (object) => {
       const found = find(object);
-      return wanted === undefined ? found.length > 0 : found.length === 1 && valueText(found[0]) === wanted;
+      return wanted === undefined ? found.length > 0 : found.some((value) => valueText(value) === wanted);
     },
     standing: (object) => {
       const found = find(object);

@@ -15,7 +15,7 @@ interface PatchOptions extends Choice {
   readonly patch?: string;
   readonly patchFile?: string;
   readonly type: PatchType;
-  readonly subresource?: "status";
+  readonly subresource?: "status" | "scale";
   readonly dryRun: DryRun;
   readonly fieldManager: string;
   readonly output?: "name" | "json" | "yaml";
@@ -37,7 +37,7 @@ export function addPatch(program: Command): void {
         .choices(["strategic", "merge", "json"])
         .default("strategic"),
     )
-    .addOption(new Option("--subresource <name>", "patch only this part").choices(["status"]))
+    .addOption(new Option("--subresource <name>", "patch only this part").choices(["status", "scale"]))
     .addOption(filenameOption("the objects of this manifest or folder; several times for several"))
     .option("-R, --recursive", "folders with their subfolders")
     .addOption(new Option("-o, --output <format>", "print the object as it is then").choices(["name", "json", "yaml"]))

@@ -54,7 +54,12 @@ export function addWait(program: Command): void {
         });
         // Without time to wait there is still that of one call, to look.
         using limit = new TimeLimit(options.timeout === 0 ? session.deadlineMs : options.timeout, session.signal);
-        await tryEach(waiting, (one) => waitFor(session, one, options, limit));
+        await tryEach(waiting, async (one) => {
+          // A watch that was cut off for so long that its place is no longer kept begins anew with what there is.
+          let met = false;
+          while (!met) met = await waitFor(session, one, options, limit);
+          process.stdout.write(`${shortName(one.kind, one.name)} condition met\n`);
+        });
       }),
     );
 }
@@ -82,30 +87,30 @@ async function presentUid(session: Session, one: Chosen, awaited: Awaited): Prom
   }
 }
 
-/** One watch, that begins with what is there, so that nothing falls between looking and watching. */
-async function waitFor(session: Session, one: Waiting, options: WaitOptions, limit: TimeLimit): Promise<void> {
+/** One watch, that begins with what is there, so that nothing falls between looking and watching. False: it has to begin anew. */
+async function waitFor(session: Session, one: Waiting, options: WaitOptions, limit: TimeLimit): Promise<boolean> {
   const { kind, namespace, name } = one;
   const scope = { namespace, fieldSelector: `metadata.name=${name}`, signal: limit.signal };
   let last: AnyObject | undefined;
   try {
     for await (const event of session.client.watch(kind, scope)) {
       if (event.type === "BOOKMARK") {
-        if (last === undefined && isGone(one, options.for)) break;
+        if (last === undefined && isGone(one, options.for)) return true;
       } else if (event.type === "DELETED") {
         last = undefined;
-        if (isGone(one, options.for)) break;
+        if (isGone(one, options.for)) return true;
       } else {
         last = event.object;
-        if (isMet(one, last, options.for)) break;
+        if (isMet(one, last, options.for)) return true;
       }
       // Without time to wait, only what is there counts; a bookmark says that all of it was given.
       if (options.timeout === 0 && event.type === "BOOKMARK") throw inVain(one, last, options);
     }
   } catch (caught) {
-    if (!limit.expired) throw caught;
-    throw inVain(one, last, options, caught);
+    if (limit.expired) throw inVain(one, last, options, caught);
+    if (IkadaError.from(caught).reason !== "Compacted") throw caught;
   }
-  process.stdout.write(`${shortName(kind, name)} condition met\n`);
+  return false;
 }
 
 function isMet({ uid, kind, name }: Waiting, object: AnyObject, awaited: Awaited): boolean {

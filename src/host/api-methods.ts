@@ -23,6 +23,7 @@ export const apiMethods = {
   history: method(Resources.prototype.history, api.v1.HistoryRequest, api.v1.HistoryResponse),
   undo: method(Resources.prototype.undo, api.v1.UndoRequest, api.v1.WriteResponse),
   kinds: method(Resources.prototype.kinds, api.v1.KindsRequest, api.v1.KindsResponse),
+  table: method(Resources.prototype.table, api.v1.TableRequest, api.v1.TableResponse),
   logs: method(Pods.prototype.logs, api.v1.LogsRequest, api.v1.LogsChunk),
   clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
   transferLeadership: method(

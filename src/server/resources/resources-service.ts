@@ -11,6 +11,7 @@ import { describeKinds } from "./kinds.js";
 import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
 import { patchScale, scaleObject, updateScale } from "./scale.js";
+import { tableOfObjects } from "./table.js";
 import { undoChanges } from "./undo.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
@@ -34,4 +35,5 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.history, (request, call) => historyOf(store, request, call));
   listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
+  listener.unary(apiMethods.table, (request, call) => tableOfObjects(store, request, call));
 }
