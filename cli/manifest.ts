@@ -44,18 +44,45 @@ export function readManifests(path: string, recursive = false): ManifestObject[]
   try {
     stat = statSync(path);
   } catch (caught) {
-    throw new IkadaError("NotFound", `cannot read ${path}: no such file or folder`, {}, caught);
+    throw unreadable(path, caught);
   }
   if (!stat.isDirectory()) return parseManifest(path, readBytes(path, fileBytesMax));
-  const objects: ManifestObject[] = [];
-  for (const entry of readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const child = join(path, entry.name);
-    if (entry.isDirectory() && recursive) objects.push(...readManifests(child, true));
-    else if (entry.isFile() && manifestName.test(entry.name)) objects.push(...readManifests(child));
+  const objects = filesIn(path, recursive).flatMap((file) => parseManifest(file, readBytes(file, fileBytesMax)));
+  if (objects.length > 0) return objects;
+  throw new IkadaError("NotFound", `no .yaml, .yml or .json file with an object in folder ${path}`, {
+    hint: recursive ? "name a file, or another folder" : "its subfolders are only looked into with -R",
+  });
+}
+
+function unreadable(path: string, caught: unknown): IkadaError {
+  const { code, message } = caught as NodeJS.ErrnoException;
+  if (code === "ENOENT") return new IkadaError("NotFound", `cannot read ${path}: no such file or folder`, {}, caught);
+  return new IkadaError("Invalid", `cannot read ${path}: ${message}`, {}, caught);
+}
+
+/** Links to files are files, as a mounted ConfigMap has them; links to folders are not followed, they may go in circles. */
+function filesIn(folder: string, recursive: boolean): string[] {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (caught) {
+    throw unreadable(folder, caught);
   }
-  if (objects.length === 0)
-    throw new IkadaError("NotFound", `no .yaml, .yml or .json file with an object in folder ${path}`);
-  return objects;
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return recursive ? filesIn(path, true) : [];
+    if (!manifestName.test(entry.name)) return [];
+    return entry.isFile() || (entry.isSymbolicLink() && isFile(path)) ? [path] : [];
+  });
+}
+
+/** @throws IkadaError NotFound for a link that leads nowhere: what it should lead to is missing from what is applied */
+function isFile(link: string): boolean {
+  try {
+    return statSync(link).isFile();
+  } catch (caught) {
+    throw new IkadaError("NotFound", `cannot read ${link}: the link leads nowhere`, {}, caught);
+  }
 }
 
 /** Parses the documents of one file. Lists (`kind: List`) are taken apart; empty documents are skipped. */

@@ -4,6 +4,7 @@ import { invalidError } from "../src/api/faults.js";
 import type { KindDefinition } from "../src/api/kind.js";
 import type { AnyObject } from "../src/api/object.js";
 import { kindOf } from "../src/api/registry.js";
+import { matchesSelector, parseLabelSelector } from "../src/api/selector.js";
 import { validateObject } from "../src/api/validate.js";
 import { IkadaError } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
@@ -32,6 +33,20 @@ export function readObjects(paths: readonly string[], recursive: boolean, namesp
   if (objects.length === 0) throw new IkadaError("NotFound", `no objects in ${paths.join(", ")}`);
   checkDuplicates(objects);
   return objects;
+}
+
+/**
+ * Those with the labels of a selector; all of them without one.
+ * @throws IkadaError BadRequest with the place of a fault in it, NotFound when none has them
+ */
+export function selectObjects(objects: readonly PlacedObject[], selector: string | undefined): readonly PlacedObject[] {
+  if (selector === undefined) return objects;
+  const labels = parseLabelSelector(selector);
+  const selected = objects.filter(({ object }) => matchesSelector(labels, object.metadata.labels));
+  if (selected.length > 0) return selected;
+  throw new IkadaError("NotFound", `none of the ${objects.length} objects has the labels ${selector}`, {
+    hint: "-l looks at the labels in the manifests",
+  });
 }
 
 /** @throws IkadaError Invalid, UnknownKind */

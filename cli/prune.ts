@@ -2,6 +2,8 @@ import { isEmptySet, pathsOf, type FieldSet } from "../src/api/field-set.js";
 import type { KindDefinition } from "../src/api/kind.js";
 import type { AnyObject, ManagedFieldsEntry } from "../src/api/object.js";
 import { kinds } from "../src/api/registry.js";
+import { parseLabelSelector } from "../src/api/selector.js";
+import { IkadaError } from "../src/base/errors.js";
 import { namespaceFor, shortName, type Session } from "./session.js";
 import type { PlacedObject } from "./placed-object.js";
 
@@ -17,6 +19,14 @@ export interface Pruning {
   readonly doomed: readonly Prunable[];
   /** Left alone, each with the reason, for people. */
   readonly spared: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** @throws IkadaError BadRequest for a selector that would name everything */
+export function checkPruneSelector(selector: string | undefined): void {
+  if (selector !== undefined && (parseLabelSelector(selector).matchExpressions ?? []).length > 0) return;
+  throw new IkadaError("BadRequest", "--prune needs -l LABELS, which say what belongs to these manifests", {
+    hint: "give all of them one label, for example app.kubernetes.io/part-of, and name it with -l",
+  });
 }
 
 /**

@@ -1,5 +1,4 @@
 import { Option, type Command } from "commander";
-import { matchesSelector, parseLabelSelector } from "../../src/api/selector.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
 import { dryRunNote, dryRunOption, timeoutOption, type DryRun } from "../flags.js";
@@ -43,16 +42,10 @@ export function addApply(program: Command): void {
     .addOption(new Option("--force-conflicts").hideHelp())
     .action((options: ApplyOptions, command: Command) =>
       withSession(command, async (session) => {
-        const selector = options.selector === undefined ? undefined : parseLabelSelector(options.selector);
-        if (options.prune === true && !selector?.matchExpressions?.length)
-          throw new IkadaError("BadRequest", "--prune needs -l LABELS, which say what belongs to these manifests", {
-            hint: "give all of them one label, for example app.kubernetes.io/part-of, and name it with -l",
-          });
-        const { readObjects } = await import("../placed-object.js");
+        const { readObjects, selectObjects } = await import("../placed-object.js");
+        if (options.prune === true) (await import("../prune.js")).checkPruneSelector(options.selector);
         const all = readObjects(options.filename, options.recursive ?? false, session.namespace);
-        const objects = selector ? all.filter(({ object }) => matchesSelector(selector, object.metadata.labels)) : all;
-        if (objects.length === 0)
-          throw new IkadaError("NotFound", `none of the ${all.length} objects has the labels ${options.selector}`);
+        const objects = selectObjects(all, options.selector);
         const dryRun = options.dryRun === "server";
         // All are checked before the first is changed, so that a typo in the last one changes nothing.
         const made = new Set(

@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { ExitStatus, Failures } from "../failures.js";
-import { formatYaml } from "../output.js";
+import { formatYaml, harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
 import { fieldManagerDefault, namespaceFor, withSession, type Session } from "../session.js";
 import { unifiedDiff } from "../unified-diff.js";
@@ -10,6 +10,8 @@ import { unifiedDiff } from "../unified-diff.js";
 interface DiffOptions {
   readonly filename: readonly string[];
   readonly recursive?: boolean;
+  readonly selector?: string;
+  readonly prune?: boolean;
   readonly force?: boolean;
   readonly forceConflicts?: boolean;
   readonly fieldManager: string;
@@ -22,6 +24,8 @@ export function addDiff(program: Command): void {
     .description("show what apply would change; ends with 0 for nothing, 1 for something, 2 for an error")
     .requiredOption("-f, --filename <path...>", "file, folder, or - for standard input")
     .option("-R, --recursive", "folders with their subfolders")
+    .option("-l, --selector <labels>", "only the objects of the manifests with these labels")
+    .option("--prune", "with -l: also what apply --prune would delete")
     .option("--force", "as if fields were taken over that other managers own")
     .option("--field-manager <name>", "who would own the fields", fieldManagerDefault)
     // What kubectl calls things.
@@ -41,8 +45,10 @@ export function addDiff(program: Command): void {
 }
 
 async function showDifferences(session: Session, options: DiffOptions): Promise<boolean> {
-  const { readObjects } = await import("../placed-object.js");
-  const objects = readObjects(options.filename, options.recursive ?? false, session.namespace);
+  const { readObjects, selectObjects } = await import("../placed-object.js");
+  if (options.prune === true) (await import("../prune.js")).checkPruneSelector(options.selector);
+  const all = readObjects(options.filename, options.recursive ?? false, session.namespace);
+  const objects = selectObjects(all, options.selector);
   const made = new Set(
     objects.filter(({ kind }) => kind.kind === "Namespace").map(({ object }) => object.metadata.name),
   );
@@ -58,7 +64,26 @@ async function showDifferences(session: Session, options: DiffOptions): Promise<
     }
   }
   if (errors.length > 0) throw new Failures(errors);
-  return differs;
+  const pruned = options.prune === true ? await showPruned(session, all, options) : false;
+  return differs || pruned;
+}
+
+/** What would be gone, as a difference to nothing. */
+async function showPruned(session: Session, named: readonly PlacedObject[], options: DiffOptions): Promise<boolean> {
+  const { findPrunable } = await import("../prune.js");
+  const { selector = "", fieldManager } = options;
+  const { doomed, spared } = await findPrunable(session, named, { selector, manager: fieldManager });
+  for (const { name, why } of spared) process.stderr.write(`Warning: ${harmless(`${name} is not pruned: ${why}`)}\n`);
+  for (const { kind, object, name } of doomed) {
+    const shown = kind.kind === "Secret" ? masked(object, object)[0] : object;
+    const title = titleOf(object, name);
+    process.stdout.write(unifiedDiff(`live/${title}`, `applied/${title}`, await textOf(shown), ""));
+  }
+  return doomed.length > 0;
+}
+
+function titleOf({ metadata }: AnyObject, name: string): string {
+  return `${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${name}`;
 }
 
 async function differenceOf(
@@ -70,9 +95,8 @@ async function differenceOf(
   const live = await liveOf(session, placed);
   const wanted = await wantedOf(session, placed, made, options);
   const [before, after] = placed.kind.kind === "Secret" ? masked(live, wanted) : [live, wanted];
-  const { namespace } = placed.object.metadata;
-  const name = `${namespace === undefined ? "" : `${namespace}/`}${placed.name}`;
-  return unifiedDiff(`live/${name}`, `applied/${name}`, await textOf(before), await textOf(after));
+  const title = titleOf(placed.object, placed.name);
+  return unifiedDiff(`live/${title}`, `applied/${title}`, await textOf(before), await textOf(after));
 }
 
 async function liveOf(session: Session, { kind, object }: PlacedObject): Promise<AnyObject | undefined> {

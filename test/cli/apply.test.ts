@@ -8,7 +8,9 @@ const namespace = "default";
 const manifest = (name: string, more = "", labels = "{}") =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  labels: ${labels}\ndata:\n  k: v${more}\n`;
 
-describe("ikada apply", () => {
+describe("ikada apply", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();
@@ -61,6 +63,14 @@ describe("ikada apply", () => {
       await cli.client.configMaps.patch("noted", { metadata: { annotations: { note: "x" } } }, { namespace });
       assert.equal((await cli.run("apply -f -", { input: manifest("unlabelled") })).code, 0);
 
+      const shown = await cli.run("diff --prune -l set=s -f -", { input: manifest("one", "", set) });
+      assert.equal(shown.code, 1, shown.err);
+      assert.deepEqual(shown.out.match(/^--- .*$|^@@ .*$/gm), [
+        "--- live/default/configmap/noted",
+        "@@ -1,11 +0,0 @@",
+        "--- live/default/configmap/two",
+        "@@ -1,9 +0,0 @@",
+      ]);
       const tried = await cli.run("apply --prune -l set=s --dry-run -f -", { input: manifest("one", "", set) });
       assert.equal(
         tried.out,
@@ -119,7 +129,9 @@ describe("ikada apply", () => {
   });
 });
 
-describe("ikada diff", () => {
+describe("ikada diff", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();

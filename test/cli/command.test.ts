@@ -14,7 +14,8 @@ interface Run {
 /** Tests run in the root of the checkout. */
 const launcher = resolve("bin", "ikada");
 
-describe("bin/ikada", () => {
+describe("bin/ikada", function () {
+  this.timeout(60_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "ikada-cli-"));

@@ -87,7 +87,9 @@ describe("contexts", () => {
   });
 });
 
-describe("ikada context", () => {
+describe("ikada context", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();

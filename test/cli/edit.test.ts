@@ -38,7 +38,9 @@ describe("what an edit changes", () => {
   });
 });
 
-describe("ikada edit", () => {
+describe("ikada edit", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { configMap, deployment, pod } from "../server/objects.js";
 import { ClusterCli } from "./cluster-cli.js";
 
-describe("ikada get", () => {
+describe("ikada get", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseManifest, parseValue, pathOf, readManifests } from "../../cli/manifest.js";
@@ -214,6 +214,18 @@ items:
     mkdirSync(join(folder, "empty"));
     assert.throws(() => readManifests(join(folder, "empty")), /no \.yaml, \.yml or \.json file/);
     assert.throws(() => readManifests(join(folder, "missing.yaml")), /cannot read .*missing\.yaml: no such file/);
+  });
+
+  it("links to files are read, links to folders are not followed, a link to nothing is an error", () => {
+    const links = join(folder, "links");
+    mkdirSync(join(links, "sub", "empty"), { recursive: true });
+    writeFileSync(join(folder, "linked.yaml"), "kind: A\nmetadata: {name: linked}\n");
+    symlinkSync(join(folder, "linked.yaml"), join(links, "l.yaml"));
+    symlinkSync(links, join(links, "sub", "round"));
+    assert.deepEqual(names(readManifests(links)), ["linked"]);
+    assert.deepEqual(names(readManifests(links, true)), ["linked"]);
+    symlinkSync(join(folder, "nothing.yaml"), join(links, "lost.yaml"));
+    assert.throws(() => readManifests(links), /cannot read .*lost\.yaml: the link leads nowhere/);
   });
 
   it("the same object twice is refused with both places, over files too", () => {

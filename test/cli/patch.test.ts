@@ -4,7 +4,9 @@ import { ClusterCli } from "./cluster-cli.js";
 
 const namespace = "default";
 
-describe("ikada patch", () => {
+describe("ikada patch", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();

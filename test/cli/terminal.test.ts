@@ -8,7 +8,9 @@ const hostile = "a\u001b]0;title\u0007\rb\u009b31m\u202ec\u2066d";
 // eslint-disable-next-line no-control-regex -- these characters are what it is about
 const dangerous = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
-describe("what others have written, on a terminal", () => {
+describe("what others have written, on a terminal", function () {
+  // Each command is a process of its own, and takes a second on a busy machine.
+  this.timeout(60_000);
   let cli: ClusterCli;
   before(async () => {
     cli = await ClusterCli.start();
