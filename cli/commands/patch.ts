@@ -7,7 +7,6 @@ import { chooseObjects, type Choice } from "../choose-objects.js";
 import { tryEach } from "../failures.js";
 import { dryRunNote, dryRunOption, filenameOption, type DryRun } from "../flags.js";
 import { formatJson, formatYaml, harmless } from "../output.js";
-import { parseValue } from "../manifest.js";
 import { readBytes } from "../read-text.js";
 import { fieldManagerDefault, shortName, withSession } from "../session.js";
 
@@ -43,10 +42,10 @@ export function addPatch(program: Command): void {
     .addOption(new Option("-o, --output <format>", "print the object as it is then").choices(["name", "json", "yaml"]))
     .addOption(dryRunOption())
     .option("--field-manager <name>", "who owns the fields", fieldManagerDefault)
-    .action((words: string[], options: PatchOptions, command: Command) => {
+    .action(async (words: string[], options: PatchOptions, command: Command) => {
       // Before anything is asked of a server, and before a connection is opened.
-      const patch = readPatch(options);
-      return withSession(command, async (session) => {
+      const patch = await readPatch(options);
+      await withSession(command, async (session) => {
         const { client, signal, deadlineMs } = session;
         const { fieldManager, dryRun, type, subresource, output } = options;
         const part = subresource === undefined ? {} : { subresource };
@@ -75,7 +74,7 @@ export function addPatch(program: Command): void {
 }
 
 /** @throws IkadaError BadRequest, or Invalid with the place of what is neither JSON nor YAML */
-function readPatch({ patch, patchFile, type }: PatchOptions): object {
+async function readPatch({ patch, patchFile, type }: PatchOptions): Promise<object> {
   if ((patch === undefined) === (patchFile === undefined))
     throw new IkadaError("BadRequest", "give the patch with -p or with --patch-file", {
       hint: `for example: -p '{"spec":{"replicas":2}}'`,
@@ -84,6 +83,8 @@ function readPatch({ patch, patchFile, type }: PatchOptions): object {
   const bytes = patch === undefined ? readBytes(patchFile!, limits.objectBytesMax) : new TextEncoder().encode(patch);
   if (bytes.length > limits.objectBytesMax)
     throw new IkadaError("TooLarge", `${file}: a patch of ${bytes.length} bytes; ${limits.objectBytesMax} are allowed`);
+  // Loaded only now: YAML takes long to load, and most commands need none.
+  const { parseValue } = await import("../manifest.js");
   const value = parseValue(file, bytes);
   const isList = Array.isArray(value);
   if (type === "json" && !isList)

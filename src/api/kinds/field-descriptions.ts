@@ -257,7 +257,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
   HttpHeader: { name: "The header's name.", value: "Its value." },
   TcpAction: { port: "Number, or name of one of the container's ports.", host: "Otherwise the Pod's address." },
   PodStatus: {
-    phase: "Where it is in its life: Pending until all its images are there, Running, Succeeded or Failed.",
+    phase: "Where it is in its life: Pending until its containers have started, Running, Succeeded or Failed.",
     conditions: ["PodScheduled, Initialized, ContainersReady, Ready.", "Condition"],
     reason: "Why it is so, in one word.",
     message: "Why it is so, in a sentence.",
