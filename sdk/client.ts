@@ -4,14 +4,16 @@ import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds
 import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
 import type { Pod } from "../src/api/kinds/pod.js";
 import type { AnyObject } from "../src/api/object.js";
+import type { Scale } from "../src/api/scale.js";
 import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
-import type { ikada } from "#proto/api.js";
+import { ikada } from "#proto/api.js";
 import { Calls, type CallOptions } from "./calls.js";
 import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
 import { RequestIds } from "./request-ids.js";
 import { Resource } from "./resource.js";
+import { fetchTable, type Table, type TableOptions } from "./table.js";
 import { watch, type WatchEvent, type WatchStart } from "./watch.js";
 import { kindReference, objectFromWire, objectToWire, type KindName } from "./wire.js";
 
@@ -33,10 +35,17 @@ export interface Scoped extends CallOptions {
   readonly namespace?: string;
 }
 
-export interface GetOptions extends Scoped {
+/** Of what time a read is; the present without any of these. */
+export interface ReadAt {
   /** Take what the asked server has, without asking the leader: faster, possibly old. @default false */
   readonly local?: boolean;
+  /** The state as it was at this revision; Compacted when that is no longer kept. */
+  readonly revision?: number;
+  /** Instead: the present state of the asked server, once it is as new as this revision. */
+  readonly notOlderThan?: number;
 }
+
+export interface GetOptions extends Scoped, ReadAt {}
 
 export interface Selection extends Scoped {
   /** `app=web,tier in (a,b),!old` */
@@ -45,19 +54,56 @@ export interface Selection extends Scoped {
   readonly fieldSelector?: string;
 }
 
-export interface ListOptions extends Selection {
-  readonly local?: boolean;
+export interface ListOptions extends Selection, ReadAt {
   /** Objects fetched at once; all pages are of the same revision. @default the server's */
   readonly pageSize?: number;
 }
 
-export interface WatchOptions extends Selection, WatchStart {}
+export interface PageOptions extends ListOptions {
+  /** `next` of the page before, with the same selection. */
+  readonly continue?: string;
+}
+
+/** A part of a list. */
+export interface Page<T = AnyObject> {
+  readonly objects: readonly T[];
+  /** Of all pages of this list; a watch from here on misses nothing. */
+  readonly revision: number;
+  /** Empty on the last page. A page may have fewer objects than were asked for and still not be the last. */
+  readonly next: string;
+}
+
+export interface WatchOptions extends Selection, WatchStart {
+  /** A BOOKMARK so often while nothing else is sent and the revision moves; 0: none but the first. @default 10 */
+  readonly bookmarkSeconds?: number;
+}
 
 export interface WriteOptions extends CallOptions {
   /** Who owns the fields that are written. @default "ikada-sdk" */
   readonly fieldManager?: string;
   /** Check everything, store nothing. @default false */
   readonly dryRun?: boolean;
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /** Take fields that other managers own with other values. @default false */
+  readonly force?: boolean;
+  /** Apply to the status of an object that is there, and to nothing else. */
+  readonly subresource?: "status";
+}
+
+/** What a patch is written in. */
+export type PatchType = "merge" | "json" | "strategic";
+
+export interface PatchOptions extends WriteOptions, Scoped {
+  /**
+   * `merge`: RFC 7386, null removes and lists are replaced. `json`: RFC 6902, a list of operations. `strategic`: Kubernetes' strategic merge
+   * patch, which merges lists by their keys and knows `$patch`, `$retainKeys` and `$setElementOrder`.
+   * @default "merge"
+   */
+  readonly type?: PatchType;
+  /** Of `scale` the patch is one of its Scale, and the answer's object is that. */
+  readonly subresource?: "status" | "scale";
 }
 
 export interface DeleteOptions extends WriteOptions, Scoped {
@@ -69,6 +115,27 @@ export interface DeleteOptions extends WriteOptions, Scoped {
   readonly uid?: string;
   /** Only if it has not changed since. */
   readonly resourceVersion?: string;
+}
+
+export interface DeleteCollectionOptions extends Selection {
+  /** The objects that matched at this revision. @default the present one */
+  readonly revision?: number;
+  /** Leave those that have changed since that revision. @default false */
+  readonly onlyUnchanged?: boolean;
+  readonly propagation?: DeleteOptions["propagation"];
+  readonly gracePeriodSeconds?: number;
+  /** Say what would become of each, delete nothing. @default false */
+  readonly dryRun?: boolean;
+}
+
+/** What became of one object of a collection. */
+export interface DeleteOutcome {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** `terminating`: finalizers or its node have work to do. `kept`: for `reason`. */
+  readonly state: "removed" | "terminating" | "kept";
+  readonly reason: string;
 }
 
 /** What a write did. */
@@ -88,6 +155,30 @@ export interface Deleted<T = AnyObject> {
   readonly object: T | undefined;
   /** False while finalizers or the node still have work to do. */
   readonly removed: boolean;
+}
+
+export interface HistoryOptions extends Scoped {
+  /** Changes up to this revision. @default the present */
+  readonly revision?: number;
+  /** Changes fetched at once. @default the server's */
+  readonly pageSize?: number;
+}
+
+/** One change of one object. */
+export interface Change {
+  readonly type: "created" | "changed" | "deleted";
+  readonly revision: number;
+  readonly uid: string;
+  /** RFC 3339; empty when neither a manager nor the object tells. */
+  readonly time: string;
+  /** Field managers; none for controllers, and for a manager's second change within a second. */
+  readonly writers: readonly { readonly manager: string; readonly operation: string; readonly subresource: string }[];
+  /** Paths as in `spec.replicas`, of what was changed; empty also when the state before is not kept. */
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  readonly removed: readonly string[];
+  /** How many fields more than are listed. */
+  readonly moreFields: number;
 }
 
 export interface ClusterStatus {
@@ -184,29 +275,47 @@ export class Client {
   /** @throws IkadaError NotFound, UnknownKind, Forbidden */
   async get(kind: KindName, name: string, options: GetOptions = {}): Promise<AnyObject> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
-    const { object } = await this.#calls.unary(apiMethods.get, { reference, local: options.local ?? false }, options);
+    const { object } = await this.#calls.unary(apiMethods.get, { reference, ...readAt(options) }, options);
     return objectFromWire(object);
   }
 
   /** All objects as of one revision, fetched page by page while they are read. @throws IkadaError Compacted between pages, BadRequest */
   async *list(kind: KindName, options: ListOptions = {}): AsyncGenerator<AnyObject, void, undefined> {
-    const request = {
-      ...kindReference(kind),
-      ...selection(options),
-      local: options.local ?? false,
-      limit: options.pageSize ?? 0,
-    };
     let next = "";
     do {
-      const page = await this.#calls.unary(apiMethods.list, { ...request, continue: next }, options);
-      for (const object of page.objects) yield objectFromWire(object);
-      next = page.continue;
+      const page = await this.listPage(kind, { ...options, continue: next });
+      yield* page.objects;
+      next = page.next;
     } while (next !== "");
+  }
+
+  /** One page of a list, for those who keep the place themselves. @throws IkadaError Compacted, BadRequest */
+  async listPage(kind: KindName, options: PageOptions = {}): Promise<Page> {
+    const { continue: from = "", pageSize = 0 } = options;
+    // The token carries the revision.
+    const at = from === "" ? readAt(options) : {};
+    const request = { ...kindReference(kind), ...selection(options), ...at, limit: pageSize, continue: from };
+    const page = await this.#calls.unary(apiMethods.list, request, options);
+    return { objects: page.objects.map(objectFromWire), revision: page.revision, next: page.continue };
+  }
+
+  /**
+   * What `list`, or with `name` `get`, would give, as the columns that the server prints it in.
+   * @throws IkadaError NotFound for a name that is not there, Compacted between pages, BadRequest
+   */
+  table(kind: KindName, options: TableOptions = {}): Promise<Table> {
+    const { pageSize: limit = 0 } = options;
+    return fetchTable(
+      this.#calls,
+      { ...kindReference(kind), ...selection(options), ...readAt(options), limit },
+      options,
+    );
   }
 
   /** Changes as they happen, over lost connections; leave the loop to end it. @throws IkadaError Compacted when it has to be listed anew */
   watch(kind: KindName, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
-    return watch(this.#calls, { ...kindReference(kind), ...selection(options) }, options);
+    const bookmarkSeconds = options.bookmarkSeconds ?? null;
+    return watch(this.#calls, { ...kindReference(kind), ...selection(options), bookmarkSeconds }, options);
   }
 
   /** @throws IkadaError AlreadyExists, Invalid with the faulty fields, NotFound when the namespace is missing */
@@ -229,28 +338,28 @@ export class Client {
    * and now leaves out are removed. Creates the object when it is missing.
    * @throws IkadaError FieldConflict when another manager owns a field with another value (`force` takes it), Invalid
    */
-  apply(object: AnyObject, options: WriteOptions & { readonly force?: boolean } = {}): Promise<Written> {
-    const force = options.force ?? false;
+  apply(object: AnyObject, options: ApplyOptions = {}): Promise<Written> {
+    const { force = false, subresource = "" } = options;
     return this.#write(options, (write) =>
-      this.#calls.unary(apiMethods.apply, { object: objectToWire(object), force, options: write }, options),
+      this.#calls.unary(
+        apiMethods.apply,
+        { object: objectToWire(object), force, subresource, options: write },
+        options,
+      ),
     );
   }
 
-  /** Applies an RFC 7386 merge patch. @throws IkadaError NotFound, Invalid, Conflict */
-  patch(
-    kind: KindName,
-    name: string,
-    patch: object,
-    options: WriteOptions & Scoped & { readonly subresource?: "status" } = {},
-  ): Promise<Written> {
+  /**
+   * Changes parts of an object. @throws IkadaError NotFound, Invalid, BadRequest when it is no patch of its type, Conflict when the
+   * patch names a resourceVersion or has a JSON patch's `test` that does not hold
+   */
+  patch(kind: KindName, name: string, patch: object, options: PatchOptions = {}): Promise<Written> {
     const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
     const json = new TextEncoder().encode(JSON.stringify(patch));
+    const type = patchTypes[options.type ?? "merge"];
+    const subresource = options.subresource ?? "";
     return this.#write(options, (write) =>
-      this.#calls.unary(
-        apiMethods.patch,
-        { reference, json, subresource: options.subresource ?? "", options: write },
-        options,
-      ),
+      this.#calls.unary(apiMethods.patch, { reference, json, type, subresource, options: write }, options),
     );
   }
 
@@ -270,6 +379,36 @@ export class Client {
     return { object: answer.object ? objectFromWire(answer.object) : undefined, removed: answer.removed };
   }
 
+  /**
+   * Deletes all objects of a kind in a namespace that match, page by page; those that come to match meanwhile are not among them.
+   * @returns what became of each, also of those that somebody else removed meanwhile
+   * @throws IkadaError BadRequest, Compacted when it takes longer than history is kept; what was deleted until then is
+   */
+  async deleteCollection(kind: KindName, options: DeleteCollectionOptions): Promise<readonly DeleteOutcome[]> {
+    // Named in each request, so that a repeat is about the same objects.
+    const revision = options.revision ?? (await this.listPage(kind, { ...options, pageSize: 1 })).revision;
+    const request = {
+      ...kindReference(kind),
+      ...selection(options),
+      onlyUnchanged: options.onlyUnchanged ?? false,
+      propagation: options.propagation ?? "",
+      gracePeriodSeconds: options.gracePeriodSeconds ?? null,
+      options: { dryRun: options.dryRun ?? false },
+    };
+    const outcomes: DeleteOutcome[] = [];
+    let next = "";
+    do {
+      const page = await this.#calls.unary(
+        apiMethods.deleteCollection,
+        { ...request, revision, continue: next },
+        options,
+      );
+      outcomes.push(...page.outcomes.map(outcomeFromWire));
+      next = page.continue;
+    } while (next !== "");
+    return outcomes;
+  }
+
   /** Sets how many replicas a Deployment or ReplicaSet has. @throws IkadaError Conflict when it has not `currentReplicas` */
   scale(
     kind: KindName,
@@ -282,6 +421,51 @@ export class Client {
     return this.#write(options, (write) =>
       this.#calls.unary(apiMethods.scale, { reference, replicas, currentReplicas, options: write }, options),
     );
+  }
+
+  /**
+   * The changes of an object as far as they are kept, the newest first, fetched while they are read; also those of an object that is gone
+   * and of earlier ones of its name. @throws IkadaError UnknownKind, Forbidden
+   */
+  async *history(kind: KindName, name: string, options: HistoryOptions = {}): AsyncGenerator<Change, void, undefined> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    let revision = options.revision ?? 0;
+    do {
+      const request = { reference, revision, limit: options.pageSize ?? 0 };
+      const { changes, before } = await this.#calls.unary(apiMethods.history, request, options);
+      yield* changes.map(changeFromWire);
+      revision = before;
+    } while (revision !== 0);
+  }
+
+  /**
+   * Writes back what an object was at a revision, but for its status, as an update by all rules; creates it anew when it is gone.
+   * @throws IkadaError NotFound when it was not there then, Compacted, Conflict, Invalid
+   */
+  undo(kind: KindName, name: string, revision: number, options: WriteOptions & Scoped = {}): Promise<Written> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    return this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.undo, { reference, revision, options: write }, options),
+    );
+  }
+
+  /** How many replicas are wanted and there, and how they are selected. @throws IkadaError NotFound, Unsupported */
+  async getScale(kind: KindName, name: string, options: GetOptions = {}): Promise<Scale> {
+    const reference = { ...kindReference(kind), namespace: options.namespace ?? "", name };
+    const request = { reference, ...readAt(options), subresource: "scale" };
+    const { object } = await this.#calls.unary(apiMethods.get, request, options);
+    return objectFromWire(object) as unknown as Scale;
+  }
+
+  /** Writes a Scale that was read, if nobody has changed its object since. @throws IkadaError Conflict, Invalid, NotFound, Unsupported */
+  async updateScale(kind: KindName, scale: Scale, options: WriteOptions = {}): Promise<Written<Scale>> {
+    const { name, namespace = "" } = scale.metadata;
+    const json = new TextEncoder().encode(JSON.stringify(scale));
+    const object = { ...kindReference(kind), namespace, name, json };
+    const written = await this.#write(options, (write) =>
+      this.#calls.unary(apiMethods.update, { object, subresource: "scale", options: write }, options),
+    );
+    return written as unknown as Written<Scale>;
   }
 
   /** What a container wrote, in the engine's chunks. @throws IkadaError NotFound, Unavailable when its node is away */
@@ -350,6 +534,49 @@ export class Client {
     };
   }
 }
+
+const changeTypes = ["changed", "created", "changed", "deleted"] as const;
+
+function changeFromWire(change: ikada.api.v1.IChange): Change {
+  return {
+    type: changeTypes[change.type ?? 0] ?? "changed",
+    revision: change.revision ?? 0,
+    uid: change.uid ?? "",
+    time: change.time ?? "",
+    writers: (change.writers ?? []).map(({ manager, operation, subresource }) => ({
+      manager: manager ?? "",
+      operation: operation ?? "",
+      subresource: subresource ?? "",
+    })),
+    added: change.added ?? [],
+    modified: change.modified ?? [],
+    removed: change.removed ?? [],
+    moreFields: change.moreFields ?? 0,
+  };
+}
+
+const { REMOVED, TERMINATING } = ikada.api.v1.DeleteOutcome.State;
+
+function outcomeFromWire(outcome: ikada.api.v1.IDeleteOutcome): DeleteOutcome {
+  const { namespace = "", name = "", uid = "", state, reason = "" } = outcome;
+  const known = state === REMOVED ? "removed" : state === TERMINATING ? "terminating" : "kept";
+  return { namespace: namespace ?? "", name: name ?? "", uid: uid ?? "", state: known, reason: reason ?? "" };
+}
+
+function readAt({ local = false, revision, notOlderThan }: ReadAt): {
+  local: boolean;
+  revision: number;
+  match: ikada.api.v1.RevisionMatch;
+} {
+  if (revision !== undefined && notOlderThan !== undefined)
+    throw new IkadaError("BadRequest", "a read is either of a revision or not older than one");
+  const { EXACT, NOT_OLDER_THAN } = ikada.api.v1.RevisionMatch;
+  const match = notOlderThan === undefined ? EXACT : NOT_OLDER_THAN;
+  return { local, revision: revision ?? notOlderThan ?? 0, match };
+}
+
+const { MERGE, JSON: JSON_PATCH, STRATEGIC } = ikada.api.v1.PatchRequest.Type;
+const patchTypes = { merge: MERGE, json: JSON_PATCH, strategic: STRATEGIC } as const;
 
 function writeOptions(request: ikada.api.v1.IRequestId, options: WriteOptions): ikada.api.v1.IWriteOptions {
   return { request, fieldManager: options.fieldManager ?? "ikada-sdk", dryRun: options.dryRun ?? false };

@@ -2,11 +2,19 @@ import { apiVersionOf } from "../src/api/kind.js";
 import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
+  ApplyOptions,
+  Change,
   Client,
+  DeleteCollectionOptions,
   Deleted,
   DeleteOptions,
+  DeleteOutcome,
   GetOptions,
+  HistoryOptions,
   ListOptions,
+  Page,
+  PageOptions,
+  PatchOptions,
   Scoped,
   WatchOptions,
   WriteOptions,
@@ -38,6 +46,10 @@ export class Resource<T> {
     return this.#client.list(this.#kind, options) as AsyncGenerator<T, void, undefined>;
   }
 
+  async listPage(options?: PageOptions): Promise<Page<T>> {
+    return (await this.#client.listPage(this.#kind, options)) as Page<T>;
+  }
+
   watch(options?: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {
     return this.#client.watch(this.#kind, options) as AsyncGenerator<WatchEvent<T>, void, undefined>;
   }
@@ -50,16 +62,28 @@ export class Resource<T> {
     return (await this.#client.update(this.#named(object), options)) as Written<T>;
   }
 
-  async apply(object: Draft<T>, options?: WriteOptions & { readonly force?: boolean }): Promise<Written<T>> {
+  async apply(object: Draft<T>, options?: ApplyOptions): Promise<Written<T>> {
     return (await this.#client.apply(this.#named(object), options)) as Written<T>;
   }
 
-  async patch(name: string, patch: object, options?: WriteOptions & Scoped): Promise<Written<T>> {
+  async patch(name: string, patch: object, options?: PatchOptions): Promise<Written<T>> {
     return (await this.#client.patch(this.#kind, name, patch, options)) as Written<T>;
   }
 
   async delete(name: string, options?: DeleteOptions): Promise<Deleted<T>> {
     return (await this.#client.delete(this.#kind, name, options)) as Deleted<T>;
+  }
+
+  deleteCollection(options: DeleteCollectionOptions): Promise<readonly DeleteOutcome[]> {
+    return this.#client.deleteCollection(this.#kind, options);
+  }
+
+  history(name: string, options?: HistoryOptions): AsyncGenerator<Change, void, undefined> {
+    return this.#client.history(this.#kind, name, options);
+  }
+
+  async undo(name: string, revision: number, options?: WriteOptions & Scoped): Promise<Written<T>> {
+    return (await this.#client.undo(this.#kind, name, revision, options)) as Written<T>;
   }
 
   #named(object: Draft<T>): AnyObject {

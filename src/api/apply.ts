@@ -57,10 +57,12 @@ export function applyObject(live: AnyObject | undefined, applied: AnyObject, opt
   const conflicts = others.flatMap((entry) => (isSameManager(entry, manager) ? [] : conflictOf(entry, touched)));
   if (conflicts.length > 0 && !force) return { object, conflicts };
 
-  const left = disown(others, union(touched, changes.removed));
+  const changed = union(touched, changes.removed);
+  const left = disown(others, changed);
   const writer = { manager, subresource };
+  const known = isEmptySet(changed) ? own : undefined;
   return {
-    object: withEntries(object, [...left, ...entryOf(object, "Apply", writer, fields, own, now)]),
+    object: withEntries(object, [...left, ...entryOf(object, "Apply", writer, fields, known, now)]),
     conflicts: [],
   };
 }

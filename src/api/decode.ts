@@ -74,7 +74,7 @@ function parseBounded(bytes: Uint8Array, faults: Faults): unknown {
     );
     return undefined;
   }
-  if (depthOf(bytes) > limits.objectDepthMax) {
+  if (jsonDepth(bytes) > limits.objectDepthMax) {
     tooDeep(faults);
     return undefined;
   }
@@ -86,8 +86,8 @@ function parseBounded(bytes: Uint8Array, faults: Faults): unknown {
   }
 }
 
-/** Depth of nesting, counted without building anything, so that hostile input costs no stack. */
-function depthOf(bytes: Uint8Array): number {
+/** Depth of nesting of JSON text, counted without building anything, so that hostile input costs no stack. */
+export function jsonDepth(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
   let inText = false;

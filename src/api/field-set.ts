@@ -40,6 +40,16 @@ export function pathsOf(set: FieldSet): readonly string[] {
   });
 }
 
+/** As pathsOf, without those that others lie below. */
+export function leafPathsOf(set: FieldSet): readonly string[] {
+  return Object.entries(set).flatMap(([element, node]) => {
+    if (element === ".") return [];
+    const step = stepText(element);
+    const below = leafPathsOf(node);
+    return below.length === 0 ? [step] : below.map((path) => `${step}${path}`);
+  });
+}
+
 function combine(
   left: FieldSet | undefined,
   right: FieldSet | undefined,

@@ -46,6 +46,11 @@ function copy(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(copy);
   const result: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) result[key] = copy((value as Readonly<Record<string, unknown>>)[key]);
+  for (const key of Object.keys(value)) {
+    const part = copy((value as Readonly<Record<string, unknown>>)[key]);
+    // Assigned, it would become the prototype and be out of sight of those who refuse it.
+    if (key === "__proto__") Object.defineProperty(result, key, { value: part, enumerable: true });
+    else result[key] = part;
+  }
   return result;
 }

@@ -33,7 +33,8 @@ export function trackUpdate<T extends AnyObject>(
     entries.filter((entry) => entry !== own),
     union(touched, changes.removed),
   );
-  return withEntries(after, foldAncient([...others, ...entryOf(after, "Update", writer, fields, own, now)]));
+  const known = isEmptySet(union(touched, changes.removed)) ? own : undefined;
+  return withEntries(after, foldAncient([...others, ...entryOf(after, "Update", writer, fields, known, now)]));
 }
 
 /** The paths of `value` that can be owned by one who writes this part of the object. */
@@ -74,7 +75,10 @@ export function isEntryOf(
   return entry.operation === operation && entry.manager === manager && (entry.subresource ?? "") === subresource;
 }
 
-/** The writer's new entry; its time is that of the last change of its fields. None when it owns nothing. */
+/**
+ * The writer's new entry, or the one `before` when it owns the same; given only when the writer changes no value, so that an
+ * entry's time is that of the writer's last change. None when it owns nothing.
+ */
 export function entryOf(
   object: AnyObject,
   operation: ManagedFieldsEntry["operation"],

@@ -84,14 +84,15 @@ export interface MapSchema extends FieldTraits {
 
 /**
  * `atomic`: owned as a whole. `set`: scalars, each owned by value. `map`: items found by `mapKeys`.
- * `mergeKey` is that of Kubernetes' strategic merge patch, where it differs from the first of `mapKeys`.
+ * `mergeKey` is that of Kubernetes' strategic merge patch, where it differs from the first of `mapKeys`; null: such a patch
+ * replaces the list as a whole.
  */
 export interface ListSchema extends FieldTraits {
   readonly type: "list";
   readonly items: Schema;
   readonly listType: "atomic" | "set" | "map";
   readonly mapKeys?: readonly string[];
-  readonly mergeKey?: string;
+  readonly mergeKey?: string | null;
 }
 
 export interface ObjectSchema extends FieldTraits {
@@ -154,7 +155,7 @@ export function mapOf(values: Schema, options: Omit<Options<MapSchema>, "values"
   return { type: "map", values, ...options };
 }
 
-export function atomicList(items: Schema, options: FieldTraits = {}): ListSchema {
+export function atomicList(items: Schema, options: FieldTraits & { readonly mergeKey?: string } = {}): ListSchema {
   return { type: "list", items, listType: "atomic", ...options };
 }
 
@@ -166,7 +167,7 @@ export function setOf(items: Schema, options: FieldTraits = {}): ListSchema {
 export function listBy(
   mapKeys: readonly string[],
   items: ObjectSchema,
-  options: FieldTraits & { readonly mergeKey?: string } = {},
+  options: FieldTraits & { readonly mergeKey?: string | null } = {},
 ): ListSchema {
   return { type: "list", items, listType: "map", mapKeys, ...options };
 }

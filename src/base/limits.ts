@@ -34,8 +34,15 @@ export const limits = {
   watchesPerReplicaMax: 10_000,
   /** Characters of a label or field selector. */
   selectorLengthMax: 4096,
+  /** Operations of one JSON patch: each may move the rest of a long list. */
+  patchOperationsMax: 1000,
   /** Objects in one page of a list. */
   listPageMax: 1000,
+  /** Objects that one call of DeleteCollection deletes. */
+  deletePageMax: 256,
+  /** Changes in one page of an object's history, and fields named in one of them. */
+  historyPageMax: 100,
+  historyFieldsMax: 64,
   /** Operations in one transaction and transactions in one log entry. */
   txnOperationsMax: 1024,
   txnBatchMax: 512,
@@ -86,6 +93,7 @@ export function checkLimits(): void {
     [limits.entryBytesMax < limits.uncommittedBytesMax, "one entry fits the uncommitted tail"],
     [limits.electionTicks >= 3, "a lost heartbeat is no election"],
     [limits.electionTicks <= limits.electionTicksMax, "the election timeout adapts upwards"],
+    [limits.deletePageMax <= limits.txnBatchMax, "a page of deletions fits one log entry by count"],
     [limits.entryBytesMax < limits.segmentBytes, "one entry fits one segment"],
     [limits.logKeptBytes <= limits.logHeldBytesMax, "a slow follower has at least what one that was away has"],
   ];

@@ -14,8 +14,16 @@ export const apiMethods = {
   apply: method(Resources.prototype.apply, api.v1.ApplyRequest, api.v1.WriteResponse),
   patch: method(Resources.prototype.patch, api.v1.PatchRequest, api.v1.WriteResponse),
   delete: method(Resources.prototype.delete, api.v1.DeleteRequest, api.v1.DeleteResponse),
+  deleteCollection: method(
+    Resources.prototype.deleteCollection,
+    api.v1.DeleteCollectionRequest,
+    api.v1.DeleteCollectionResponse,
+  ),
   scale: method(Resources.prototype.scale, api.v1.ScaleRequest, api.v1.WriteResponse),
+  history: method(Resources.prototype.history, api.v1.HistoryRequest, api.v1.HistoryResponse),
+  undo: method(Resources.prototype.undo, api.v1.UndoRequest, api.v1.WriteResponse),
   kinds: method(Resources.prototype.kinds, api.v1.KindsRequest, api.v1.KindsResponse),
+  table: method(Resources.prototype.table, api.v1.TableRequest, api.v1.TableResponse),
   logs: method(Pods.prototype.logs, api.v1.LogsRequest, api.v1.LogsChunk),
   clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
   transferLeadership: method(

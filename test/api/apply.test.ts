@@ -5,6 +5,7 @@ import { pathsOf } from "../../src/api/field-set.js";
 import { trackUpdate } from "../../src/api/managed-fields.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { valueAt } from "../../src/api/path.js";
+import { changeOf } from "../../src/api/object-change.js";
 import { kindNamed } from "../../src/api/registry.js";
 import { validateObject } from "../../src/api/validate.js";
 import {
@@ -110,6 +111,34 @@ describe("server-side apply", () => {
       now: noon + 60_000,
     });
     assert.deepEqual(withDefaults(again.object), made);
+  });
+
+  it("gives an entry the time of its manager's last change, which losing a field is not", () => {
+    const times = (object: AnyObject): Record<string, string | undefined> =>
+      Object.fromEntries((object.metadata.managedFields ?? []).map(({ manager, time }) => [manager, time]));
+    const at = (minute: number): number => noon + minute * 60_000;
+    const options = (manager: string, minute: number) => ({ manager, force: true, now: at(minute) });
+    const made = apply(undefined, map({ a: "1", b: "1" }), "alice");
+    const renewed = withDefaults(applyObject(made, decodedOf(map({ a: "2", b: "1" })), options("alice", 1)).object);
+    assert.deepEqual(times(renewed), { alice: "2026-01-01T12:01:00Z" });
+    const taken = withDefaults(applyObject(renewed, decodedOf(map({ b: "2" })), options("bob", 2)).object);
+    assert.deepEqual(times(taken), { alice: "2026-01-01T12:01:00Z", bob: "2026-01-01T12:02:00Z" });
+    const written = (live: AnyObject, c: string, minute: number): AnyObject =>
+      trackUpdate(live, { ...live, data: { ...(live["data"] as object), c } }, { manager: "carol" }, at(minute));
+    const first = written(taken, "1", 3);
+    const again = written(written(first, "1", 4), "2", 5);
+    assert.equal(times(written(first, "1", 4))["carol"], "2026-01-01T12:03:00Z");
+    assert.equal(times(again)["carol"], "2026-01-01T12:05:00Z");
+    const change = changeOf(first, again);
+    assert.deepEqual([change.added, change.modified, change.removed], [[], ["data.c"], []]);
+    assert.deepEqual(
+      change.writers.map(({ manager }) => manager),
+      ["carol"],
+    );
+    assert.deepEqual(
+      changeOf(renewed, taken).writers.map(({ manager }) => manager),
+      ["bob"],
+    );
   });
 
   it("removes what its manager owned and leaves out, and nothing else", () => {

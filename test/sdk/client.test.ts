@@ -41,16 +41,53 @@ describe("the client library", () => {
     assert.equal(applied.created, true);
     assert.equal(applied.object.spec.replicas, 2);
     assert.equal((await client.scale("deploy", "web", 4, { namespace })).changed, true);
+    const scale = await client.getScale("deploy", "web", { namespace });
+    assert.equal(scale.spec.replicas, 4);
+    const scaled = await client.updateScale("deploy", { ...scale, spec: { replicas: 5 } }, { dryRun: true });
+    assert.equal(scaled.object.spec.replicas, 5);
     const read = await client.deployments.get("web", { namespace });
     assert.equal(read.spec.replicas, 4);
     const patched = await client.deployments.patch("web", { spec: { paused: true } }, { namespace });
     assert.equal(patched.object.spec.paused, true);
+    const operations = [{ op: "replace", path: "/spec/paused", value: false }];
+    const json = await client.deployments.patch("web", operations, { namespace, type: "json" });
+    assert.equal(json.object.spec.paused, false);
+    const order = { "$setElementOrder/containers": [{ name: "web" }] };
+    const dry = await client.deployments.patch(
+      "web",
+      { spec: { template: { spec: { ...order, containers: [{ name: "web", image: "hello:2" }] } } } },
+      { namespace, type: "strategic", dryRun: true },
+    );
+    assert.equal(dry.object.spec.template.spec?.containers[0]?.image, "hello:2");
+    assert.equal(dry.object.metadata.resourceVersion, json.object.metadata.resourceVersion);
     await assert.rejects(client.deployments.update(read), { reason: "Conflict" });
+    const made = Number(applied.object.metadata.resourceVersion);
+    const changes: string[] = [];
+    for await (const { type, revision } of client.deployments.history("web", { namespace, pageSize: 1 }))
+      changes.push(`${type} ${revision - made}`);
+    assert.deepEqual(changes, ["changed 3", "changed 2", "changed 1", "created 0"]);
+    const undone = await client.deployments.undo("web", made, { namespace, dryRun: true });
+    assert.equal(undone.object.spec.replicas, 2);
     const names: string[] = [];
     for (let at = 0; at < 5; at++) await client.create(configMap(`c-${at}`));
     for await (const object of client.configMaps.list({ namespace, pageSize: 2 })) names.push(object.metadata.name);
     assert.deepEqual(names, ["c-0", "c-1", "c-2", "c-3", "c-4"]);
+    const page = await client.configMaps.listPage({ namespace, pageSize: 4 });
     const deleted = await client.configMaps.delete("c-0", { namespace });
+    assert.equal((await client.configMaps.get("c-0", { namespace, revision: page.revision })).metadata.name, "c-0");
+    const past = await client.configMaps.listPage({ namespace, revision: page.revision, continue: page.next });
+    assert.deepEqual([past.objects[0]?.metadata.name, past.revision, past.next], ["c-4", page.revision, ""]);
+    const now = await client.configMaps.listPage({ namespace, notOlderThan: page.revision });
+    assert.equal(now.objects.length, 4);
+    await assert.rejects(client.configMaps.get("c-1", { namespace, revision: 1, notOlderThan: 1 }), /either/);
+    const fieldSelector = "metadata.name!=c-1";
+    const tried = await client.configMaps.deleteCollection({ namespace, fieldSelector, dryRun: true });
+    const gone = await client.configMaps.deleteCollection({ namespace, fieldSelector });
+    assert.deepEqual(gone, tried);
+    assert.deepEqual(
+      gone.map(({ name, state }) => `${name} ${state}`),
+      ["c-2 removed", "c-3 removed", "c-4 removed"],
+    );
     assert.equal(deleted.removed, true);
     assert.equal(deleted.object?.metadata.name, "c-0");
     assert.equal((await client.clusterStatus()).leader, 1);

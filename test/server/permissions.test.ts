@@ -33,7 +33,7 @@ const { Cluster, Pods, Resources } = apiProto.api.v1;
 const all = [Agent, Replicas, Cluster, Pods, Resources].flatMap(rpcsOf);
 
 /** What each kind of caller of the API listener may do; written down a second time, on purpose. */
-const readers = new Set(["Get", "List", "Watch", "Kinds", "Logs", "Status"]);
+const readers = new Set(["Get", "List", "Watch", "History", "Kinds", "Table", "Logs", "Status"]);
 
 describe("permissions", () => {
   let cluster: TestCluster;
@@ -50,7 +50,7 @@ describe("permissions", () => {
 
   it("has an entry for every method of the protocol, and for none besides those of libraries", () => {
     const paths = new Set(all.map(({ path }) => path));
-    assert.equal(paths.size, 20);
+    assert.equal(paths.size, 24);
     for (const path of paths) assert.ok(Object.hasOwn(methodPermissions, path), `${path} has no permission`);
     const others = Object.keys(methodPermissions).filter((path) => !paths.has(path));
     assert.ok(others.every((path) => path.startsWith("/grpc.health.v1.") || path.startsWith("/grpc.reflection.")));

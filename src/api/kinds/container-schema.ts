@@ -57,7 +57,7 @@ const amounts = mapOf(quantity(), { keyFormat: "resourceName" });
 export const resources = object({
   requests: amounts,
   limits: amounts,
-  claims: kept(listBy(["name"], object({ name: required(string()), request: string() }))),
+  claims: kept(listBy(["name"], object({ name: required(string()), request: string() }), { mergeKey: null })),
 });
 
 const noVolumes =

@@ -44,7 +44,9 @@ const containerStatus = object({
     ["name"],
     object({
       name: required(string()),
-      resources: listBy(["resourceID"], object({ resourceID: required(string()), health: string() })),
+      resources: listBy(["resourceID"], object({ resourceID: required(string()), health: string() }), {
+        mergeKey: null,
+      }),
     }),
   ),
   resources,
@@ -70,7 +72,7 @@ export const podStatus = object({
   podIP: string(),
   podIPs: listBy(["ip"], object({ ip: required(string()) })),
   hostIP: string(),
-  hostIPs: atomicList(object({ ip: required(string()) })),
+  hostIPs: atomicList(object({ ip: required(string()) }), { mergeKey: "ip" }),
   startTime: time(),
   containerStatuses: atomicList(containerStatus),
   initContainerStatuses: atomicList(containerStatus),

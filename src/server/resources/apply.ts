@@ -16,10 +16,12 @@ import type { Admitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
+import { statusOrWhole } from "./subresource.js";
+import { liveObject } from "./update.js";
 import { writeResponse } from "./write-response.js";
 
 /**
- * Server-side apply: makes what is applied true of the object, creates it when it is not there.
+ * Server-side apply: makes what is applied true of the object, creates it when it is not there; or of its status alone.
  * @throws IkadaError FieldConflict unless forced, Conflict for a failed precondition, Invalid
  */
 export async function applyToObject(
@@ -31,12 +33,13 @@ export async function applyToObject(
   const key = keyOfAdmitted(admitted.kind, admitted.object);
   if (!key.name) throw new IkadaError("BadRequest", "metadata.name is required when applying");
   const manager = managerOf(request.options, call);
+  const subresource = statusOrWhole(admitted.kind, request.subresource);
   const written = await commitWrite({
     store,
     call,
     options: request.options,
     keyOf: () => key,
-    decide: (read, random) => planApply(admitted, key, { manager, force: request.force, read, random }),
+    decide: (read, random) => planApply(admitted, key, { manager, force: request.force, subresource, read, random }),
   });
   return writeResponse(written, admitted.warnings);
 }
@@ -44,19 +47,20 @@ export async function applyToObject(
 interface ApplyContext {
   readonly manager: string;
   readonly force: boolean;
+  readonly subresource: "" | "status";
   readonly read: (key: ObjectKey) => AnyObject | undefined;
   readonly random: Random;
 }
 
 function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyContext): Plan {
-  const { manager, force, read, random } = context;
+  const { manager, force, subresource, read, random } = context;
   const now = Date.now();
-  const live = read(key);
-  const applied = applyObject(live, object, { manager, force, now });
+  const live = subresource === "" ? read(key) : liveObject(kind, key, read);
+  const applied = applyObject(live, object, { manager, force, now, subresource });
   if (applied.conflicts.length > 0) throw conflictError(kind, key.name, applied.conflicts);
   const wanted = withDefaults(applied.object);
   if (live) {
-    const merged = updatedObject(live, wanted);
+    const merged = updatedObject(live, wanted, subresource);
     if (merged === live) return { key, object: live, changes: undefined };
     checkChange(kind, live, merged);
     return { key, object: merged, changes: updateOrFinish(merged) };

@@ -88,7 +88,7 @@ export async function commitWrite(request: WriteRequest): Promise<Written> {
       fresh = true;
       continue;
     }
-    if (final && client && call.isRepeat && !isClosed && !request.options?.dryRun) {
+    if (final && client && call.isRepeat && !isClosed) {
       await store.write({ txns: [], origin: originOf(call), client }, call.wait);
       continue;
     }
@@ -168,10 +168,13 @@ function identityOfAttempt(identity: Identity, attempt: number): Identity {
   return attempt === 0 ? identity : { id: `${identity.id}#${attempt}`, sequence: identity.sequence };
 }
 
-/** Client ids are the caller's own: nobody can answer another's request by taking its id. @throws IkadaError BadRequest */
+/**
+ * Client ids are the caller's own: nobody can answer another's request by taking its id. A dry run has none, since its answer is
+ * not kept and it must not be answered as the write that it tries out. @throws IkadaError BadRequest
+ */
 function identityOf({ call, options }: WriteRequest): Identity | undefined {
   const { client, sequence } = options?.request ?? {};
-  if (!client) return undefined;
+  if (!client || options?.dryRun) return undefined;
   if (!/^[-\w./]{1,128}$/.test(client) || !Number.isSafeInteger(sequence) || (sequence ?? 0) < 1) {
     throw new IkadaError("BadRequest", "the request's identity is not a client id with a sequence from 1 on", {
       hint: "ids have at most 128 letters, digits and - _ . /",

@@ -65,5 +65,9 @@ function planCreation(
 function named(object: AnyObject, random: Random): AnyObject {
   const { name, generateName } = object.metadata;
   if (name || !generateName) return object;
-  return { ...object, metadata: { ...object.metadata, name: `${generateName}${randomSuffix(random)}` } };
+  const base = generateName.slice(0, generatedBaseMax);
+  return { ...object, metadata: { ...object.metadata, name: `${base}${randomSuffix(random)}` } };
 }
+
+/** As in Kubernetes, so that a generated name is always a DNS label's length. */
+const generatedBaseMax = 63 - 5;

@@ -43,9 +43,21 @@ export async function deleteResource(
   return { object: toWireAt(object, Number(object.metadata.resourceVersion ?? written.revision)), removed };
 }
 
-/** @throws IkadaError BadRequest */
 function optionsOf(request: ikada.api.v1.DeleteRequest): DeleteOptions {
-  const { propagation, uid, revision, gracePeriodSeconds } = request;
+  const { uid, revision } = request;
+  return {
+    ...wayOf(request),
+    ...(uid !== "" && { uid }),
+    ...(revision !== 0 && { resourceVersion: String(revision) }),
+  };
+}
+
+/** How a delete is to be done. @throws IkadaError BadRequest */
+export function wayOf(request: {
+  readonly propagation: string;
+  readonly gracePeriodSeconds?: number | null;
+}): DeleteOptions {
+  const { propagation, gracePeriodSeconds } = request;
   switch (propagation) {
     case "":
     case "Background":
@@ -57,8 +69,6 @@ function optionsOf(request: ikada.api.v1.DeleteRequest): DeleteOptions {
   }
   return {
     ...(propagation !== "" && { propagation }),
-    ...(uid !== "" && { uid }),
-    ...(revision !== 0 && { resourceVersion: String(revision) }),
     ...(typeof gracePeriodSeconds === "number" && { gracePeriodSeconds }),
   };
 }

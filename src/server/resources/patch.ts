@@ -1,19 +1,19 @@
 import type { ikada } from "#proto/api.js";
-import { mergePatch } from "../../api/merge-patch.js";
 import { checkPreconditions } from "../../api/preconditions.js";
 import { IkadaError } from "../../base/errors.js";
-import { limits } from "../../base/limits.js";
 import type { Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
 import { admitValue, keyOfAdmitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import { managerOf } from "./field-owners.js";
+import { PatchDocument } from "./patch-document.js";
 import { requestedReference } from "./reference.js";
-import { liveObject, planUpdate, statusOrWhole } from "./update.js";
+import { statusOrWhole } from "./subresource.js";
+import { liveObject, planUpdate } from "./update.js";
 import { storeKey } from "../../objects/keys.js";
 import { writeResponse } from "./write-response.js";
 
-/** An RFC 7386 merge patch on the present object. @throws IkadaError NotFound, Conflict, Invalid, BadRequest */
+/** A patch of one of three types on the present object. @throws IkadaError NotFound, Conflict, Invalid, BadRequest, TooLarge */
 export async function patchObject(
   store: Store,
   request: ikada.api.v1.PatchRequest,
@@ -21,7 +21,7 @@ export async function patchObject(
 ): Promise<ikada.api.v1.IWriteResponse> {
   const { kind, key } = requestedReference(request.reference);
   const subresource = statusOrWhole(kind, request.subresource);
-  const patch = parsePatch(request.json);
+  const patch = new PatchDocument(request);
   const manager = managerOf(request.options, call);
   let warnings: readonly string[] = [];
   const written = await commitWrite({
@@ -31,7 +31,7 @@ export async function patchObject(
     keyOf: () => key,
     decide: (read) => {
       const live = liveObject(kind, key, read);
-      const admitted = admitValue(mergePatch(live, patch, limits.objectDepthMax), "whole", key.name);
+      const admitted = admitValue(patch.appliedTo(live, kind.schema), "whole", key.name);
       if (storeKey(keyOfAdmitted(admitted.kind, admitted.object)) !== storeKey(key)) {
         throw new IkadaError("BadRequest", "a patch may not change apiVersion, kind, namespace or name");
       }
@@ -41,15 +41,4 @@ export async function patchObject(
     },
   });
   return writeResponse(written, warnings, false);
-}
-
-function parsePatch(bytes: Uint8Array): unknown {
-  if (bytes.length > limits.objectBytesMax) {
-    throw new IkadaError("TooLarge", `a patch of ${bytes.length} bytes; ${limits.objectBytesMax} are allowed`);
-  }
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new IkadaError("BadRequest", "the patch is not JSON", {}, error);
-  }
 }

@@ -3,12 +3,16 @@ import type { Store } from "../../../store/store.js";
 import type { Listener } from "../listener.js";
 import { applyToObject } from "./apply.js";
 import { createObject } from "./create.js";
+import { deleteCollection } from "./delete-collection.js";
 import { deleteResource } from "./delete.js";
 import { getObject } from "./get.js";
+import { historyOf } from "./history.js";
 import { describeKinds } from "./kinds.js";
 import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
-import { scaleObject } from "./scale.js";
+import { patchScale, scaleObject, updateScale } from "./scale.js";
+import { tableOfObjects } from "./table.js";
+import { undoChanges } from "./undo.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
 
@@ -18,10 +22,18 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.list, (request, call) => listObjects(store, request, call));
   listener.stream(apiMethods.watch, (stream, call) => watchObjects(store, stream, call, bookmarkMs));
   listener.unary(apiMethods.create, (request, call) => createObject(store, request, call));
-  listener.unary(apiMethods.update, (request, call) => updateObject(store, request, call));
+  listener.unary(apiMethods.update, (request, call) =>
+    request.subresource === "scale" ? updateScale(store, request, call) : updateObject(store, request, call),
+  );
   listener.unary(apiMethods.apply, (request, call) => applyToObject(store, request, call));
-  listener.unary(apiMethods.patch, (request, call) => patchObject(store, request, call));
+  listener.unary(apiMethods.patch, (request, call) =>
+    request.subresource === "scale" ? patchScale(store, request, call) : patchObject(store, request, call),
+  );
   listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
+  listener.unary(apiMethods.deleteCollection, (request, call) => deleteCollection(store, request, call));
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
+  listener.unary(apiMethods.history, (request, call) => historyOf(store, request, call));
+  listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
+  listener.unary(apiMethods.table, (request, call) => tableOfObjects(store, request, call));
 }

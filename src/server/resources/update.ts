@@ -4,7 +4,6 @@ import type { KindDefinition } from "../../api/kind.js";
 import { trackUpdate } from "../../api/managed-fields.js";
 import type { AnyObject } from "../../api/object.js";
 import { checkPreconditions } from "../../api/preconditions.js";
-import { IkadaError } from "../../base/errors.js";
 import { updateOrFinish } from "../../objects/delete-object.js";
 import type { ObjectKey } from "../../objects/snapshot.js";
 import { updatedObject } from "../../objects/update-object.js";
@@ -16,6 +15,7 @@ import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
 import type { Manager } from "./field-owners.js";
 import { notFound } from "./get.js";
+import { statusOrWhole } from "./subresource.js";
 import { writeResponse } from "./write-response.js";
 
 /**
@@ -65,11 +65,4 @@ export function planUpdate(kind: KindDefinition, live: AnyObject, wanted: AnyObj
   if (merged === live) return { key, object: live, changes: undefined };
   checkChange(kind, live, merged);
   return { key, object: merged, changes: updateOrFinish(merged) };
-}
-
-/** @throws IkadaError Unsupported for a subresource that the kind has not */
-export function statusOrWhole(kind: KindDefinition, subresource: string): "" | "status" {
-  if (subresource === "") return "";
-  if (subresource === "status" && kind.hasStatus) return "status";
-  throw new IkadaError("Unsupported", `${kind.plural} have no subresource "${subresource}"`);
 }

@@ -6,6 +6,7 @@ import { writeMessage } from "../../host/grpc.js";
 import type { Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
 import { requireReadable } from "../permissions.js";
+import { hasReached } from "./revisions.js";
 import { selectionOf } from "./selection.js";
 import type { Selection } from "./selection.js";
 import { WatchQueue } from "./watch-queue.js";
@@ -30,12 +31,13 @@ export async function watchObjects(
   const { request } = stream;
   const selection = selectionOf(request);
   requireReadable(call.caller, selection.kind);
+  const everyMs = bookmarkPeriodMs(request, bookmarkMs);
   const initial = request.revision === 0;
   const from = initial ? await store.barrier(call.wait) : request.revision;
-  if (!initial) await store.reached(from, call.wait);
+  if (!initial) await hasReached(store, from, call);
   const queue = new WatchQueue(selection, from, () => store.revision());
   const watch = store.watch(selection.prefix, from, queue);
-  const bookmarks = setInterval(() => queue.bookmark(), bookmarkMs);
+  const bookmarks = everyMs === undefined ? undefined : setInterval(() => queue.bookmark(), everyMs);
   const gone = () => queue.end(new IkadaError("Cancelled", "the watch was cancelled"));
   call.signal.addEventListener("abort", gone, { once: true });
   try {
@@ -51,6 +53,17 @@ export async function watchObjects(
     watch.close();
   }
 }
+
+/** Undefined: none. @throws IkadaError BadRequest */
+function bookmarkPeriodMs({ bookmarkSeconds }: ikada.api.v1.WatchRequest, defaultMs: number): number | undefined {
+  if (typeof bookmarkSeconds !== "number") return defaultMs;
+  if (bookmarkSeconds > bookmarkSecondsMax) {
+    throw new IkadaError("BadRequest", `a bookmark each ${bookmarkSeconds} s; at most ${bookmarkSecondsMax} can be`);
+  }
+  return bookmarkSeconds === 0 ? undefined : bookmarkSeconds * 1000;
+}
+
+const bookmarkSecondsMax = 3600;
 
 async function sendInitial(
   store: Store,

@@ -1,6 +1,7 @@
 import type { ikada } from "#proto/api.js";
 import { kindByGroupKind } from "../../api/registry.js";
 import type { AnyObject } from "../../api/object.js";
+import { scaleOf } from "../../api/scale.js";
 import { encodeObject } from "../../objects/encode.js";
 import { keyOfObject, parseStoreKey, storeKey } from "../../objects/keys.js";
 import type { KeyRecord } from "../../../store/store.js";
@@ -26,6 +27,12 @@ export function toWire(record: KeyRecord): WireObject {
 /** An object that is not stored (a dry run), or not as this (a deleted one), as it would be at `revision`. */
 export function toWireAt(object: AnyObject, revision: number): WireObject {
   return toWire(recordOf(object, revision));
+}
+
+/** The Scale of an object that has one, as it goes to clients in the object's stead. */
+export function scaleToWire(object: WireObject): WireObject {
+  const scale = scaleOf(JSON.parse(new TextDecoder().decode(object.json ?? new Uint8Array())) as AnyObject);
+  return { ...object, group: "autoscaling", version: "v1", kind: "Scale", json: encoder.encode(JSON.stringify(scale)) };
 }
 
 /** The record that storing `object` at `revision` gives. */

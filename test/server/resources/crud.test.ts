@@ -194,6 +194,8 @@ describe("resources over gRPC", () => {
     assert.match(read(first.object).metadata.name, /^job-[a-z0-9]{5}$/);
     const other = await create(generate as AnyObject, { request: { client: "tester", sequence: 2 } });
     assert.notEqual(read(other.object).metadata.name, read(first.object).metadata.name);
+    const long = { ...configMap("", {}), metadata: { generateName: "x".repeat(70), namespace: "default" } };
+    assert.match(read((await create(long as AnyObject)).object).metadata.name, /^x{58}[a-z0-9]{5}$/);
   });
 
   it("answers repeats of create, update and delete with success", async () => {

@@ -9,7 +9,7 @@ import { kindOf } from "../../../src/api/registry.js";
 import { selectionOf } from "../../../src/server/resources/selection.js";
 import { WatchQueue } from "../../../src/server/resources/watch-queue.js";
 import { recordOf } from "../../../src/server/resources/wire.js";
-import { bearer, eventually, TestCluster, tokens } from "../harness.js";
+import { bearer, eventually, TestCluster, tokens, wrapped } from "../harness.js";
 import { configMap, read, wire } from "../objects.js";
 
 const metadata = bearer(tokens.admin);
@@ -41,12 +41,12 @@ describe("lists and watches", () => {
     callUnary(client, apiMethods.list, { ...configMaps, ...request }, { metadata });
 
   /** Collects `ADDED name` lines until it is stopped; bookmarks apart. */
-  function follow(request: ikada.api.v1.IWatchRequest) {
+  function follow(request: ikada.api.v1.IWatchRequest, server = client) {
     const lines: string[] = [];
     const bookmarks: number[] = [];
     const controller = new AbortController();
     const call = callServerStream(
-      client,
+      server,
       apiMethods.watch,
       { ...configMaps, ...request },
       { metadata, signal: controller.signal },
@@ -176,14 +176,104 @@ describe("lists and watches", () => {
     );
   });
 
-  it("refuses a revision that is not there yet", async () => {
-    const controller = new AbortController();
-    const call = callServerStream(
-      client,
-      apiMethods.watch,
-      { ...configMaps, revision: cluster.store.revision() + 1000 },
-      { metadata, deadlineMs: 100, signal: controller.signal },
+  it("refuses a revision that is not there yet, at once", async () => {
+    const revision = cluster.store.revision() + 1000;
+    const { ended } = follow({ revision });
+    const refused = await ended;
+    assert.equal(refused?.reason, "BadRequest");
+    assert.match(refused.message, /there is no revision \d+ yet/);
+    await assert.rejects(list({ revision }), { reason: "BadRequest" });
+  });
+
+  it("lists the past, page by page, and the present as new as asked for", async () => {
+    await create("past-1", { past: "yes" });
+    await create("past-2", { past: "yes" });
+    const then = cluster.store.revision();
+    await remove("past-1");
+    await create("past-3", { past: "yes" });
+    const { EXACT, NOT_OLDER_THAN } = ikada.api.v1.RevisionMatch;
+    const labelSelector = "past=yes";
+    const first = await list({ labelSelector, revision: then, match: EXACT, limit: 1 });
+    assert.equal(first.revision, then);
+    const second = await list({ labelSelector, limit: 1, continue: first.continue });
+    const names = [...first.objects, ...second.objects].map(({ name }) => name);
+    assert.deepEqual(names, ["past-1", "past-2"]);
+    const wrong = list({ labelSelector, limit: 1, continue: first.continue, revision: then + 1 });
+    await assert.rejects(wrong, { reason: "BadRequest" });
+    const present = await list({ labelSelector, revision: then, match: NOT_OLDER_THAN });
+    assert.deepEqual(
+      present.objects.map(({ name }) => name),
+      ["past-2", "past-3"],
     );
-    await assert.rejects(readStream(call).next(), { reason: "Deadline" });
+    assert.ok(present.revision > then);
+    await assert.rejects(list({ match: NOT_OLDER_THAN }), { reason: "BadRequest" });
+    await assert.rejects(list({ revision: then, match: 7 as never }), { reason: "BadRequest" });
+  });
+
+  it("gets an object as it was", async () => {
+    const get = (revision: number, match = ikada.api.v1.RevisionMatch.EXACT) =>
+      callUnary(client, apiMethods.get, { reference: { ...configMaps, name: "aged" }, revision, match }, { metadata });
+    const before = cluster.store.revision();
+    await create("aged-longer");
+    const made = (await create("aged", {}, { a: "1" })).object?.revision ?? 0;
+    const changed = (await patch("aged", { data: { a: "2" } })).object?.revision ?? 0;
+    await remove("aged");
+    assert.deepEqual(read((await get(made)).object).data, { a: "1" });
+    assert.equal((await get(changed - 1)).object?.revision, made);
+    assert.deepEqual(read((await get(changed)).object).data, { a: "2" });
+    for (const revision of [before, cluster.store.revision(), 0])
+      await assert.rejects(get(revision), { reason: "NotFound" });
+    await assert.rejects(get(made, ikada.api.v1.RevisionMatch.NOT_OLDER_THAN), { reason: "NotFound" });
+  });
+
+  it("sends bookmarks as often as asked, or none", async () => {
+    const quiet = await TestCluster.start(1, { bookmarkMs: 3_600_000 });
+    try {
+      const asked = follow({ revision: 1, bookmarkSeconds: 1, namespace: "elsewhere" }, quiet.client("api"));
+      const usual = follow({ revision: 1, namespace: "elsewhere" }, quiet.client("api"));
+      const never = follow({ revision: 1, bookmarkSeconds: 0, namespace: "elsewhere" });
+      const often = follow({ revision: 1, namespace: "elsewhere" });
+      await quiet.seed(configMap("bookmarked"));
+      await create("bookmarked");
+      await eventually(() => asked.bookmarks.at(-1) === quiet.store.revision());
+      await eventually(() => often.bookmarks.at(-1) === cluster.store.revision());
+      assert.deepEqual([usual.bookmarks, never.bookmarks], [[], []]);
+      for (const watch of [asked, usual, never, often]) watch.stop();
+    } finally {
+      await quiet.close();
+    }
+    const refused = await follow({ bookmarkSeconds: 3601 }).ended;
+    assert.equal(refused?.reason, "BadRequest");
+  });
+
+  it("says what to do when the past is no longer kept", async () => {
+    let compact = 0;
+    const short = await TestCluster.start(1, {
+      storeOf: (store) =>
+        wrapped(store, {
+          range: ({ revision = compact }) => {
+            if (revision < compact) throw new IkadaError("Compacted", "too old", { revision: compact });
+          },
+        }),
+    });
+    try {
+      for (const name of ["a", "b", "c"]) await short.seed(configMap(name));
+      const server = short.client("api");
+      const page = (request: ikada.api.v1.IListRequest) =>
+        callUnary(server, apiMethods.list, { ...configMaps, limit: 1, ...request }, { metadata });
+      const first = await page({});
+      await short.seed(configMap("d"));
+      compact = short.store.revision();
+      const hint = (wanted: RegExp) => (error: IkadaError) =>
+        error.reason === "Compacted" && error.details.revision === compact && wanted.test(error.details.hint ?? "");
+      await assert.rejects(page({ continue: first.continue }), hint(/begin the list anew/));
+      await assert.rejects(page({ revision: 1 }), hint(/still kept/));
+      const reference = { ...configMaps, name: "a" };
+      const old = callUnary(server, apiMethods.get, { reference, revision: 1 }, { metadata });
+      await assert.rejects(old, hint(/still kept/));
+      assert.equal((await page({})).objects.length, 1);
+    } finally {
+      await short.close();
+    }
   });
 });
