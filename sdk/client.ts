@@ -169,8 +169,10 @@ export interface Change {
   readonly type: "created" | "changed" | "deleted";
   readonly revision: number;
   readonly uid: string;
-  /** RFC 3339; empty when neither a manager nor the object tells. */
+  /** RFC 3339, by the clock of the server that proposed it; empty when it is not known. */
   readonly time: string;
+  /** Who asked: `admin:alice`, or a controller; empty when it is not known. */
+  readonly origin: string;
   /** Field managers; none for controllers, and for a manager's second change within a second. */
   readonly writers: readonly { readonly manager: string; readonly operation: string; readonly subresource: string }[];
   /** Paths as in `spec.replicas`, of what was changed; empty also when the state before is not kept. */
@@ -439,6 +441,14 @@ export class Client {
   }
 
   /**
+   * The newest revision made at or before a time, for reads of the past and for `undo`; of a future time the present one.
+   * @throws IkadaError Compacted when it is before the kept history
+   */
+  async revisionAt(time: Date, options: CallOptions = {}): Promise<number> {
+    return (await this.#calls.unary(apiMethods.revisionAt, { timeMs: time.getTime() }, options)).revision;
+  }
+
+  /**
    * Writes back what an object was at a revision, but for its status, as an update by all rules; creates it anew when it is gone.
    * @throws IkadaError NotFound when it was not there then, Compacted, Conflict, Invalid
    */
@@ -543,6 +553,7 @@ function changeFromWire(change: ikada.api.v1.IChange): Change {
     revision: change.revision ?? 0,
     uid: change.uid ?? "",
     time: change.time ?? "",
+    origin: change.origin ?? "",
     writers: (change.writers ?? []).map(({ manager, operation, subresource }) => ({
       manager: manager ?? "",
       operation: operation ?? "",

@@ -29,6 +29,7 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Resources/Scale": "objects:write",
   "/ikada.api.v1.Resources/History": "objects:read",
   "/ikada.api.v1.Resources/Undo": "objects:write",
+  "/ikada.api.v1.Resources/RevisionAt": "objects:read",
   "/ikada.api.v1.Resources/Kinds": "objects:read",
   "/ikada.api.v1.Resources/Table": "objects:read",
   "/ikada.api.v1.Pods/Logs": "pods:logs",

@@ -66,6 +66,7 @@ describe("the client library", () => {
     for await (const { type, revision } of client.deployments.history("web", { namespace, pageSize: 1 }))
       changes.push(`${type} ${revision - made}`);
     assert.deepEqual(changes, ["changed 3", "changed 2", "changed 1", "created 0"]);
+    assert.ok((await client.revisionAt(new Date(Date.now() + 60_000))) >= made + 3);
     const undone = await client.deployments.undo("web", made, { namespace, dryRun: true });
     assert.equal(undone.object.spec.replicas, 2);
     const names: string[] = [];

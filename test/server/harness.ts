@@ -19,7 +19,7 @@ import type { MemberStep, ReplicaStatus } from "../../src/server/replica-status.
 import { startListeners } from "../../src/server/server.js";
 import type { RunningServer, ServerOptions } from "../../src/server/server.js";
 import { openLocalStore } from "../../store/local-store.js";
-import type { RangeQuery, Store, TxnResult, WriteRequest } from "../../store/store.js";
+import type { Store, TxnResult, WriteRequest } from "../../store/store.js";
 
 export const tokens = { admin: "admin-token", view: "view-token" } as const;
 
@@ -214,7 +214,6 @@ async function freePorts(count: number): Promise<number[]> {
 /** What to do instead of, or around, calls of a store. */
 export interface Wrap {
   readonly barrier?: () => void;
-  readonly range?: (query: RangeQuery) => void;
   readonly write?: (
     request: WriteRequest,
     write: (request: WriteRequest) => Promise<readonly TxnResult[]>,
@@ -233,10 +232,7 @@ export function wrapped(store: Store, wrap: Wrap): Store {
       return store.barrier(options);
     },
     reached: (revision, options) => store.reached(revision, options),
-    range: async (query, options) => {
-      wrap.range?.(query);
-      return store.range(query, options);
-    },
+    range: (query, options) => store.range(query, options),
     write: (request, options) => {
       const write = (again: WriteRequest) => store.write(again, options);
       return wrap.write ? wrap.write(request, write) : write(request);

@@ -33,7 +33,7 @@ const { Cluster, Pods, Resources } = apiProto.api.v1;
 const all = [Agent, Replicas, Cluster, Pods, Resources].flatMap(rpcsOf);
 
 /** What each kind of caller of the API listener may do; written down a second time, on purpose. */
-const readers = new Set(["Get", "List", "Watch", "History", "Kinds", "Table", "Logs", "Status"]);
+const readers = new Set(["Get", "List", "Watch", "History", "RevisionAt", "Kinds", "Table", "Logs", "Status"]);
 
 describe("permissions", () => {
   let cluster: TestCluster;

@@ -1,13 +1,13 @@
 import { ikada } from "#proto/api.js";
 import { changeOf, writersOf } from "../../api/object-change.js";
 import type { ManagedFieldsEntry } from "../../api/object.js";
+import { toTimestamp } from "../../api/time.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { storeKey } from "../../objects/keys.js";
-import type { KeyRecord, Revision, Store } from "../../../store/store.js";
+import type { Change, Revision, Store } from "../../../store/store.js";
 import type { Call } from "../listener.js";
 import { requireReadable } from "../permissions.js";
-import { recordAtRevision } from "./get.js";
 import { requestedReference } from "./reference.js";
 import { hasReached } from "./revisions.js";
 import { parsed } from "./selection.js";
@@ -15,18 +15,12 @@ import { parsed } from "./selection.js";
 const { CREATED, CHANGED, DELETED } = ikada.api.v1.Change.Type;
 
 const pageDefault = 50;
-/**
- * Versions that the store walks over for one page. To find one version it looks at all older ones of that key, so that a page of an
- * object with very many ends early.
- */
-const walkedMax = 100_000;
-/** Values that are compared for one page; large objects get short pages. */
-const comparedBytesMax = limits.messageBytesMax;
+/** Changes fetched at once, with their values. */
+const fetchedMax = 16;
+/** Values that are looked at for one page; large objects get short pages. */
+const bytesMax = limits.messageBytesMax;
 
-/**
- * The changes of one object, the newest first, as far as history is kept: of the object that there is, back to its creation, and of
- * earlier ones of its name. An earlier one is found for certain when it was there for longer than it is gone.
- */
+/** The kept changes of all objects that had this name, the newest first. */
 export async function historyOf(
   store: Store,
   request: ikada.api.v1.HistoryRequest,
@@ -35,128 +29,75 @@ export async function historyOf(
   const { kind, key } = requestedReference(request.reference);
   requireReadable(call.caller, kind);
   const limit = request.limit === 0 ? pageDefault : Math.min(request.limit, limits.historyPageMax);
-  if (request.revision !== 0) await hasReached(store, request.revision, call);
-  const present = request.revision === 0 ? await store.barrier(call.wait) : request.revision;
-  const history = new History(store, storeKey(key), limit, call);
-  return history.upTo(present);
+  if (request.revision === 0) await store.barrier(call.wait);
+  else await hasReached(store, request.revision, call);
+  const page = new HistoryPage(limit);
+  let before = request.revision === 0 ? undefined : request.revision + 1;
+  try {
+    for (;;) {
+      const fetched = await fetchChanges(store, storeKey(key), before);
+      for (const change of fetched.changes) if (page.take(change)) return page.answer(change.record.modRevision);
+      if (!fetched.more) return page.end(false);
+      before = fetched.changes.at(-1)?.record.modRevision;
+      if (call.signal.aborted) throw new IkadaError("Cancelled", "the call was cancelled");
+    }
+  } catch (caught) {
+    // History may be compacted between two pages, and then what is left of it has been told.
+    if (caught instanceof IkadaError && caught.reason === "Compacted") return page.end(true);
+    throw caught;
+  }
 }
 
-/** One page of a key's history in the making. */
-class History {
-  readonly #store: Store;
-  readonly #key: string;
+function fetchChanges(store: Store, key: string, before: Revision | undefined): ReturnType<Store["changes"]> {
+  return store.changes({ key, limit: fetchedMax, ...(before !== undefined && { before }) });
+}
+
+/** Changes are told when the state before them is known, which is the next older change. */
+class HistoryPage {
   readonly #limit: number;
-  readonly #call: Call;
-  readonly #changes: ikada.api.v1.IChange[] = [];
-  #walked = 0;
-  #comparedBytes = 0;
+  readonly #told: ikada.api.v1.IChange[] = [];
+  #newer: Change | undefined;
+  #bytes = 0;
 
-  constructor(store: Store, key: string, limit: number, call: Call) {
-    this.#store = store;
-    this.#key = key;
+  constructor(limit: number) {
     this.#limit = limit;
-    this.#call = call;
   }
 
-  async upTo(revision: Revision): Promise<ikada.api.v1.IHistoryResponse> {
-    let at = revision;
-    try {
-      while (!this.#isFull()) {
-        const record = await this.#recordAt(at);
-        if (!record) {
-          const end = await this.#endBefore(at);
-          if (end === undefined) return this.#answer(0, false);
-          this.#changes.push({ type: DELETED, revision: end.revision, uid: uidOf(end.last) });
-          at = end.revision - 1;
-        } else {
-          await this.#take(record);
-          at = record.modRevision - 1;
-          if (at === 0) return this.#answer(0, false);
-        }
-      }
-      return this.#answer(at, false);
-    } catch (caught) {
-      if (caught instanceof IkadaError && caught.reason === "Compacted") return this.#answer(0, true);
-      throw caught;
-    }
+  /** The next older change. True when the page is full and does not tell this one any more. */
+  take(change: Change): boolean {
+    if (this.#newer) this.#told.push(tell(this.#newer, change));
+    this.#newer = change;
+    this.#bytes += change.record.value.length;
+    return this.#told.length >= this.#limit || (this.#told.length > 0 && this.#bytes >= bytesMax);
   }
 
-  #isFull(): boolean {
-    if (this.#changes.length === 0) return false;
-    const isLong = this.#walked >= walkedMax || this.#comparedBytes >= comparedBytesMax;
-    return isLong || this.#changes.length >= this.#limit;
+  answer(before: Revision): ikada.api.v1.IHistoryResponse {
+    return { changes: this.#told, before, compacted: false };
   }
 
-  #answer(before: Revision, compacted: boolean): ikada.api.v1.IHistoryResponse {
-    return { changes: this.#changes, before, compacted };
-  }
-
-  /** The change that made this record. One whose former state is not kept is told without its fields. */
-  async #take(record: KeyRecord): Promise<void> {
-    const after = parsed(record);
-    const { modRevision: revision } = record;
-    const uid = uidOf(record);
-    if (record.version === 1) {
-      const writers = writersOf(undefined, after);
-      const time = after.metadata.creationTimestamp ?? "";
-      this.#changes.push({ type: CREATED, revision, uid, time, writers: writers.map(writerOf) });
-      return;
-    }
-    const change: ikada.api.v1.IChange = { type: CHANGED, revision, uid };
-    this.#changes.push(change);
-    const before = await this.#recordAt(revision - 1);
-    if (!before) return;
-    this.#comparedBytes += before.value.length + record.value.length;
-    const { writers, ...fields } = changeOf(parsed(before), after);
-    Object.assign(change, bounded(fields), { writers: writers.map(writerOf), time: lastTime(writers) });
-  }
-
-  /**
-   * Where an object of this name was removed before `revision`, at which there is none. Looks back in doubling steps for a revision at
-   * which there was one, then for an end between.
-   */
-  async #endBefore(revision: Revision): Promise<{ readonly revision: Revision; readonly last: KeyRecord } | undefined> {
-    let gone = revision;
-    let last: KeyRecord | undefined;
-    for (let step = 1; !last; step *= 2) {
-      const earlier = revision - step;
-      if (earlier < 1) return undefined;
-      last = await this.#recordAt(earlier);
-      if (!last) gone = earlier;
-      else {
-        let there = earlier;
-        while (gone - there > 1) {
-          const middle = there + Math.floor((gone - there) / 2);
-          const record = await this.#recordAt(middle);
-          if (record) {
-            there = middle;
-            last = record;
-          } else gone = middle;
-        }
-      }
-    }
-    return { revision: gone, last };
-  }
-
-  async #recordAt(revision: Revision): Promise<KeyRecord | undefined> {
-    if (this.#call.signal.aborted) throw new IkadaError("Cancelled", "the call was cancelled");
-    const record = await recordAtRevision(this.#store, this.#key, revision, this.#call);
-    this.#walked += record?.version ?? 1;
-    return record;
+  /** There are no older changes, or they are not kept (`isCut`; else the oldest one shows it). */
+  end(isCut: boolean): ikada.api.v1.IHistoryResponse {
+    const oldest = this.#newer;
+    if (oldest) this.#told.push(tell(oldest, undefined));
+    return { changes: this.#told, before: 0, compacted: isCut || (oldest?.record.version ?? 0) > 1 };
   }
 }
 
-function uidOf(record: KeyRecord): string {
-  return parsed(record).metadata.uid ?? "";
+function tell({ record, timeMs, origin }: Change, older: Change | undefined): ikada.api.v1.IChange {
+  const before = older && older.record.version > 0 ? parsed(older.record) : undefined;
+  const change = { revision: record.modRevision, time: timeMs === 0 ? "" : toTimestamp(timeMs), origin };
+  if (record.version === 0) return { ...change, type: DELETED, uid: before?.metadata.uid ?? "" };
+  const after = parsed(record);
+  const uid = after.metadata.uid ?? "";
+  if (record.version === 1)
+    return { ...change, type: CREATED, uid, writers: writersOf(undefined, after).map(writerOf) };
+  if (!before) return { ...change, type: CHANGED, uid };
+  const { writers, ...fields } = changeOf(before, after);
+  return { ...change, type: CHANGED, uid, writers: writers.map(writerOf), ...bounded(fields) };
 }
 
 function writerOf({ manager, operation, subresource = "" }: ManagedFieldsEntry): ikada.api.v1.IWriter {
   return { manager, operation, subresource };
-}
-
-/** Times are RFC 3339 in UTC, whose order is that of text. */
-function lastTime(writers: readonly ManagedFieldsEntry[]): string {
-  return writers.reduce((last, { time = "" }) => (time > last ? time : last), "");
 }
 
 type Fields = Readonly<Record<"added" | "modified" | "removed", readonly string[]>>;

@@ -10,6 +10,7 @@ import { historyOf } from "./history.js";
 import { describeKinds } from "./kinds.js";
 import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
+import { revisionAtTime } from "./revisions.js";
 import { patchScale, scaleObject, updateScale } from "./scale.js";
 import { tableOfObjects } from "./table.js";
 import { undoChanges } from "./undo.js";
@@ -34,6 +35,7 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
   listener.unary(apiMethods.history, (request, call) => historyOf(store, request, call));
   listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));
+  listener.unary(apiMethods.revisionAt, (request, call) => revisionAtTime(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
   listener.unary(apiMethods.table, (request, call) => tableOfObjects(store, request, call));
 }

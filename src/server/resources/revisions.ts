@@ -47,6 +47,17 @@ export async function hasReached(store: Store, revision: Revision, call: Call): 
   });
 }
 
+/** The newest revision made at or before a time; of the future it is the present. @throws IkadaError BadRequest, Compacted, NoLeader */
+export async function revisionAtTime(
+  store: Store,
+  { timeMs }: ikada.api.v1.RevisionAtRequest,
+  call: Call,
+): Promise<ikada.api.v1.IRevisionAtResponse> {
+  if (timeMs < 0) throw new IkadaError("BadRequest", `${timeMs} ms is no time since 1970`);
+  await store.barrier(call.wait);
+  return { revision: await store.revisionAt(timeMs, call.wait) };
+}
+
 /** The refusal of a past that is no longer kept, with what to do next in this case. Other errors stay as they are. */
 export function explainCompacted(caught: unknown, hint: string): unknown {
   if (!(caught instanceof IkadaError) || caught.reason !== "Compacted") return caught;

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import type * as grpc from "@grpc/grpc-js";
 import { ikada } from "#proto/api.js";
-import { IkadaError } from "../../../src/base/errors.js";
 import { limits } from "../../../src/base/limits.js";
 import { apiMethods } from "../../../src/host/api-methods.js";
 import { callUnary } from "../../../src/host/grpc.js";
-import { bearer, TestCluster, tokens, wrapped } from "../harness.js";
+import { bearer, TestCluster, tokens } from "../harness.js";
 import { configMap, deployment, read } from "../objects.js";
 import { referenceTo, Verbs } from "./verbs.js";
 
@@ -16,24 +15,12 @@ describe("time travel", () => {
   let cluster: TestCluster;
   let verbs: Verbs;
   let client: grpc.Client;
-  /** Reads of revisions below it are refused. */
-  let compacted = 0;
   before(async () => {
-    cluster = await TestCluster.start(1, {
-      storeOf: (store) =>
-        wrapped(store, {
-          range: ({ revision = compacted }) => {
-            if (revision < compacted) throw new IkadaError("Compacted", "too old", { revision: compacted });
-          },
-        }),
-    });
+    cluster = await TestCluster.start(1);
     client = cluster.client("api");
     verbs = new Verbs(client);
   });
   after(() => cluster.close());
-  afterEach(() => {
-    compacted = 0;
-  });
 
   const history = (kind: string, name: string, more: Omit<ikada.api.v1.IHistoryRequest, "reference"> = {}) =>
     callUnary(client, apiMethods.history, { reference: referenceTo(kind, name), ...more }, { metadata });
@@ -80,7 +67,8 @@ describe("time travel", () => {
         { what: `changed ${scaled}`, who: ["scaler Update scale"], fields: [[], ["spec.replicas"], []] },
         { what: `created ${created}`, who: ["maker Update "], fields: [[], [], []] },
       ]);
-      for (const { time, uid } of changes) {
+      for (const { time, uid, origin } of changes) {
+        assert.equal(origin, "admin:alice");
         assert.match(time ?? "", /^\d{4}-\d\d-\d\dT/);
         assert.equal(uid, read((await verbs.get("deploy", "web")).object).metadata.uid);
       }
@@ -132,22 +120,38 @@ describe("time travel", () => {
       }
       assert.deepEqual(told(await history("cm", "again")), lives);
       const none = await history("cm", "never");
-      assert.deepEqual([none.changes, none.before], [[], 0]);
+      assert.deepEqual([none.changes, none.before, none.compacted], [[], 0, false]);
     });
 
-    it("says where older changes are not kept, and bounds the fields of one", async () => {
+    it("bounds the fields of one change", async () => {
       await verbs.create(configMap("long"));
       const keys = Array.from({ length: limits.historyFieldsMax + 6 }, (_, at) => [`key-${at}`, "x"]);
-      const first = await revisionOf(verbs.patch("cm", "long", { data: Object.fromEntries(keys) }));
-      const second = await revisionOf(verbs.patch("cm", "long", { data: { "key-0": "y" } }));
-      const [, many] = (await history("cm", "long")).changes;
+      await verbs.patch("cm", "long", { data: Object.fromEntries(keys) });
+      const [many] = (await history("cm", "long")).changes;
       assert.deepEqual([many?.added?.length, many?.moreFields], [limits.historyFieldsMax, 6]);
-      compacted = first;
-      const cut = await history("cm", "long");
-      assert.deepEqual(told(cut), [`changed ${second}`, `changed ${first}`]);
-      assert.deepEqual([cut.before, cut.compacted], [0, true]);
-      assert.deepEqual(cut.changes[1]?.added, []);
-      assert.deepEqual(cut.changes[0]?.modified, ['data["key-0"]']);
+    });
+
+    it("says where older changes are not kept", async () => {
+      const short = await TestCluster.start(1);
+      try {
+        const server = short.client("api");
+        const own = new Verbs(server);
+        const page = (revision = 0) =>
+          callUnary(server, apiMethods.history, { reference: referenceTo("cm", "cut"), revision }, { metadata });
+        const created = await revisionOf(own.create(configMap("cut")));
+        await own.patch("cm", "cut", { data: { a: "0" } });
+        const first = await revisionOf(own.patch("cm", "cut", { data: { a: "1" } }));
+        const second = await revisionOf(own.patch("cm", "cut", { data: { a: "2" } }));
+        await short.store.compact(first);
+        const cut = await page();
+        assert.deepEqual(told(cut), [`changed ${second}`, `changed ${first}`]);
+        assert.deepEqual([cut.before, cut.compacted], [0, true]);
+        assert.deepEqual([cut.changes[0]?.modified, cut.changes[1]?.modified], [["data.a"], []]);
+        const past = await page(created);
+        assert.deepEqual([past.changes, past.before, past.compacted], [[], 0, true]);
+      } finally {
+        await short.close();
+      }
     });
 
     it("does not show a Secret's to those who may only view", async () => {
@@ -155,6 +159,18 @@ describe("time travel", () => {
       const reference = referenceTo("secret", "hidden");
       await assert.rejects(callUnary(client, apiMethods.history, { reference }, view), { reason: "Forbidden" });
     });
+  });
+
+  it("finds the revision of a time", async () => {
+    const revisionAt = async (timeMs: number): Promise<number> =>
+      (await callUnary(client, apiMethods.revisionAt, { timeMs }, { metadata })).revision;
+    const made = await revisionOf(verbs.create(configMap("timed")));
+    const { changes } = await cluster.store.changes({ key: "/objects/core/configmaps/default/timed", limit: 1 });
+    const timeMs = changes[0]?.timeMs ?? 0;
+    assert.ok((await revisionAt(timeMs)) >= made);
+    assert.ok((await revisionAt(timeMs - 1)) < made);
+    assert.equal(await revisionAt(timeMs + 3_600_000), cluster.store.revision());
+    await assert.rejects(revisionAt(-1), { reason: "BadRequest" });
   });
 
   describe("undo", () => {
@@ -210,7 +226,7 @@ describe("time travel", () => {
       await assert.rejects(undo("cm", "locked", 0), { reason: "BadRequest" });
       await assert.rejects(undo("cm", "locked", unlocked - 1), { reason: "NotFound" });
       await assert.rejects(undo("cm", "locked", cluster.store.revision() + 9), { reason: "BadRequest" });
-      compacted = cluster.store.revision();
+      await cluster.store.compact(cluster.store.revision());
       await assert.rejects(undo("cm", "locked", unlocked), { reason: "Compacted" });
     });
   });

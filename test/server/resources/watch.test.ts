@@ -9,7 +9,7 @@ import { kindOf } from "../../../src/api/registry.js";
 import { selectionOf } from "../../../src/server/resources/selection.js";
 import { WatchQueue } from "../../../src/server/resources/watch-queue.js";
 import { recordOf } from "../../../src/server/resources/wire.js";
-import { bearer, eventually, TestCluster, tokens, wrapped } from "../harness.js";
+import { bearer, eventually, TestCluster, tokens } from "../harness.js";
 import { configMap, read, wire } from "../objects.js";
 
 const metadata = bearer(tokens.admin);
@@ -247,15 +247,7 @@ describe("lists and watches", () => {
   });
 
   it("says what to do when the past is no longer kept", async () => {
-    let compact = 0;
-    const short = await TestCluster.start(1, {
-      storeOf: (store) =>
-        wrapped(store, {
-          range: ({ revision = compact }) => {
-            if (revision < compact) throw new IkadaError("Compacted", "too old", { revision: compact });
-          },
-        }),
-    });
+    const short = await TestCluster.start(1);
     try {
       for (const name of ["a", "b", "c"]) await short.seed(configMap(name));
       const server = short.client("api");
@@ -263,7 +255,8 @@ describe("lists and watches", () => {
         callUnary(server, apiMethods.list, { ...configMaps, limit: 1, ...request }, { metadata });
       const first = await page({});
       await short.seed(configMap("d"));
-      compact = short.store.revision();
+      const compact = short.store.revision();
+      await short.store.compact(compact);
       const hint = (wanted: RegExp) => (error: IkadaError) =>
         error.reason === "Compacted" && error.details.revision === compact && wanted.test(error.details.hint ?? "");
       await assert.rejects(page({ continue: first.continue }), hint(/begin the list anew/));
@@ -271,6 +264,13 @@ describe("lists and watches", () => {
       const reference = { ...configMaps, name: "a" };
       const old = callUnary(server, apiMethods.get, { reference, revision: 1 }, { metadata });
       await assert.rejects(old, hint(/still kept/));
+      const late = await follow({ revision: compact - 1 }, server).ended;
+      assert.deepEqual([late?.reason, late?.details.revision], ["Compacted", compact]);
+      assert.match(late?.details.hint ?? "", /list again and watch from the list's revision/);
+      const kept = follow({ revision: compact }, server);
+      await short.seed(configMap("e"));
+      await eventually(() => kept.lines.at(-1) === "ADDED e");
+      kept.stop();
       assert.equal((await page({})).objects.length, 1);
     } finally {
       await short.close();
