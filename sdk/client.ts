@@ -11,6 +11,7 @@ import { ikada } from "#proto/api.js";
 import { Calls, type CallOptions } from "./calls.js";
 import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
+import { type Change, changeFromWire } from "./history.js";
 import { RequestIds } from "./request-ids.js";
 import { Resource } from "./resource.js";
 import { fetchTable, type Table, type TableOptions } from "./table.js";
@@ -162,25 +163,6 @@ export interface HistoryOptions extends Scoped {
   readonly revision?: number;
   /** Changes fetched at once. @default the server's */
   readonly pageSize?: number;
-}
-
-/** One change of one object. */
-export interface Change {
-  readonly type: "created" | "changed" | "deleted";
-  readonly revision: number;
-  readonly uid: string;
-  /** RFC 3339, by the clock of the server that proposed it; empty when it is not known. */
-  readonly time: string;
-  /** Who asked: `admin:alice`, or a controller; empty when it is not known. */
-  readonly origin: string;
-  /** Field managers; none for controllers, and for a manager's second change within a second. */
-  readonly writers: readonly { readonly manager: string; readonly operation: string; readonly subresource: string }[];
-  /** Paths as in `spec.replicas`, of what was changed; empty also when the state before is not kept. */
-  readonly added: readonly string[];
-  readonly modified: readonly string[];
-  readonly removed: readonly string[];
-  /** How many fields more than are listed. */
-  readonly moreFields: number;
 }
 
 export interface ClusterStatus {
@@ -543,27 +525,6 @@ export class Client {
       warnings: answer.warnings,
     };
   }
-}
-
-const changeTypes = ["changed", "created", "changed", "deleted"] as const;
-
-function changeFromWire(change: ikada.api.v1.IChange): Change {
-  return {
-    type: changeTypes[change.type ?? 0] ?? "changed",
-    revision: change.revision ?? 0,
-    uid: change.uid ?? "",
-    time: change.time ?? "",
-    origin: change.origin ?? "",
-    writers: (change.writers ?? []).map(({ manager, operation, subresource }) => ({
-      manager: manager ?? "",
-      operation: operation ?? "",
-      subresource: subresource ?? "",
-    })),
-    added: change.added ?? [],
-    modified: change.modified ?? [],
-    removed: change.removed ?? [],
-    moreFields: change.moreFields ?? 0,
-  };
 }
 
 const { REMOVED, TERMINATING } = ikada.api.v1.DeleteOutcome.State;

@@ -2,7 +2,6 @@
 export { Client } from "./client.js";
 export type {
   ApplyOptions,
-  Change,
   ClusterStatus,
   ConnectOptions,
   Deleted,
@@ -39,3 +38,4 @@ export type { Scale } from "../src/api/scale.js";
 export type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
 export type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
 export type { Container, Pod, PodSpec, PodStatus } from "../src/api/kinds/pod.js";
+export type { Change } from "./history.js";

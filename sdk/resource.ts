@@ -1,9 +1,9 @@
+import type { Change } from "./history.js";
 import { apiVersionOf } from "../src/api/kind.js";
 import { kindNamed } from "../src/api/registry.js";
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type {
   ApplyOptions,
-  Change,
   Client,
   DeleteCollectionOptions,
   Deleted,

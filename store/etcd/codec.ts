@@ -21,8 +21,9 @@ export function writeEtcdCommand(into: ByteWriter, command: EtcdCommand): void {
         numberField(into, 2, command.ttlSeconds);
       });
       return;
+    // A message and no number: 0 would not be written, and the entry be none.
     case "revoke":
-      numberField(into, 3, command.lease);
+      messageField(into, 3, () => numberField(into, 1, command.lease));
   }
 }
 
@@ -31,8 +32,8 @@ export function readEtcdCommand(index: Index, wire: WireReader): EtcdCommand {
   let command: EtcdCommand | undefined;
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) command = { type: "txn", txn: readTxn(index, wire.message()) };
-    else if (field === 2) command = readGrant(wire.message());
-    else if (field === 3) command = { type: "revoke", lease: wire.number() };
+    else if (field === 2) command = { type: "grant", ...readLease(wire.message()) };
+    else if (field === 3) command = { type: "revoke", lease: readLease(wire.message()).lease };
     else wire.skip();
   if (!command) throw unknownPart(index, "command of etcd's services");
   return command;
@@ -76,13 +77,13 @@ function writeOperation(into: ByteWriter, operation: EtcdOperation): void {
   }
 }
 
-function readGrant(wire: WireReader): EtcdCommand {
+function readLease(wire: WireReader): { readonly lease: number; readonly ttlSeconds: number } {
   let [lease, ttlSeconds] = [0, 0];
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) lease = wire.number();
     else if (field === 2) ttlSeconds = wire.number();
     else wire.skip();
-  return { type: "grant", lease, ttlSeconds };
+  return { lease, ttlSeconds };
 }
 
 function readTxn(index: Index, wire: WireReader): EtcdTxn {
