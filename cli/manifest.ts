@@ -202,10 +202,13 @@ function checkNodes(root: Node, place: Place): void {
   const stack: { node: unknown; depth: number }[] = [{ node: root, depth: 1 }];
   for (let next = stack.pop(); next; next = stack.pop()) {
     const { node, depth } = next;
-    const at = place((node as Node | null)?.range?.[0] ?? 0);
-    if (depth > limits.objectDepthMax) throw tooDeep(at);
+    const offset = (node as Node | null)?.range?.[0] ?? 0;
+    if (depth > limits.objectDepthMax) throw tooDeep(place(offset));
     if (isScalar(node) && typeof node.value === "number" && !Number.isFinite(node.value))
-      throw new IkadaError("Invalid", `${at}: ${node.source ?? String(node.value)} is no number that JSON knows`);
+      throw new IkadaError(
+        "Invalid",
+        `${place(offset)}: ${node.source ?? String(node.value)} is no number that JSON knows`,
+      );
     if (isMap(node)) checkKeys(node.items, place);
     if (isMap(node) || isSeq(node)) {
       for (const item of node.items) stack.push({ node: isPair(item) ? item.value : item, depth: depth + 1 });

@@ -20,14 +20,7 @@ interface EditOptions {
 const triesMax = 5;
 
 /** What a person can mend in the text. With other refusals the text is kept, and the edit ends. */
-const mendable: ReadonlySet<Reason> = new Set<Reason>([
-  "BadRequest",
-  "Conflict",
-  "Forbidden",
-  "Invalid",
-  "TooLarge",
-  "UnknownKind",
-]);
+const mendable: ReadonlySet<Reason> = new Set<Reason>(["BadRequest", "Conflict", "Invalid", "TooLarge"]);
 
 /** Stands for the edited file in the places of errors, until it is known how many lines stand above the text. */
 const textName = "<text>";
@@ -52,6 +45,7 @@ export function addEdit(program: Command): void {
 async function edit(session: Session, one: Chosen, options: EditOptions): Promise<void> {
   const name = shortName(one.kind, one.name);
   const base = shownOf(await read(session, one));
+  const seen = { object: base };
   const original = options.output === "json" ? formatJson(base) : await formatYaml(base);
   const file = new EditedFile(`${one.kind.singular}-${one.name.replace(/[^-\w.]/g, "_")}.${options.output}`);
   let text = original;
@@ -66,7 +60,8 @@ async function edit(session: Session, one: Chosen, options: EditOptions): Promis
         );
         break;
       }
-      if (trouble !== undefined && !(trouble instanceof Overlap) && text === before) throw unmended(name, trouble);
+      // A conflict is not of the text: saving it again means it all the same.
+      if (trouble !== undefined && trouble.reason !== "Conflict" && text === before) throw unmended(name, trouble);
       let locate: ManifestObject["locate"] = () => "";
       try {
         const edited = await parseEdited(text, one);
@@ -74,7 +69,7 @@ async function edit(session: Session, one: Chosen, options: EditOptions): Promis
         const changes = changesBetween(base, edited.value);
         checkEditable(changes, one.kind.hasStatus);
         if (Object.keys(changes).length === 0) process.stdout.write(`${name}: edit cancelled, no changes made\n`);
-        else await save(session, one, base, changes, { ...options, over: trouble instanceof Overlap });
+        else await save(session, one, changes, seen, options);
         break;
       } catch (caught) {
         trouble = withPlaces(IkadaError.from(caught), locate);
@@ -88,9 +83,6 @@ async function edit(session: Session, one: Chosen, options: EditOptions): Promis
     throw new IkadaError(error.reason, error.message, { ...error.details, hint }, caught);
   }
 }
-
-/** Others have changed the same fields meanwhile; saving again means it all the same. */
-class Overlap extends IkadaError {}
 
 function unmended(name: string, trouble: IkadaError): IkadaError {
   const headLines = head(name, trouble).split("\n").length - 1;
@@ -120,27 +112,27 @@ async function parseEdited(text: string, { kind, name }: Chosen): Promise<Manife
 
 /**
  * Stores the changes on what the object is by then. What others have changed elsewhere in it stays.
- * @throws Overlap when others have changed the same fields since `base`, unless `over`
+ * @throws IkadaError Conflict when others have changed the same fields since the person saw it; `seen` is brought up to date then
  */
 async function save(
   session: Session,
   one: Chosen,
-  base: AnyObject,
   changes: Changes,
-  { fieldManager, over }: { readonly fieldManager: string; readonly over: boolean },
+  seen: { object: AnyObject },
+  { fieldManager }: EditOptions,
 ): Promise<void> {
   const { client, signal, deadlineMs } = session;
   for (let tries = 1; ; tries += 1) {
-    const live = await read(session, one);
-    if (live.metadata.uid !== base.metadata.uid)
+    const live = shownOf(await read(session, one));
+    if (live.metadata.uid !== seen.object.metadata.uid)
       throw new IkadaError(
         "NotFound",
         `${shortName(one.kind, one.name)} was deleted and made anew while it was edited`,
       );
-    const theirs = changesBetween(base, shownOf(live));
-    const overlap = over ? [] : overlapOf(changes, theirs);
-    if (overlap.length > 0)
-      throw new Overlap("Conflict", `someone else has changed ${overlap.map(fieldText).join(", ")} meanwhile`, {
+    const overlap = overlapOf(changes, changesBetween(seen.object, live));
+    if (overlap.length > 0) {
+      seen.object = live;
+      throw new IkadaError("Conflict", `someone else has changed ${overlap.map(fieldText).join(", ")} meanwhile`, {
         faults: overlap.map((path) => ({
           field: fieldText(path),
           reason: "Conflict",
@@ -148,7 +140,8 @@ async function save(
         })),
         hint: "save again to put your values in their place, or take theirs over first",
       });
-    const wanted = mergePatch(shownOf(live), changes) as AnyObject;
+    }
+    const wanted = mergePatch(live, changes) as AnyObject;
     try {
       const { warnings } = await client.update(wanted, { fieldManager, signal, deadlineMs });
       for (const warning of warnings) process.stderr.write(`Warning: ${harmless(warning)}\n`);
@@ -173,8 +166,7 @@ function withPlaces(error: IkadaError, locate: ManifestObject["locate"]): IkadaE
   const lines = faults.map(({ field, message }) =>
     [locate(field), field, message].filter((part) => part !== "").join(": "),
   );
-  const Same = error instanceof Overlap ? Overlap : IkadaError;
-  return new Same(error.reason, `${error.message}\n${lines.join("\n")}`, rest, error);
+  return new IkadaError(error.reason, `${error.message}\n${lines.join("\n")}`, rest, error);
 }
 
 /** What stands above the text, as comments that are taken off again. */

@@ -138,6 +138,22 @@ describe("ikada edit", function () {
     assert.deepEqual(await data("both"), { mine: "3", theirs: "2", more: "x" });
   });
 
+  it("one is told again when another of one's fields is changed after that", async () => {
+    await cli.client.create(configMap("twice", { a: "1", b: "1" }));
+    const patch = (values: object) =>
+      `${ikada} patch cm twice --type merge -p '${JSON.stringify({ data: values })}' > /dev/null`;
+    const { out, shown, err } = await edit(
+      "cm twice",
+      `${patch({ a: "x" })}; sed -i 's/"1"/"2"/' "$1"`,
+      patch({ b: "y" }),
+      ":",
+    );
+    assert.equal(out, "configmap/twice edited\n", err);
+    assert.match(shown[1]!, /has changed data\.a meanwhile/);
+    assert.match(shown[2]!, /has changed data\.b meanwhile/);
+    assert.deepEqual(await data("twice"), { a: "2", b: "2" });
+  });
+
   it("another name, or two objects, are refused", async () => {
     await cli.client.create(configMap("fixed", { k: "v" }));
     const named = await edit(
