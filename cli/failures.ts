@@ -11,6 +11,18 @@ export class Failures extends Error {
   }
 }
 
+/** Ends the process with a code that says more than that something failed. */
+export class ExitStatus extends Error {
+  override readonly name = "ExitStatus";
+  readonly code: 0 | 1 | 2;
+
+  /** Without `cause` nothing failed, and nothing is reported. */
+  constructor(code: 0 | 1 | 2, cause?: unknown) {
+    super(`exit code ${code}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
 /** These are about one object: the next one may be fine. After any other error the rest would only fail the same way. */
 const aboutOne: ReadonlySet<Reason> = new Set<Reason>([
   "AlreadyExists",

@@ -14,6 +14,30 @@ export function timeoutOption(fallback: string): Option {
   return new Option("--timeout <span>", "longest wait").argParser(parseSpan).default(parseSpan(fallback), fallback);
 }
 
+/** `-f` for commands that have other words behind it: one path each, several times. */
+export function filenameOption(description: string): Option {
+  return new Option("-f, --filename <path>", description).argParser((path: string, before: string[] | undefined) => [
+    ...(before ?? []),
+    path,
+  ]);
+}
+
+/** Where a change is tried without being made. */
+export type DryRun = "server" | "none";
+
+/** `--dry-run`, alone or with `=server`: what kubectl does there without the server would be less true. */
+export function dryRunOption(): Option {
+  return new Option("--dry-run [where]", "check and show, change nothing")
+    .choices(["server", "none"])
+    .preset("server")
+    .default("none");
+}
+
+/** What to say behind what was only tried. */
+export function dryRunNote(dryRun: DryRun): string {
+  return dryRun === "server" ? " (server dry run)" : "";
+}
+
 /** A whole number from 0 on. @throws InvalidArgumentError */
 export function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("A whole number from 0 on is expected.");

@@ -7,20 +7,27 @@ import { addApply } from "./commands/apply.js";
 import { addCertificate } from "./commands/certificate.js";
 import { addCluster } from "./commands/cluster.js";
 import { addCompletion } from "./commands/completion.js";
+import { addContext } from "./commands/context.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
+import { addDiff } from "./commands/diff.js";
+import { addEdit } from "./commands/edit.js";
 import { addEtcd } from "./commands/etcd.js";
 import { addEvents } from "./commands/events.js";
+import { addExplain } from "./commands/explain.js";
 import { addGet } from "./commands/get.js";
 import { addKinds } from "./commands/kinds.js";
+import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
+import { addPatch } from "./commands/patch.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
-import { Failures } from "./failures.js";
+import { addWait } from "./commands/wait.js";
+import { ExitStatus, Failures } from "./failures.js";
 import { parseSpan } from "./flags.js";
 import { harmless } from "./output.js";
 
-/** 0: done; 1: refused or failed; 2: the command line makes no sense. */
+/** 0: done; 1: refused or failed; 2: the command line makes no sense. `diff` has its own meanings. */
 type ExitCode = 0 | 1 | 2;
 
 function buildProgram(): Command {
@@ -32,8 +39,9 @@ function buildProgram(): Command {
     .version(manifest.version)
     .option(
       "--config <file>",
-      "context file: endpoints, ca, token (default: $IKADA_CONFIG, then the cluster of `npm run up`)",
+      "context file (default: $IKADA_CONFIG, then the cluster of `npm run up` and ~/.config/ikada/config.json)",
     )
+    .option("--context <name>", "which of its clusters (default: $IKADA_CONTEXT, then that of `ikada context use`)")
     .option("-n, --namespace <name>", "namespace")
     .option("--request-timeout <span>", "longest time for one call (default: 15s)", parseSpan)
     .showHelpAfterError("(add --help for what there is)")
@@ -43,14 +51,22 @@ function buildProgram(): Command {
     addGet,
     addDescribe,
     addApply,
+    addDiff,
     addDelete,
+    addEdit,
+    addPatch,
+    addLabel,
+    addAnnotate,
     addScale,
     addRollout,
+    addWait,
     addLogs,
     addEvents,
     addCluster,
     addEtcd,
+    addContext,
     addKinds,
+    addExplain,
     addCertificate,
     addCompletion,
   ])
@@ -68,6 +84,7 @@ function inherit(command: Command): void {
   }
   command
     .option("--config <file>", "context file")
+    .option("--context <name>", "which of its clusters")
     .option("-n, --namespace <name>", "namespace")
     .option("--request-timeout <span>", "longest time for one call", parseSpan);
 }
@@ -94,6 +111,10 @@ async function main(): Promise<ExitCode> {
     return 0;
   } catch (caught) {
     if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : 2;
+    if (caught instanceof ExitStatus) {
+      if (caught.cause !== undefined) report(caught.cause);
+      return caught.code;
+    }
     report(caught);
     return 1;
   }

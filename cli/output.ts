@@ -18,6 +18,19 @@ export function formatJson(value: unknown): string {
   return `${text.replace(dangerous, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`)}\n`;
 }
 
+/** YAML; texts with what is dangerous in a terminal are quoted and escaped, which in YAML means the same. */
+export async function formatYaml(value: unknown): Promise<string> {
+  // Loaded only now: most commands print none.
+  const { Document, Scalar, visit } = await import("yaml");
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar: (_key, scalar) => {
+      if (typeof scalar.value === "string" && scalar.value.search(dangerous) >= 0) scalar.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return harmless(document.toString({ lineWidth: 0 }));
+}
+
 /**
  * Left-aligned columns three spaces apart, as kubectl prints them; the last column is not padded. `widths` are those of
  * earlier tables to line up with, and are widened: for rows that are printed as they come.

@@ -4,8 +4,10 @@ import { invalidError } from "../src/api/faults.js";
 import type { KindDefinition } from "../src/api/kind.js";
 import type { AnyObject } from "../src/api/object.js";
 import { kindOf } from "../src/api/registry.js";
+import { matchesSelector, parseLabelSelector } from "../src/api/selector.js";
 import { validateObject } from "../src/api/validate.js";
 import { IkadaError } from "../src/base/errors.js";
+import { limits } from "../src/base/limits.js";
 import { readManifests, type ManifestObject } from "./manifest.js";
 import { shortName } from "./session.js";
 
@@ -23,12 +25,28 @@ export interface PlacedObject {
  * @throws IkadaError Invalid or UnknownKind with file:line:column for what is no object, or stands there twice
  */
 export function readObjects(paths: readonly string[], recursive: boolean, namespace: string): PlacedObject[] {
+  if (paths.filter((path) => path === "-").length > 1)
+    throw new IkadaError("BadRequest", "standard input can be read only once; give -f - once");
   const objects = paths
     .flatMap((path) => readManifests(path, recursive))
     .map((manifest) => placeObject(manifest, namespace));
   if (objects.length === 0) throw new IkadaError("NotFound", `no objects in ${paths.join(", ")}`);
   checkDuplicates(objects);
   return objects;
+}
+
+/**
+ * Those with the labels of a selector; all of them without one.
+ * @throws IkadaError BadRequest with the place of a fault in it, NotFound when none has them
+ */
+export function selectObjects(objects: readonly PlacedObject[], selector: string | undefined): readonly PlacedObject[] {
+  if (selector === undefined) return objects;
+  const labels = parseLabelSelector(selector);
+  const selected = objects.filter(({ object }) => matchesSelector(labels, object.metadata.labels));
+  if (selected.length > 0) return selected;
+  throw new IkadaError("NotFound", `none of the ${objects.length} objects has the labels ${selector}`, {
+    hint: "-l looks at the labels in the manifests",
+  });
 }
 
 /** @throws IkadaError Invalid, UnknownKind */
@@ -41,6 +59,12 @@ export function placeObject({ value, locate }: ManifestObject, namespace: string
   if (typeof metadata !== "object" || metadata === null || typeof (metadata as { name?: unknown }).name !== "string") {
     throw new IkadaError("Invalid", `${locate("metadata.name")}: metadata.name: is missing, or no text`);
   }
+  const sizeBytes = Buffer.byteLength(JSON.stringify(value));
+  if (sizeBytes > limits.objectBytesMax)
+    throw new IkadaError(
+      "TooLarge",
+      `${locate("")}: an object of ${sizeBytes} bytes; ${limits.objectBytesMax} is the most`,
+    );
   const object = value as AnyObject;
   let kind: KindDefinition;
   try {

@@ -9,6 +9,7 @@ import { loadContext } from "./config.js";
 /** Options that every command has. */
 export interface GlobalOptions {
   readonly config?: string;
+  readonly context?: string;
   readonly namespace?: string;
   /** Milliseconds. */
   readonly requestTimeout?: number;
@@ -32,7 +33,7 @@ const deadlineMsDefault = 15_000;
 /** Connects, runs `work`, disconnects. Ctrl-C ends calls in work. */
 export async function withSession(command: Command, work: (session: Session) => Promise<void>): Promise<void> {
   const options = command.optsWithGlobals<GlobalOptions>();
-  const context = loadContext(options.config, process.env);
+  const context = loadContext(options, process.env);
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once("SIGINT", interrupt);

@@ -14,6 +14,7 @@ import { Cluster } from "./cluster.js";
 import { Endpoints } from "./endpoints.js";
 import { RequestIds } from "./request-ids.js";
 import { Resource } from "./resource.js";
+import { fetchTable, type Table, type TableOptions } from "./table.js";
 import { watch, type WatchEvent, type WatchStart } from "./watch.js";
 import { kindReference, objectFromWire, objectToWire, type KindName } from "./wire.js";
 
@@ -270,6 +271,19 @@ export class Client {
     const request = { ...kindReference(kind), ...selection(options), ...at, limit: pageSize, continue: from };
     const page = await this.#calls.unary(apiMethods.list, request, options);
     return { objects: page.objects.map(objectFromWire), revision: page.revision, next: page.continue };
+  }
+
+  /**
+   * What `list`, or with `name` `get`, would give, as the columns that the server prints it in.
+   * @throws IkadaError NotFound for a name that is not there, Compacted between pages, BadRequest
+   */
+  table(kind: KindName, options: TableOptions = {}): Promise<Table> {
+    const { pageSize: limit = 0 } = options;
+    return fetchTable(
+      this.#calls,
+      { ...kindReference(kind), ...selection(options), ...readAt(options), limit },
+      options,
+    );
   }
 
   /** Changes as they happen, over lost connections; leave the loop to end it. @throws IkadaError Compacted when it has to be listed anew */

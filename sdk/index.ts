@@ -28,6 +28,7 @@ export type { ChangeOptions, ClusterMember, Server } from "./cluster.js";
 export type { CallOptions } from "./calls.js";
 export { Resource } from "./resource.js";
 export type { Draft } from "./resource.js";
+export type { Table, TableOptions } from "./table.js";
 export type { WatchEvent } from "./watch.js";
 export type { KindName } from "./wire.js";
 export { IkadaError } from "../src/base/errors.js";

@@ -1,7 +1,7 @@
 import { Option, type Command } from "commander";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
-import { timeoutOption } from "../flags.js";
+import { dryRunNote, dryRunOption, timeoutOption, type DryRun } from "../flags.js";
 import { harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
 import { fieldManagerDefault, withSession, type Session } from "../session.js";
@@ -12,8 +12,10 @@ interface ApplyOptions {
   readonly recursive?: boolean;
   readonly force?: boolean;
   readonly forceConflicts?: boolean;
-  readonly dryRun: "server" | "none";
+  readonly dryRun: DryRun;
   readonly fieldManager: string;
+  readonly selector?: string;
+  readonly prune?: boolean;
   readonly wait?: boolean;
   readonly timeout: number;
 }
@@ -26,13 +28,13 @@ export function addApply(program: Command): void {
     .requiredOption("-f, --filename <path...>", "file, folder, or - for standard input")
     .option("-R, --recursive", "folders with their subfolders")
     .option("--force", "take fields over that other managers own")
-    .addOption(
-      new Option("--dry-run [where]", "check and show, change nothing")
-        .choices(["server", "none"])
-        .preset("server")
-        .default("none"),
-    )
+    .addOption(dryRunOption())
     .option("--field-manager <name>", "who owns the fields", fieldManagerDefault)
+    .option("-l, --selector <labels>", "only the objects of the manifests with these labels")
+    .option(
+      "--prune",
+      "with -l: delete what an earlier apply made, has these labels, and stands in no manifest any more",
+    )
     .option("--wait", "wait until Deployments are rolled out")
     .addOption(timeoutOption("5m"))
     // What kubectl calls things; there is no other apply here.
@@ -40,17 +42,20 @@ export function addApply(program: Command): void {
     .addOption(new Option("--force-conflicts").hideHelp())
     .action((options: ApplyOptions, command: Command) =>
       withSession(command, async (session) => {
-        const { readObjects } = await import("../placed-object.js");
-        const objects = readObjects(options.filename, options.recursive ?? false, session.namespace);
+        const { readObjects, selectObjects } = await import("../placed-object.js");
+        if (options.prune === true) (await import("../prune.js")).checkPruneSelector(options.selector);
+        const all = readObjects(options.filename, options.recursive ?? false, session.namespace);
+        const objects = selectObjects(all, options.selector);
         const dryRun = options.dryRun === "server";
         // All are checked before the first is changed, so that a typo in the last one changes nothing.
         const made = new Set(
           objects.filter(({ kind }) => kind.kind === "Namespace").map(({ object }) => object.metadata.name),
         );
         await tryEach(objects, (placed) => check(session, placed, options, made, dryRun));
-        if (dryRun) return;
-        for (const placed of objects) tell(placed, await send(session, placed, options, false), "");
-        if (options.wait !== true) return;
+        if (!dryRun) for (const placed of objects) tell(placed, await send(session, placed, options, false), "");
+        // Last, so that nothing is missing in between; and never what a manifest names, with these labels or without.
+        if (options.prune === true) await prune(session, all, options);
+        if (dryRun || options.wait !== true) return;
         const deployments = objects.filter(({ kind }) => kind.kind === "Deployment");
         await waitForRollouts(
           session,
@@ -101,6 +106,28 @@ async function send(session: Session, placed: PlacedObject, options: ApplyOption
     const { atPlace } = await import("../placed-object.js");
     throw atPlace(IkadaError.from(caught), placed);
   }
+}
+
+async function prune(session: Session, named: readonly PlacedObject[], options: ApplyOptions): Promise<void> {
+  const { client, signal, deadlineMs } = session;
+  const { findPrunable } = await import("../prune.js");
+  const { selector = "", fieldManager, dryRun } = options;
+  const { doomed, spared } = await findPrunable(session, named, { selector, manager: fieldManager });
+  for (const { name, why } of spared) process.stderr.write(`Warning: ${harmless(`${name} is not pruned: ${why}`)}\n`);
+  await tryEach(doomed, async ({ kind, object, name }) => {
+    const { namespace = "", uid, resourceVersion } = object.metadata;
+    await client.delete(kind, object.metadata.name, {
+      namespace,
+      // As it was judged, or not at all.
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      dryRun: dryRun === "server",
+      fieldManager,
+      signal,
+      deadlineMs,
+    });
+    process.stdout.write(`${name} pruned${dryRunNote(dryRun)}\n`);
+  });
 }
 
 function tell({ name }: PlacedObject, { created, changed, warnings }: Written, note: string): void {

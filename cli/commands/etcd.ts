@@ -14,8 +14,8 @@ export function addEtcd(program: Command): void {
     .command("env")
     .description('print the environment that makes etcdctl talk to this cluster: eval "$(ikada etcd env)"')
     .action((_options: object, command: Command) => {
-      const { config } = command.optsWithGlobals<GlobalOptions>();
-      const { endpoints, ca, token } = loadContext(config, process.env);
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const { endpoints, ca, token } = loadContext(options, process.env);
       const variables = {
         ETCDCTL_API: "3",
         ETCDCTL_ENDPOINTS: endpoints.map((endpoint) => `https://${endpoint}`).join(","),

@@ -1,15 +1,20 @@
 import { Option, type Command } from "commander";
+import type { Table } from "../../sdk/index.js";
 import type { KindDefinition } from "../../src/api/kind.js";
 import { objectName } from "../../src/api/kind.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { tableOf } from "../../src/api/table.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
-import { formatJson, formatTable, harmless } from "../output.js";
+import { customRow } from "../custom-columns.js";
+import { formatTemplate } from "../jsonpath/evaluate.js";
+import type { Part } from "../jsonpath/parse.js";
+import { formatJson, formatTable, formatYaml, harmless } from "../output.js";
+import { parseOutputFormat, type OutputFormat } from "../output-format.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session, type Target } from "../session.js";
 
 interface GetOptions {
-  readonly output: "table" | "wide" | "yaml" | "json" | "name";
+  readonly output: OutputFormat;
   readonly allNamespaces?: boolean;
   readonly selector?: string;
   readonly fieldSelector?: string;
@@ -20,16 +25,19 @@ interface GetOptions {
   readonly showManagedFields?: boolean;
 }
 
-/** `ikada get`: objects as a table, YAML, JSON or names, once or followed. */
+/** `ikada get`: objects as a table, YAML, JSON, names, or what a template makes of them, once or followed. */
 export function addGet(program: Command): void {
   program
     .command("get")
     .description("show objects")
     .argument("<what...>", "KIND [NAME...], KIND/NAME..., KIND,KIND or all")
     .addOption(
-      new Option("-o, --output <format>", "how to print")
-        .choices(["table", "wide", "yaml", "json", "name"])
-        .default("table"),
+      new Option(
+        "-o, --output <format>",
+        "how to print: table, wide, yaml, json, name, jsonpath=TEMPLATE, jsonpath-file=FILE, custom-columns=HEADER:PATH,..., custom-columns-file=FILE",
+      )
+        .argParser(parseOutputFormat)
+        .default(parseOutputFormat("table"), "table"),
     )
     .option("-A, --all-namespaces", "of every namespace")
     .option("-l, --selector <labels>", "only objects with these labels: a=b,c in (d,e),!f")
@@ -44,6 +52,7 @@ export function addGet(program: Command): void {
         const targets = parseTargets(words);
         checkFlags(targets, options);
         if (options.watch === true) await Promise.all(targets.map((target) => follow(session, target, options)));
+        else if (options.output.type === "table") await showTables(session, targets, options);
         else await show(session, targets, options);
       }),
     );
@@ -70,27 +79,99 @@ async function show(session: Session, targets: readonly Target[], options: GetOp
     if (last?.kind === kind) last.objects.push(object);
     else found.push({ kind, objects: [object] });
   };
-  let failed: Error | undefined;
-  try {
-    await tryEach(targets, async (target) => {
-      const { kind, name } = target;
-      const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
-      if (name === undefined) {
-        for await (const object of session.client.list(kind, scope)) keep(kind, object);
-        return;
-      }
-      try {
-        keep(kind, await session.client.get(kind, name, scope));
-      } catch (caught) {
-        if (options.ignoreNotFound !== true || IkadaError.from(caught).reason !== "NotFound") throw caught;
-      }
-    });
-  } catch (caught) {
-    failed = caught instanceof Error ? caught : IkadaError.from(caught);
-  }
+  const failed = await collect(targets, options, async (target) => {
+    const { kind, name } = target;
+    const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
+    if (name !== undefined) keep(kind, await session.client.get(kind, name, scope));
+    else for await (const object of session.client.list(kind, scope)) keep(kind, object);
+  });
   // What is there is shown even if something else is not.
   if (failed === undefined || found.length > 0) await print(session, found, targets, options);
   if (failed !== undefined) throw failed;
+}
+
+/** As `show`, with columns that the server computes: rows come over the wire, not objects. */
+async function showTables(session: Session, targets: readonly Target[], options: GetOptions): Promise<void> {
+  const wide = options.output.type === "table" && options.output.wide;
+  const found: { readonly kind: KindDefinition; readonly table: Table }[] = [];
+  const failed = await collect(targets, options, async (target) => {
+    const { kind, name } = target;
+    const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
+    const labels = options.showLabels === true;
+    const table = await session.client.table(kind, { ...scope, wide, labels, ...(name === undefined ? {} : { name }) });
+    const last = found.at(-1);
+    if (last?.kind === kind)
+      found.splice(-1, 1, { kind, table: { ...table, rows: [...last.table.rows, ...table.rows] } });
+    else if (table.rows.length > 0) found.push({ kind, table });
+  });
+  const withKind = new Set(targets.map(({ kind }) => kind)).size > 1;
+  const withNamespace = options.allNamespaces === true;
+  const tables = found.map(({ kind, table }) => {
+    const parts = {
+      withNamespace: withNamespace && kind.namespaced,
+      withLabels: options.showLabels === true,
+      withKind,
+    };
+    return formatTable(tableLines(kind, table, { ...parts, headers: options.headers }));
+  });
+  if (found.length > 0) process.stdout.write(tables.join("\n"));
+  else if (failed === undefined) tellNothing(session, targets, options);
+  if (failed !== undefined) throw failed;
+}
+
+/** Does each target, past those that fail. @returns what failed */
+async function collect(
+  targets: readonly Target[],
+  options: GetOptions,
+  work: (target: Target) => Promise<void>,
+): Promise<Error | undefined> {
+  try {
+    await tryEach(targets, async (target) => {
+      try {
+        await work(target);
+      } catch (caught) {
+        const isAbsent = target.name !== undefined && IkadaError.from(caught).reason === "NotFound";
+        if (options.ignoreNotFound !== true || !isAbsent) throw caught;
+      }
+    });
+    return undefined;
+  } catch (caught) {
+    return caught instanceof Error ? caught : IkadaError.from(caught);
+  }
+}
+
+interface LineParts {
+  readonly withNamespace: boolean;
+  readonly withLabels: boolean;
+  readonly withKind: boolean;
+  readonly headers: boolean;
+}
+
+/** A server's table with what only this run asks for: names with their kind, Namespaces, labels. */
+function tableLines(kind: KindDefinition, { columns, rows }: Table, parts: LineParts): (readonly string[])[] {
+  const titles = columns.map(({ name }) => name.toUpperCase());
+  const nameAt = titles.indexOf("NAME");
+  const lines = rows.map(({ namespace, cells, labels }) => {
+    const named = parts.withKind ? cells.map((cell, at) => (at === nameAt ? shortName(kind, cell) : cell)) : cells;
+    return [
+      ...(parts.withNamespace ? [namespace] : []),
+      ...named,
+      ...(parts.withLabels ? [labelsText(labels)] : []),
+    ].map(harmless);
+  });
+  const head = [...(parts.withNamespace ? ["NAMESPACE"] : []), ...titles, ...(parts.withLabels ? ["LABELS"] : [])];
+  return parts.headers ? [head, ...lines] : lines;
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return texts.length === 0 ? "<none>" : texts.sort((a, b) => (a < b ? -1 : 1)).join(",");
+}
+
+function tellNothing({ namespace }: Session, targets: readonly Target[], options: GetOptions): void {
+  if (targets.some(({ name }) => name !== undefined)) return;
+  const everywhere = options.allNamespaces === true || targets.every(({ kind }) => !kind.namespaced);
+  process.stderr.write(`No resources found${everywhere ? "" : ` in ${namespace} namespace`}.\n`);
 }
 
 function scopeOf(session: Session, { kind, name }: Target, options: GetOptions) {
@@ -104,54 +185,54 @@ function scopeOf(session: Session, { kind, name }: Target, options: GetOptions) 
 }
 
 async function print(
-  { namespace }: Session,
+  session: Session,
   found: readonly Found[],
   targets: readonly Target[],
   options: GetOptions,
 ): Promise<void> {
   const all = found.flatMap(({ objects }) => objects);
   const anyName = targets.some(({ name }) => name !== undefined);
-  if (options.output === "json" || options.output === "yaml") {
+  const { output } = options;
+  if (output.type === "json" || output.type === "yaml" || output.type === "jsonpath") {
     const single = targets.length === 1 && anyName;
     if (anyName && all.length === 0) return;
     const shown = all.map((object) => withoutManagedFields(object, options));
     const value = single ? shown[0] : { apiVersion: "v1", kind: "List", items: shown };
-    process.stdout.write(options.output === "json" ? formatJson(value) : await formatYaml(value));
-  } else if (options.output === "name") {
+    if (output.type === "jsonpath") process.stdout.write(templateText(output.template, value));
+    else process.stdout.write(output.type === "json" ? formatJson(value) : await formatYaml(value));
+  } else if (output.type === "name") {
     for (const { kind, objects } of found)
       for (const { metadata } of objects) process.stdout.write(`${shortName(kind, metadata.name)}\n`);
   } else if (all.length > 0) {
-    const withKind = new Set(targets.map(({ kind }) => kind)).size > 1;
-    const tables = found.map(({ kind, objects }) =>
-      formatTable(rowsOf(kind, objects, options, options.headers, withKind)),
-    );
-    process.stdout.write(tables.join("\n"));
-  } else if (!anyName) {
-    const everywhere = options.allNamespaces === true || targets.every(({ kind }) => !kind.namespaced);
-    process.stderr.write(`No resources found${everywhere ? "" : ` in ${namespace} namespace`}.\n`);
-  }
+    // One table for all kinds: the chosen columns are the same.
+    process.stdout.write(formatTable(rowsOf(found[0]!.kind, all, options, options.headers)));
+  } else tellNothing(session, targets, options);
 }
 
+/** Programs get values as they are, terminals get them harmless. */
+function templateText(template: readonly Part[], value: unknown): string {
+  return formatTemplate(template, value, process.stdout.isTTY ? harmless : undefined);
+}
+
+/** Rows of objects as they come; their columns are computed here, since a watch gives objects. */
 function rowsOf(
   kind: KindDefinition,
   objects: readonly AnyObject[],
   options: GetOptions,
   headers: boolean,
-  withKind = false,
 ): (readonly string[])[] {
+  const { output } = options;
+  if (output.type === "custom-columns") {
+    const rows = objects.map((object) => customRow(output.columns, object).map(harmless));
+    return headers ? [output.columns.map(({ header }) => header), ...rows] : rows;
+  }
   const table = tableOf(kind, objects, Date.now(), {
-    wide: options.output === "wide",
+    wide: output.type === "table" && output.wide,
     withNamespace: options.allNamespaces === true,
     withLabels: options.showLabels === true,
-    withKind,
   });
   const rows = table.rows.map((row) => row.map(harmless));
   return headers ? [table.headers, ...rows] : rows;
-}
-
-async function formatYaml(value: unknown): Promise<string> {
-  const { stringify } = await import("yaml");
-  return stringify(value, { lineWidth: 0 });
 }
 
 function withoutManagedFields(object: AnyObject, { showManagedFields }: GetOptions): AnyObject {
@@ -166,7 +247,8 @@ async function follow(session: Session, target: Target, options: GetOptions): Pr
   const widths: number[] = [];
   let headers = options.headers;
   const printAll = async (objects: readonly AnyObject[]): Promise<void> => {
-    if (options.output === "table" || options.output === "wide") {
+    const { output } = options;
+    if (output.type === "table" || output.type === "custom-columns") {
       if (objects.length === 0) return;
       process.stdout.write(formatTable(rowsOf(kind, objects, options, headers), widths));
       headers = false;
@@ -174,8 +256,9 @@ async function follow(session: Session, target: Target, options: GetOptions): Pr
     }
     for (const object of objects) {
       const shown = withoutManagedFields(object, options);
-      if (options.output === "json") process.stdout.write(formatJson(shown));
-      else if (options.output === "yaml") process.stdout.write(`${await formatYaml(shown)}---\n`);
+      if (output.type === "jsonpath") process.stdout.write(templateText(output.template, shown));
+      else if (output.type === "json") process.stdout.write(formatJson(shown));
+      else if (output.type === "yaml") process.stdout.write(`${await formatYaml(shown)}---\n`);
       else process.stdout.write(`${shortName(kind, object.metadata.name)}\n`);
     }
   };

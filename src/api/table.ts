@@ -14,8 +14,6 @@ export interface TableOptions {
   readonly withNamespace?: boolean;
   /** A last column with all labels. */
   readonly withLabels?: boolean;
-  /** Names as `deployment.apps/web`, for lists of several kinds. */
-  readonly withKind?: boolean;
 }
 
 /** `now`: wall time in milliseconds since 1970, for ages. */
@@ -35,20 +33,11 @@ export function tableOf(
 /** The columns that `tableOf` shows. */
 export function columnsOf(kind: KindDefinition, options: TableOptions = {}): readonly Column[] {
   const shown = kind.columns.filter((column) => column.priority === 0 || options.wide === true);
-  const named =
-    options.withKind === true
-      ? shown.map((column) => (column.name === "Name" ? prefixed(column, kind) : column))
-      : shown;
   return [
     ...(options.withNamespace === true && kind.namespaced ? [namespaceColumn] : []),
-    ...named,
+    ...shown,
     ...(options.withLabels === true ? [labelsColumn] : []),
   ];
-}
-
-function prefixed(column: Column, kind: KindDefinition): Column {
-  const prefix = kind.group === "" ? kind.singular : `${kind.singular}.${kind.group}`;
-  return { ...column, cell: (object, now) => `${prefix}/${column.cell(object, now)}` };
 }
 
 const namespaceColumn: Column = {

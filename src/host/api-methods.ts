@@ -24,6 +24,7 @@ export const apiMethods = {
   undo: method(Resources.prototype.undo, api.v1.UndoRequest, api.v1.WriteResponse),
   revisionAt: method(Resources.prototype.revisionAt, api.v1.RevisionAtRequest, api.v1.RevisionAtResponse),
   kinds: method(Resources.prototype.kinds, api.v1.KindsRequest, api.v1.KindsResponse),
+  table: method(Resources.prototype.table, api.v1.TableRequest, api.v1.TableResponse),
   logs: method(Pods.prototype.logs, api.v1.LogsRequest, api.v1.LogsChunk),
   clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
   transferLeadership: method(

@@ -16,8 +16,13 @@ export class ConfigSection {
     this.#file = file;
     this.#path = path;
     if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw this.#fault("", "an object is expected here");
+      throw this.fault("", "an object is expected here");
     this.#fields = value as Record<string, unknown>;
+  }
+
+  /** A value that is not in the file yet, to be judged as if it stood there at `path`. */
+  static of(file: string, path: string, value: object): ConfigSection {
+    return new ConfigSection(file, path, value);
   }
 
   /** @throws IkadaError NotFound, or Invalid with the place of broken JSON */
@@ -43,7 +48,7 @@ export class ConfigSection {
 
   text(name: string, fallback?: string): string {
     const value = this.#value(name, fallback);
-    if (typeof value !== "string" || value === "") throw this.#fault(name, "a non-empty string is expected");
+    if (typeof value !== "string" || value === "") throw this.fault(name, "a non-empty string is expected");
     return value;
   }
 
@@ -55,20 +60,20 @@ export class ConfigSection {
   integer(name: string, least: number, most: number, fallback?: number): number {
     const value = this.#value(name, fallback);
     if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most) {
-      throw this.#fault(name, `a whole number from ${least} to ${most} is expected`);
+      throw this.fault(name, `a whole number from ${least} to ${most} is expected`);
     }
     return value as number;
   }
 
   boolean(name: string, fallback?: boolean): boolean {
     const value = this.#value(name, fallback);
-    if (typeof value !== "boolean") throw this.#fault(name, "true or false is expected");
+    if (typeof value !== "boolean") throw this.fault(name, "true or false is expected");
     return value;
   }
 
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
     const value = this.#value(name, fallback);
-    if (!allowed.includes(value as T)) throw this.#fault(name, `one of ${allowed.join(", ")} is expected`);
+    if (!allowed.includes(value as T)) throw this.fault(name, `one of ${allowed.join(", ")} is expected`);
     return value as T;
   }
 
@@ -76,14 +81,14 @@ export class ConfigSection {
   address(name: string, fallback?: string): string {
     const value = this.text(name, fallback);
     const port = Number(/^(?:\[[0-9a-f:.]+\]|[^:\s]+):(\d{1,5})$/i.exec(value)?.[1]);
-    if (!(port > 0 && port < 65_536)) throw this.#fault(name, `an address host:port is expected, not "${value}"`);
+    if (!(port > 0 && port < 65_536)) throw this.fault(name, `an address host:port is expected, not "${value}"`);
     return value;
   }
 
   texts(name: string, fallback?: readonly string[]): readonly string[] {
     const value = this.#value(name, fallback);
     if (!Array.isArray(value) || value.some((item) => typeof item !== "string"))
-      throw this.#fault(name, "a list of strings is expected");
+      throw this.fault(name, "a list of strings is expected");
     return value as string[];
   }
 
@@ -99,8 +104,14 @@ export class ConfigSection {
 
   sections(name: string): readonly ConfigSection[] {
     const value = this.#value(name);
-    if (!Array.isArray(value)) throw this.#fault(name, "a list is expected");
+    if (!Array.isArray(value)) throw this.fault(name, "a list is expected");
     return value.map((item, index) => new ConfigSection(this.#file, `${this.#join(name)}[${index}]`, item));
+  }
+
+  /** Sections by names that are not known before. */
+  sectionMap(name: string): Readonly<Record<string, ConfigSection>> {
+    const section = this.section(name);
+    return Object.fromEntries(Object.keys(section.#fields).map((key) => [key, section.section(key)]));
   }
 
   has(name: string): boolean {
@@ -113,14 +124,14 @@ export class ConfigSection {
     for (const name of Object.keys(this.#fields)) {
       if (this.#asked.has(name)) continue;
       const nearest = [...this.#asked].sort((a, b) => distance(a, name) - distance(b, name))[0];
-      throw this.#fault(name, `there is no such field${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`);
+      throw this.fault(name, `there is no such field${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`);
     }
   }
 
   #value(name: string, fallback?: unknown): unknown {
     this.#asked.add(name);
     const value = this.#fields[name] ?? fallback;
-    if (value === undefined) throw this.#fault(name, "this field is required");
+    if (value === undefined) throw this.fault(name, "this field is required");
     return value;
   }
 
@@ -128,7 +139,8 @@ export class ConfigSection {
     return this.#path === "" ? name : `${this.#path}.${name}`;
   }
 
-  #fault(name: string, message: string): IkadaError {
+  /** The error for a field, to be thrown. */
+  fault(name: string, message: string): IkadaError {
     const field = name === "" ? this.#path : this.#join(name);
     return new IkadaError("Invalid", `${this.#file}: ${field === "" ? "" : `${field}: `}${message}`);
   }

@@ -31,6 +31,7 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Resources/Undo": "objects:write",
   "/ikada.api.v1.Resources/RevisionAt": "objects:read",
   "/ikada.api.v1.Resources/Kinds": "objects:read",
+  "/ikada.api.v1.Resources/Table": "objects:read",
   "/ikada.api.v1.Pods/Logs": "pods:logs",
   "/ikada.api.v1.Cluster/Status": "cluster:read",
   "/ikada.api.v1.Cluster/TransferLeadership": "cluster:operate",

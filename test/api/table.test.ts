@@ -78,10 +78,9 @@ describe("printed columns", () => {
     assert.deepEqual(row(manifest, { wide: true }), { ...narrow, ...wide });
   });
 
-  it("with Namespace, kind and labels", () => {
-    const shown = row(deploymentManifest(), { withNamespace: true, withKind: true, withLabels: true });
+  it("with Namespace and labels", () => {
+    const shown = row(deploymentManifest(), { withNamespace: true, withLabels: true });
     assert.equal(shown["NAMESPACE"], "default");
-    assert.equal(shown["NAME"], "deployment.apps/web");
     assert.equal(shown["LABELS"], "app=web");
   });
 

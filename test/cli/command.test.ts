@@ -14,7 +14,8 @@ interface Run {
 /** Tests run in the root of the checkout. */
 const launcher = resolve("bin", "ikada");
 
-describe("bin/ikada", () => {
+describe("bin/ikada", function () {
+  this.timeout(60_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "ikada-cli-"));
@@ -58,7 +59,12 @@ describe("bin/ikada", () => {
       ["frobnicate", /unknown command 'frobnicate'/],
       ["get", /missing required argument 'what'/],
       ["get pods --frob", /unknown option '--frob'/],
-      ["get pods -o xml", /Allowed choices are table, wide, yaml, json, name/],
+      ["get pods -o xml", /Allowed choices are table, wide, yaml, json, name, jsonpath=TEMPLATE/],
+      ["get pods -o jsonpath", /Write jsonpath='\{\.metadata\.name\}'/],
+      ["get pods -o jsonpath={.items[0}", /at character 10: "}" is not expected here/],
+      ["get pods -o custom-columns=NAME", /column 1, "NAME", is not HEADER:PATH/],
+      ["get pods -o custom-columns=A:.a,B:.b[", /column 2, B: JSONPath, at character 3: this bracket is not closed/],
+      ["get pods -o custom-columns-file=/nowhere", /cannot read \/nowhere: no such file/],
       ["scale deploy/web", /required option '--replicas <count>' not specified/],
       ["scale deploy/web --replicas x", /'--replicas <count>' argument 'x' is invalid\. A whole number/],
       ["apply -f x --timeout 1y", /'--timeout <span>' argument '1y' is invalid\. Write 500ms/],
@@ -197,11 +203,11 @@ describe("bin/ikada", () => {
 
   describe("completion", () => {
     /** What bash would offer for the last word of `line`. */
-    async function offers(line: string): Promise<string[]> {
+    async function offers(line: string, before = ""): Promise<string[]> {
       const { out } = await ikada(["completion", "bash"]);
       const words = line.split(" ");
       const set = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}`;
-      const script = `${out}\n${set}\n_ikada\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
+      const script = `${before}\n${out}\n${set}\n_ikada\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
       return execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8" }).trim().split("\n");
     }
 
@@ -212,6 +218,34 @@ describe("bin/ikada", () => {
       assert.deepEqual(await offers("ikada apply --reque"), ["--request-timeout"]);
       assert.deepEqual(await offers("ikada -n web get conf"), ["configmaps", "configmap"]);
       assert.deepEqual(await offers("ikada apply --server"), [""]);
+      assert.deepEqual(await offers("ikada rollout undo --to"), ["--to-revision"]);
+      assert.deepEqual(await offers("ikada context set prod --ca"), ["--ca-file"]);
+      for (const command of ["label", "annotate", "edit", "patch", "wait", "explain"])
+        assert.deepEqual(await offers(`ikada ${command} configm`), ["configmaps", "configmap"], command);
+    });
+
+    it("offers the choices of a flag, and contexts", async () => {
+      assert.deepEqual(await offers("ikada patch cm x --type "), ["strategic", "merge", "json"]);
+      assert.deepEqual(await offers("ikada get pods -o js"), ["json", "jsonpath=", "jsonpath-file="]);
+      assert.deepEqual(await offers("ikada delete cm x --cascade f"), ["foreground"]);
+      const list = "ikada() { printf '*         prod   a:1\\n          other   b:1\\n'; }";
+      assert.deepEqual(await offers("ikada get pods --context ", list), ["prod", "other"]);
+      assert.deepEqual(await offers("ikada context use o", list), ["other"]);
+    });
+
+    it("every command has a help that says what it does, with all its flags", async () => {
+      const { out } = await ikada(["--help"]);
+      const commands = [...out.matchAll(/^ {2}([a-z][a-z-]+) /gm)]
+        .map((match) => match[1]!)
+        .filter((name) => name !== "help");
+      assert.ok(commands.length >= 21, commands.join(" "));
+      const helps = await Promise.all(commands.map((command) => ikada([command, "--help"])));
+      for (const [index, { code, out: help }] of helps.entries()) {
+        assert.equal(code, 0);
+        assert.match(help, /^Usage: ikada .*\n\n\S.{10,}/, commands[index]);
+        for (const line of help.split("\n").filter((line) => /^ {2}-/.test(line)))
+          assert.match(line, /^ {2}(-\w, )?--[a-z-]+.* {2,}\S/, `${commands[index]}: ${line}`);
+      }
     });
 
     it("the script for zsh begins by loading bash's completion", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseManifest, pathOf, readManifests } from "../../cli/manifest.js";
+import { parseManifest, parseValue, pathOf, readManifests } from "../../cli/manifest.js";
 import { atPlace, checkNewObject, placeObject, readObjects } from "../../cli/placed-object.js";
 import { IkadaError } from "../../src/base/errors.js";
 
@@ -101,8 +101,11 @@ items:
   it("broken YAML names file, line and column", () => {
     assert.throws(() => parse("kind: A\nmetadata:\n  name: [a\n"), /^IkadaError: a\.yaml:\d+:\d+: /);
     assert.throws(() => parse("kind: A\n\tname: a\n"), /a\.yaml:2:1: /);
-    assert.throws(() => parse("kind: A\nspec: {}\nkind: B\n"), /a\.yaml:3:1: Map keys must be unique/);
-    assert.throws(() => parse("kind: A\nspec:\n  x: 1\n  x: 2\n"), /a\.yaml:4:3: Map keys must be unique/);
+    assert.throws(
+      () => parse("kind: A\nspec: {}\nkind: B\n"),
+      /a\.yaml:3:1: the key kind stands twice, first at a\.yaml:1:1/,
+    );
+    assert.throws(() => parse("kind: A\nspec:\n  x: 1\n  x: 2\n"), /a\.yaml:4:3: the key x stands twice/);
     assert.throws(() => parse("- a\n- b\n"), /a\.yaml:1:1: an object with apiVersion, kind and metadata/);
     assert.throws(() => parse("just text\n"), /a\.yaml:1:1: an object/);
     assert.throws(() => parse("kind: *nothing\n"), /a\.yaml:1:7: there is no anchor &nothing/);
@@ -128,6 +131,80 @@ items:
     );
   });
 
+  // Each of these made the parser abort the process, exhaust its stack, or compute for minutes.
+  const hostile: readonly (readonly [title: string, text: () => string, message: RegExp])[] = [
+    ["a million open brackets", () => `kind: ${"[".repeat(1_000_000)}`, /a\.yaml:1:\d+: nested deeper than 64 levels/],
+    ["a million open braces", () => `kind: ${"{a: ".repeat(250_000)}`, /nested deeper than 64 levels/],
+    ["brackets with their ends", () => "[".repeat(100_000) + "]".repeat(100_000), /nested deeper than 64 levels/],
+    ["lists in lists", () => "- ".repeat(100_000), /nested deeper than 64 levels/],
+    ["keys of keys", () => "? ".repeat(100_000), /nested deeper than 64 levels/],
+    [
+      "ever more indented maps",
+      () => Array.from({ length: 2000 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"),
+      /a\.yaml:\d\d:\d+: nested deeper than 64 levels/,
+    ],
+    ["an alias in its own anchor", () => "kind: A\nspec: &a [b, {c: *a}]\n", /a\.yaml:2:18: \*a would contain itself/],
+    ["a prototype", () => 'kind: A\nmetadata: {"__proto__": {name: x}}\n', /a\.yaml:2:12: there is no field __proto__/],
+    ["a list as a key", () => "kind: A\nspec:\n  ? [a]\n  : b\n", /a\.yaml:3:5: a key is a text/],
+    ["an alias as a key", () => "kind: &k A\nspec:\n  *k : b\n", /a\.yaml:3:3: a key is a text/],
+    [
+      "a number and a text that are one key",
+      () => "kind: A\ndata:\n  1: a\n  '1': b\n",
+      /a\.yaml:4:3: the key 1 stands twice/,
+    ],
+    [
+      "what is no number",
+      () => "kind: A\nspec:\n  replicas: .nan\n",
+      /a\.yaml:3:13: \.nan is no number that JSON knows/,
+    ],
+    ["infinity in a list", () => "kind: A\nspec: [1, -.inf]\n", /a\.yaml:2:11: -\.inf is no number/],
+    ["too large a file", () => `# ${"x".repeat(17 * 1024 * 1024)}`, /a\.yaml has more than 16777216 bytes/],
+  ];
+  for (const [title, text, message] of hostile) {
+    it(`refused at its place: ${title}`, () => {
+      assert.throws(
+        () => parse(text()),
+        (error) => {
+          assert.ok(error instanceof IkadaError, String(error));
+          assert.notEqual(error.reason, "Internal");
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+  }
+
+  it("not refused: brackets in texts, and a hundred thousand keys", function () {
+    this.timeout(60_000);
+    const [texts] = parse(`kind: A\ndata:\n  a: "${"[".repeat(100_000)}"\n  b: |\n    ${"{[".repeat(50_000)}\n`);
+    assert.equal((texts!.value["data"] as { a: string }).a.length, 100_000);
+    const keys = Array.from({ length: 100_000 }, (_, index) => `  k${index}: v`).join("\n");
+    const [many] = parse(`kind: A\ndata:\n${keys}\n`);
+    assert.equal(Object.keys(many!.value["data"] as object).length, 100_000);
+    const deep = (levels: number) => `kind: A\nspec: ${"[".repeat(levels)}${"]".repeat(levels)}\n`;
+    assert.equal(parse(deep(63)).length, 1);
+    assert.throws(() => parse(deep(64)), /nested deeper than 64 levels/);
+  });
+
+  it("a merge key of older YAML is a field like any other", () => {
+    const [object] = parse("base: &b {x: 1}\nspec: {<<: *b}\n");
+    assert.deepEqual(object!.value["spec"], { "<<": { x: 1 } });
+  });
+
+  it("one value of any type, for a patch", () => {
+    const value = (text: string) => parseValue("p", new TextEncoder().encode(text));
+    assert.deepEqual(value('[{"op": "add"}]'), [{ op: "add" }]);
+    assert.deepEqual(value("spec: {replicas: 2}"), { spec: { replicas: 2 } });
+    assert.equal(value("7"), 7);
+    assert.throws(() => value(""), /p: one value is expected, there is none/);
+    assert.throws(() => value("a: 1\n---\nb: 2\n"), /there are several/);
+    assert.throws(() => value("{a: 1"), /p:1:\d+: /);
+  });
+
+  it("devices and pipes without an end are read to the limit only", () => {
+    assert.throws(() => readManifests("/dev/zero"), { reason: "TooLarge", message: /\/dev\/zero has more than/ });
+  });
+
   it("folders in name order, subfolders only when asked, other files never", () => {
     const write = (name: string) =>
       writeFileSync(join(folder, name), `kind: A\nmetadata: {name: ${name.replace(/\W/g, "-")}}\n`);
@@ -138,6 +215,18 @@ items:
     mkdirSync(join(folder, "empty"));
     assert.throws(() => readManifests(join(folder, "empty")), /no \.yaml, \.yml or \.json file/);
     assert.throws(() => readManifests(join(folder, "missing.yaml")), /cannot read .*missing\.yaml: no such file/);
+  });
+
+  it("links to files are read, links to folders are not followed, a link to nothing is an error", () => {
+    const links = join(folder, "links");
+    mkdirSync(join(links, "sub", "empty"), { recursive: true });
+    writeFileSync(join(folder, "linked.yaml"), "kind: A\nmetadata: {name: linked}\n");
+    symlinkSync(join(folder, "linked.yaml"), join(links, "l.yaml"));
+    symlinkSync(links, join(links, "sub", "round"));
+    assert.deepEqual(names(readManifests(links)), ["linked"]);
+    assert.deepEqual(names(readManifests(links, true)), ["linked"]);
+    symlinkSync(join(folder, "nothing.yaml"), join(links, "lost.yaml"));
+    assert.throws(() => readManifests(links), /cannot read .*lost\.yaml: the link leads nowhere/);
   });
 
   it("the same object twice is refused with both places, over files too", () => {
@@ -174,6 +263,14 @@ describe("objects of manifests", () => {
         error.message.startsWith("a.yaml:2:1: kind: ") &&
         error.details.hint!.includes("apps/v1"),
     );
+  });
+
+  it("larger than an object may be is refused at its line", () => {
+    const large = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: "${"x".repeat(1024 * 1024)}"}\n`;
+    assert.throws(() => place(large), {
+      reason: "TooLarge",
+      message: /a\.yaml:1:1: an object of \d+ bytes; 1048576 is the most/,
+    });
   });
 
   const refusal = (text: string): string => {

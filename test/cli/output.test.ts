@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { parse } from "yaml";
 import { parseCount, parseDays, parseSpan } from "../../cli/flags.js";
-import { formatJson, formatTable, harmless } from "../../cli/output.js";
+import { formatJson, formatTable, formatYaml, harmless } from "../../cli/output.js";
 import { parseTargets, shortName } from "../../cli/session.js";
 import { kindNamed, kinds } from "../../src/api/registry.js";
 import { IkadaError } from "../../src/base/errors.js";
@@ -31,6 +32,19 @@ describe("output", () => {
         assert.deepEqual(JSON.parse(json), { text });
       }),
     );
+  });
+
+  it("YAML is harmless and still the same value, in keys, lists and blocks of lines too", async () => {
+    const check = async (text: string): Promise<void> => {
+      const value = { text, [`key ${text}`]: [text, { lines: `first\n${text}\nlast\n` }] };
+      const yaml = await formatYaml(value);
+      assert.equal(harmless(yaml), yaml);
+      assert.deepEqual(parse(yaml), value);
+    };
+    for (const text of ["\u001b[2J", "over\rwritten", "abc\u202etxt.exe", "\u009b2J", "\u007f", "# \u202e: x", "- a"])
+      await check(text);
+    await fc.assert(fc.asyncProperty(fc.string({ unit: "grapheme" }), check));
+    assert.equal(await formatYaml({ a: "plain", b: ["x: y"] }), 'a: plain\nb:\n  - "x: y"\n');
   });
 
   it("columns are aligned, the last one is not padded", () => {

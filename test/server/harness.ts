@@ -19,6 +19,7 @@ import type { MemberStep, ReplicaStatus } from "../../src/server/replica-status.
 import { startListeners } from "../../src/server/server.js";
 import type { RunningServer, ServerOptions } from "../../src/server/server.js";
 import { openLocalStore } from "../../store/local-store.js";
+import type { Replica } from "../../store/replica.js";
 import type { Store, TxnResult, WriteRequest } from "../../store/store.js";
 
 export const tokens = { admin: "admin-token", view: "view-token" } as const;
@@ -49,7 +50,7 @@ export const env: Env = {
 /** Several servers over one store in this process, as if consensus took no time. Server ids are 1, 2, … */
 export class TestCluster {
   readonly authority: Authority;
-  readonly store: Store;
+  readonly store: Replica;
   readonly cache: ObjectCache;
   readonly servers: RunningServer[] = [];
   readonly transfers: number[] = [];
@@ -64,7 +65,7 @@ export class TestCluster {
   readonly #clients: grpc.Client[] = [];
   readonly #identities = new Map<string, Identity>();
 
-  private constructor(authority: Authority, store: Store, addresses: TestCluster["addresses"]) {
+  private constructor(authority: Authority, store: Replica, addresses: TestCluster["addresses"]) {
     this.authority = authority;
     this.store = store;
     this.cache = new ObjectCache(store, silentLog);
@@ -101,6 +102,7 @@ export class TestCluster {
           tls: { ...identity, authority: cluster.authority.certificate },
           users,
           store: storeOf(cluster.store, member.id),
+          etcd: cluster.store.etcd,
           cache: cluster.cache,
           replica: {
             status: () => cluster.status(member.id),

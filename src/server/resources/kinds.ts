@@ -1,4 +1,5 @@
 import type { ikada } from "#proto/api.js";
+import type { Column } from "../../api/kind.js";
 import { kinds } from "../../api/registry.js";
 
 /** All kinds this server knows, with what clients need to find and print them. */
@@ -12,7 +13,11 @@ export function describeKinds(): ikada.api.v1.IKindsResponse {
       singular: kind.singular,
       shortNames: [...kind.shortNames],
       namespaced: kind.namespaced,
-      columns: kind.columns.map(({ name, type, priority, description }) => ({ name, type, priority, description })),
+      columns: kind.columns.map(columnToWire),
     })),
   };
+}
+
+export function columnToWire({ name, type, priority, description }: Column): ikada.api.v1.IColumn {
+  return { name, type, priority, description };
 }

@@ -12,6 +12,7 @@ import { listObjects } from "./list.js";
 import { patchObject } from "./patch.js";
 import { revisionAtTime } from "./revisions.js";
 import { patchScale, scaleObject, updateScale } from "./scale.js";
+import { tableOfObjects } from "./table.js";
 import { undoChanges } from "./undo.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
@@ -36,4 +37,5 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));
   listener.unary(apiMethods.revisionAt, (request, call) => revisionAtTime(store, request, call));
   listener.unary(apiMethods.kinds, () => Promise.resolve(describeKinds()));
+  listener.unary(apiMethods.table, (request, call) => tableOfObjects(store, request, call));
 }

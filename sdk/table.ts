@@ -1,0 +1,48 @@
+import { apiMethods } from "../src/host/api-methods.js";
+import type { ikada } from "#proto/api.js";
+import type { Calls } from "./calls.js";
+import type { ListOptions } from "./client.js";
+
+export interface TableOptions extends ListOptions {
+  /** Only this object. */
+  readonly name?: string;
+  /** Also columns that are only of interest sometimes. @default false */
+  readonly wide?: boolean;
+  /** Rows with the labels of their objects. @default false */
+  readonly labels?: boolean;
+}
+
+/** Objects as printed columns. */
+export interface Table {
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly description: string }[];
+  readonly rows: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    /** One for each column. */
+    readonly cells: readonly string[];
+    /** Empty unless they were asked for. */
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
+}
+
+/** All pages as one table. */
+export async function fetchTable(calls: Calls, list: ikada.api.v1.IListRequest, options: TableOptions): Promise<Table> {
+  const { name = "", wide = false, labels = false } = options;
+  const rows: Table["rows"][number][] = [];
+  // The token of a page carries the revision.
+  const nextList = { ...list, revision: 0, match: 0 };
+  for (let next = ""; ;) {
+    const page = next === "" ? list : Object.assign(nextList, { continue: next });
+    const answer = await calls.unary(apiMethods.table, { list: page, name, wide, labels }, options);
+    for (const { namespace, name: object, cells, labels: own } of answer.rows)
+      rows.push({ namespace: namespace ?? "", name: object ?? "", cells: cells ?? [], labels: own ?? {} });
+    next = answer.continue;
+    if (next !== "") continue;
+    const columns = answer.columns.map(({ name: title, type, description }) => ({
+      name: title ?? "",
+      type: type ?? "",
+      description: description ?? "",
+    }));
+    return { columns, rows };
+  }
+}
