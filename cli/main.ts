@@ -16,6 +16,7 @@ import { addEtcd } from "./commands/etcd.js";
 import { addEvents } from "./commands/events.js";
 import { addExplain } from "./commands/explain.js";
 import { addGet } from "./commands/get.js";
+import { addHistory, addUndo } from "./commands/history.js";
 import { addKinds } from "./commands/kinds.js";
 import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
@@ -59,6 +60,8 @@ function buildProgram(): Command {
     addAnnotate,
     addScale,
     addRollout,
+    addHistory,
+    addUndo,
     addWait,
     addLogs,
     addEvents,

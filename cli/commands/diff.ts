@@ -1,14 +1,18 @@
 import { Option, type Command } from "commander";
+import { objectName, type KindDefinition } from "../../src/api/kind.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { ExitStatus, Failures } from "../failures.js";
+import { ExitStatus, Failures, tryEach } from "../failures.js";
+import { parseMoment, revisionOf, type Moment } from "../moment.js";
 import { formatYaml, harmless } from "../output.js";
 import type { PlacedObject } from "../placed-object.js";
-import { fieldManagerDefault, namespaceFor, withSession, type Session } from "../session.js";
+import { fieldManagerDefault, namespaceFor, parseTargets, shortName, withSession, type Session } from "../session.js";
 import { unifiedDiff } from "../unified-diff.js";
 
 interface DiffOptions {
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
+  readonly from?: Moment;
+  readonly to?: Moment;
   readonly recursive?: boolean;
   readonly selector?: string;
   readonly prune?: boolean;
@@ -17,12 +21,17 @@ interface DiffOptions {
   readonly fieldManager: string;
 }
 
-/** `ikada diff -f FILE`: what `apply` would change. As kubectl: 0 nothing, 1 something, 2 it could not be found out. */
+/** `ikada diff -f FILE`, `ikada diff deployment/web --from 10m`: what `apply` would change. As kubectl: 0 nothing, 1 something, 2 it could not be found out. */
 export function addDiff(program: Command): void {
   program
     .command("diff")
-    .description("show what apply would change; ends with 0 for nothing, 1 for something, 2 for an error")
-    .requiredOption("-f, --filename <path...>", "file, folder, or - for standard input")
+    .description(
+      "show what apply would change, or what objects have become; ends with 0 for nothing, 1 for something, 2 for an error",
+    )
+    .argument("[what...]", "with --from: KIND NAME... or KIND/NAME...")
+    .option("-f, --filename <path...>", "file, folder, or - for standard input")
+    .option("--from <moment>", "from what they were at a revision, a time, or so long ago", parseMoment)
+    .option("--to <moment>", "to what they were then; without it to what they are", parseMoment)
     .option("-R, --recursive", "folders with their subfolders")
     .option("-l, --selector <labels>", "only the objects of the manifests with these labels")
     .option("--prune", "with -l: also what apply --prune would delete")
@@ -31,11 +40,16 @@ export function addDiff(program: Command): void {
     // What kubectl calls things.
     .addOption(new Option("--server-side").hideHelp())
     .addOption(new Option("--force-conflicts").hideHelp())
-    .action(async (options: DiffOptions, command: Command) => {
+    .action(async (words: string[], options: DiffOptions, command: Command) => {
       let differs = false;
       try {
         await withSession(command, async (session) => {
-          differs = await showDifferences(session, options);
+          const { from, filename } = options;
+          if ((from === undefined) === (filename === undefined) || (from === undefined && words.length > 0))
+            throw new IkadaError("BadRequest", "give -f FILE, or KIND/NAME with --from");
+          differs = from
+            ? await showPast(session, words, from, options.to)
+            : await showDifferences(session, { ...options, filename: filename ?? [] });
         });
       } catch (caught) {
         throw new ExitStatus(2, caught);
@@ -44,7 +58,48 @@ export function addDiff(program: Command): void {
     });
 }
 
-async function showDifferences(session: Session, options: DiffOptions): Promise<boolean> {
+/** What became of objects between two moments, or since one. */
+async function showPast(session: Session, words: readonly string[], from: Moment, to?: Moment): Promise<boolean> {
+  const [first, last] = [await revisionOf(session, from), to && (await revisionOf(session, to))];
+  let differs = false;
+  await tryEach(parseTargets(words), async ({ kind, name }) => {
+    if (name === undefined) throw new IkadaError("BadRequest", `which ${kind.plural}?`);
+    const [was, is] = [await objectAt(session, kind, name, first), await objectAt(session, kind, name, last)];
+    if (!was && !is) throw new IkadaError("NotFound", `${objectName(kind, name)} was not there then`);
+    const [before, after] = kind.kind === "Secret" ? maskedPast(was, is) : [was, is];
+    const title = `${kind.namespaced ? `${session.namespace}/` : ""}${shortName(kind, name)}`;
+    const now = last === undefined ? "live" : `revision-${last}`;
+    const text = unifiedDiff(
+      `revision-${first}/${title}`,
+      `${now}/${title}`,
+      await textOf(before),
+      await textOf(after),
+    );
+    if (text !== "") differs = true;
+    process.stdout.write(text);
+  });
+  return differs;
+}
+
+/** Undefined when it was not there; without a revision as it is. */
+async function objectAt(
+  { client, namespace, signal, deadlineMs }: Session,
+  kind: KindDefinition,
+  name: string,
+  revision: number | undefined,
+): Promise<AnyObject | undefined> {
+  const at = revision === undefined ? {} : { revision };
+  try {
+    return await client.get(kind, name, { namespace: namespaceFor(kind, namespace), signal, deadlineMs, ...at });
+  } catch (caught) {
+    if (IkadaError.from(caught).reason === "NotFound") return undefined;
+    throw caught;
+  }
+}
+
+type FileOptions = DiffOptions & { readonly filename: readonly string[] };
+
+async function showDifferences(session: Session, options: FileOptions): Promise<boolean> {
   const { readObjects, selectObjects } = await import("../placed-object.js");
   if (options.prune === true) (await import("../prune.js")).checkPruneSelector(options.selector);
   const all = readObjects(options.filename, options.recursive ?? false, session.namespace);
@@ -99,15 +154,9 @@ async function differenceOf(
   return unifiedDiff(`live/${title}`, `applied/${title}`, await textOf(before), await textOf(after));
 }
 
-async function liveOf(session: Session, { kind, object }: PlacedObject): Promise<AnyObject | undefined> {
-  const { client, signal, deadlineMs } = session;
-  const namespace = namespaceFor(kind, object.metadata.namespace ?? "");
-  try {
-    return await client.get(kind, object.metadata.name, { namespace, signal, deadlineMs });
-  } catch (caught) {
-    if (IkadaError.from(caught).reason === "NotFound") return undefined;
-    throw caught;
-  }
+function liveOf(session: Session, { kind, object }: PlacedObject): Promise<AnyObject | undefined> {
+  const namespace = object.metadata.namespace ?? "";
+  return objectAt({ ...session, namespace }, kind, object.metadata.name, undefined);
 }
 
 /** What the server would make of it. */
@@ -177,6 +226,12 @@ function masked(live: AnyObject | undefined, wanted: AnyObject): [AnyObject | un
     live && hide(live, before, after, "before"),
     texts.length === 0 ? hidden : { ...hidden, stringData: Object.fromEntries(texts) },
   ];
+}
+
+/** As masked, of a Secret that may be gone. */
+function maskedPast(was: AnyObject | undefined, is: AnyObject | undefined): readonly (AnyObject | undefined)[] {
+  if (is) return masked(was, is);
+  return [was && masked(undefined, was)[1], undefined];
 }
 
 type Data = Readonly<Record<string, unknown>>;

@@ -9,6 +9,7 @@ import { tryEach } from "../failures.js";
 import { customRow } from "../custom-columns.js";
 import { formatTemplate } from "../jsonpath/evaluate.js";
 import type { Part } from "../jsonpath/parse.js";
+import { parseMoment, revisionOf, type Moment } from "../moment.js";
 import { formatJson, formatTable, formatYaml, harmless } from "../output.js";
 import { parseOutputFormat, type OutputFormat } from "../output-format.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session, type Target } from "../session.js";
@@ -19,6 +20,7 @@ interface GetOptions {
   readonly selector?: string;
   readonly fieldSelector?: string;
   readonly watch?: boolean;
+  readonly at?: Moment;
   readonly headers: boolean;
   readonly ignoreNotFound?: boolean;
   readonly showLabels?: boolean;
@@ -43,6 +45,11 @@ export function addGet(program: Command): void {
     .option("-l, --selector <labels>", "only objects with these labels: a=b,c in (d,e),!f")
     .option("--field-selector <fields>", "only objects with these fields: status.phase=Running")
     .option("-w, --watch", "go on and print changes")
+    .option(
+      "--at <moment>",
+      "as it was at a revision, a time, or so long ago: 1234, 2026-01-31T12:00:00Z, 10m",
+      parseMoment,
+    )
     .option("--no-headers", "no column names")
     .option("--ignore-not-found", "no error for what is not there")
     .option("--show-labels", "a column of labels")
@@ -51,14 +58,19 @@ export function addGet(program: Command): void {
       withSession(command, async (session) => {
         const targets = parseTargets(words);
         checkFlags(targets, options);
-        if (options.watch === true) await Promise.all(targets.map((target) => follow(session, target, options)));
+        if (options.at !== undefined) await show(session, targets, options, await revisionOf(session, options.at));
+        else if (options.watch === true) await Promise.all(targets.map((target) => follow(session, target, options)));
         else if (options.output.type === "table") await showTables(session, targets, options);
         else await show(session, targets, options);
       }),
     );
 }
 
-function checkFlags(targets: readonly Target[], { allNamespaces, selector, fieldSelector }: GetOptions): void {
+function checkFlags(
+  targets: readonly Target[],
+  { allNamespaces, selector, fieldSelector, at, watch }: GetOptions,
+): void {
+  if (at !== undefined && watch === true) throw new IkadaError("BadRequest", "the past can't be watched");
   const named = targets.find(({ name }) => name !== undefined);
   if (!named) return;
   if (allNamespaces === true && named.kind.namespaced)
@@ -72,7 +84,13 @@ interface Found {
   readonly objects: AnyObject[];
 }
 
-async function show(session: Session, targets: readonly Target[], options: GetOptions): Promise<void> {
+/** Of the present, or as it was at a revision. */
+async function show(
+  session: Session,
+  targets: readonly Target[],
+  options: GetOptions,
+  revision?: number,
+): Promise<void> {
   const found: Found[] = [];
   const keep = (kind: KindDefinition, object: AnyObject): void => {
     const last = found.at(-1);
@@ -81,7 +99,8 @@ async function show(session: Session, targets: readonly Target[], options: GetOp
   };
   const failed = await collect(targets, options, async (target) => {
     const { kind, name } = target;
-    const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
+    const then = revision === undefined ? {} : { revision };
+    const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs, ...then };
     if (name !== undefined) keep(kind, await session.client.get(kind, name, scope));
     else for await (const object of session.client.list(kind, scope)) keep(kind, object);
   });
@@ -203,6 +222,9 @@ async function print(
   } else if (output.type === "name") {
     for (const { kind, objects } of found)
       for (const { metadata } of objects) process.stdout.write(`${shortName(kind, metadata.name)}\n`);
+  } else if (output.type === "table" && found.length > 0) {
+    const tables = found.map(({ kind, objects }) => formatTable(rowsOf(kind, objects, options, options.headers)));
+    process.stdout.write(tables.join("\n"));
   } else if (all.length > 0) {
     // One table for all kinds: the chosen columns are the same.
     process.stdout.write(formatTable(rowsOf(found[0]!.kind, all, options, options.headers)));
