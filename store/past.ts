@@ -66,6 +66,8 @@ export class Past {
     const { compactRevision } = keyspace;
     const failure = stopped ?? (before === undefined ? undefined : compactedError(before, compactRevision));
     if (failure) return done(failure, noChanges);
+    // What was there at the start is the change at or below it, which the page before has.
+    if (before !== undefined && before === compactRevision) return done(null, noChanges);
     const to = Math.min(before === undefined ? keyspace.revision : before - 1, keyspace.revision);
     const inMemory = recentChanges(recent, key, to);
     const answer = (found: readonly Change[]): void => {
