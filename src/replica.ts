@@ -105,6 +105,7 @@ function statusOf(id: number, store: Replica): ReturnType<ReplicaControl["status
     revision: store.revision(),
     compactRevision: store.compactRevision(),
     ...store.usage(),
+    digests: store.digests(),
     voters: [...new Set([...configuration.voters, ...configuration.outgoing])],
     learners: configuration.learners,
     progress,

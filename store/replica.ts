@@ -64,6 +64,9 @@ export interface ReplicaOptions {
 /** Applied state is handed to the disk in pieces of about this size. */
 const batchBytes = 4 * 1024 * 1024;
 const batchesMax = 4;
+/** Entries between two digests that are kept, and how many are. */
+const digestEvery = 1024;
+const digestsKept = 16;
 const flushIntervalMsDefault = 5_000;
 
 /**
@@ -91,6 +94,7 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #options: ReplicaOptions;
   readonly #barriers: Barriers<Revision>;
   readonly #proposals = new Proposals();
+  #digests: readonly { readonly index: Index; readonly digest: string }[] = [];
   readonly #memberChanges = new MemberChanges();
   readonly #byIndex = new WaitList<Revision>();
   readonly #byRevision = new WaitList<void>();
@@ -187,6 +191,11 @@ export class Replica implements Store, ConsensusHandlers {
   /** Equal on two replicas with equal `appliedIndex`. */
   digest(): string {
     return this.#state.digest();
+  }
+
+  /** At the newest indexes that are multiples of a number, so that replicas can be compared. */
+  digests(): readonly { readonly index: Index; readonly digest: string }[] {
+    return this.#digests;
   }
 
   /** For metrics. */
@@ -444,6 +453,8 @@ export class Replica implements Store, ConsensusHandlers {
     // After a restart consensus may hand over again what is applied already.
     if (entry === undefined || entry.index <= this.#state.appliedIndex) return 1;
     const applied = this.#state.apply(entry);
+    if (entry.index % digestEvery === 0)
+      this.#digests = [...this.#digests.slice(1 - digestsKept), { index: entry.index, digest: this.digest() }];
     this.#env.failpoint(failpoints.storeAfterApply);
     // Watches first: caches built on them are up to date when the writer goes on.
     this.#objects.publish(applied.batches, applied.stamp);

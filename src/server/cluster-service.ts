@@ -77,7 +77,10 @@ interface AskedMember {
   readonly status: KnownStatus | undefined;
 }
 
-interface KnownStatus extends Omit<ReplicaStatus, "role" | "progress" | "compactRevision" | "liveBytes" | "rowBytes"> {
+interface KnownStatus extends Omit<
+  ReplicaStatus,
+  "role" | "progress" | "compactRevision" | "liveBytes" | "rowBytes" | "digests"
+> {
   readonly role: string;
   readonly version: string;
   readonly progress: readonly { readonly id?: number | null; readonly match?: number | null }[];

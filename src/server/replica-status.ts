@@ -15,11 +15,19 @@ export interface ReplicaStatus {
   /** Of live objects, in memory, and of all rows with their history, on disk before its compression; about. */
   readonly liveBytes: number;
   readonly rowBytes: number;
+  /** The newest of those at indexes that all replicas take. */
+  readonly digests: readonly StateDigest[];
   /** Who votes, in either half of a joint configuration, and who only receives, as of the applied log. */
   readonly voters: readonly number[];
   readonly learners: readonly number[];
   /** Leader only: what it knows of each member's log. */
   readonly progress: readonly { readonly id: number; readonly match: number; readonly active: boolean }[];
+}
+
+/** What a replica's state was when it had applied this entry. */
+export interface StateDigest {
+  readonly index: number;
+  readonly digest: string;
 }
 
 /** Consensus as the servers need it. */

@@ -50,6 +50,16 @@ export class ServerMetrics {
     this.#inWork.set({ class: quota }, count);
   }
 
+  /** How many other replicas' states differ from this one's. */
+  observeDivergence(read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name: "ikada_store_diverged_replicas",
+      help: "Other replicas whose state differs from this one's at the same applied index; must be 0.",
+      registers: [this.#registry],
+      collect: () => gauge.set(read()),
+    });
+  }
+
   /** Gauges that are read from the replica whenever the metrics are. */
   observeReplica(read: () => ReplicaStatus): void {
     const gauge = (name: string, help: string, value: (status: ReplicaStatus) => number) => {

@@ -23,6 +23,7 @@ import type { AddressBook } from "./members/address-book.js";
 import { MemberOperations } from "./members/member-operations.js";
 import type { ReplicaControl } from "./replica-status.js";
 import { ReplicaLinks } from "./replicas/replica-links.js";
+import { StateWatch } from "./replicas/state-watch.js";
 import { addReplicasService } from "./replicas/replicas-service.js";
 import { addResourcesService } from "./resources/resources-service.js";
 import { ServerMetrics } from "./server-metrics.js";
@@ -74,6 +75,8 @@ export interface RunningServer {
 
 const heartbeatMsDefault = 1_000;
 const closeGraceMs = 1_000;
+/** A replica that takes longer to tell its digests is compared the next time. */
+const stateAskMs = 5_000;
 /** Streams of one connection. A program that watches much opens several; a node needs a session and its pod streams. */
 const streamsPerConnection = { api: 1_000, agents: 300, replicas: 600 };
 
@@ -121,8 +124,20 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addPodsService(api, { store, agents, liveness, links });
   const { clusterId, version } = options;
   addClusterService(api, { clusterId, version, members, replica, links, operations });
+  const states = scope.use(
+    new StateWatch({
+      self: options.id,
+      own: () => replica.status().digests,
+      others: () => links.digests(stateAskMs),
+      log,
+    }),
+  );
+  metrics.observeDivergence(() => states.diverged.length);
   const { etcd, users } = options;
-  if (etcd) addEtcdServices(api, { clusterId, version, etcd, store, members, replica, leases, users });
+  if (etcd) {
+    const diverged = (): readonly number[] => states.diverged;
+    addEtcdServices(api, { clusterId, version, etcd, store, members, replica, leases, users, diverged });
+  }
   const health = new HealthImplementation({ "": "NOT_SERVING" });
   health.addToServer(api);
   addReflection(api);

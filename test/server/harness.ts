@@ -133,7 +133,7 @@ export class TestCluster {
       role === "Leader" ? [...this.voters, ...this.learners].map((member) => this.#progress(member, revision)) : [];
     const { leader, term, voters, learners } = this;
     const log = { commit: revision, applied: revision, lastIndex: revision, revision };
-    const sizes = { compactRevision: 0, liveBytes: 0, rowBytes: 0 };
+    const sizes = { compactRevision: 0, liveBytes: 0, rowBytes: 0, digests: [] };
     return { id, role, term, leader, ...log, ...sizes, voters: [...voters], learners: [...learners], progress };
   }
 

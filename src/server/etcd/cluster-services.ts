@@ -6,6 +6,7 @@ import { asEtcdError, etcdError } from "./etcd-error.js";
 import type { EtcdServices } from "./etcd-services.js";
 
 const { AlarmType } = pb;
+type AlarmType = pb.AlarmType;
 /** etcd's clients look at the version to know what a server can do. */
 const spokenVersion = "3.5.0";
 
@@ -67,12 +68,17 @@ function status(services: EtcdServices): pb.IStatusResponse {
     raftTerm: term,
     raftAppliedIndex: applied,
     isLearner: learners.includes(id),
-    errors: alarmsOf(services).map(({ memberID }) => `memberID:${memberID} alarm:NOSPACE `),
+    errors: alarmsOf(services).map(({ memberID, alarm }) => `memberID:${memberID} alarm:${AlarmType[alarm]} `),
   };
 }
 
-/** They end by themselves when there is space again. */
-function alarmsOf({ etcd, replica }: EtcdServices): pb.IAlarmMember[] {
-  if (etcd.usage().liveBytes <= etcd.quotaBytes) return [];
-  return [{ memberID: replica.status().id, alarm: AlarmType.NOSPACE }];
+/** That there is no space ends by itself; that a state differs does not. */
+function alarmsOf({
+  etcd,
+  replica,
+  diverged,
+}: EtcdServices): { readonly memberID: number; readonly alarm: AlarmType }[] {
+  const corrupt = diverged().map((memberID) => ({ memberID, alarm: AlarmType.CORRUPT }));
+  if (etcd.usage().liveBytes <= etcd.quotaBytes) return corrupt;
+  return [...corrupt, { memberID: replica.status().id, alarm: AlarmType.NOSPACE }];
 }

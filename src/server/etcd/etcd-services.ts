@@ -21,6 +21,8 @@ export interface EtcdServicesOptions {
   readonly replica: ReplicaControl;
   readonly leases: LeaseClock;
   readonly users: readonly TokenUser[];
+  /** Ids of replicas whose state differs from this one's. */
+  readonly diverged: () => readonly number[];
 }
 
 /** What the services under etcd's names share. */

@@ -8,6 +8,7 @@ import { errorFromStatus } from "../../host/grpc-errors.js";
 import { IkadaError } from "../../base/errors.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
 import type { AddressBook } from "../members/address-book.js";
+import type { StateDigest } from "../replica-status.js";
 import type { FrameSource, StreamRequest } from "../agents/pod-streams.js";
 
 export interface ReplicaLinksOptions {
@@ -48,6 +49,20 @@ export class ReplicaLinks {
   /** @throws IkadaError Unavailable, Deadline */
   async status(replica: number, deadlineMs: number): Promise<ikada.agent.v1.ReplicaStatusResponse> {
     return await callUnary(this.#client(replica), replicaMethods.status, {}, { deadlineMs });
+  }
+
+  /** Of the replicas that answer: their state at some applied indexes. */
+  async digests(deadlineMs: number): Promise<readonly (readonly [id: number, digests: readonly StateDigest[]])[]> {
+    const asked = [...this.#links.keys()].map(async (id) => {
+      try {
+        const { digests } = await this.status(id, deadlineMs);
+        return [id, digests.map(({ index, digest }) => ({ index: index ?? 0, digest: digest ?? "" }))] as const;
+      } catch (caught) {
+        if (!(caught instanceof IkadaError)) throw caught;
+        return undefined;
+      }
+    });
+    return (await Promise.all(asked)).filter((answer) => answer !== undefined);
   }
 
   /** To the leader, from a replica that was asked in its place. @throws IkadaError */

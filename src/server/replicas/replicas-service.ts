@@ -39,13 +39,14 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
     }
   });
   listener.unary(replicaMethods.status, () => {
-    const { progress, voters, learners, ...status } = options.replica.status();
+    const { progress, voters, learners, digests, ...status } = options.replica.status();
     const { version } = options;
     return Promise.resolve({
       ...status,
       voters: [...voters],
       learners: [...learners],
       progress: [...progress],
+      digests: [...digests],
       version,
     });
   });
