@@ -3,7 +3,7 @@ import { IkadaError } from "../base/errors.js";
 import type { Log } from "../base/env.js";
 import { limits } from "../base/limits.js";
 import { leaderHeader } from "../host/api-methods.js";
-import { statusFromError } from "../host/grpc-errors.js";
+import { reasonedStatus, statusFromError } from "../host/grpc-errors.js";
 import type { Authenticate, Caller, Credentials } from "./authentication.js";
 import { permissionOf, requirePermission } from "./permissions.js";
 import type { ServerMetrics } from "./server-metrics.js";
@@ -74,6 +74,13 @@ export class Guard {
       release = undefined;
       done(code);
     };
+    // The library's own answers pass no interceptor on their way out.
+    const send = call.sendStatus.bind(call);
+    call.sendStatus = (status) => {
+      const reasoned = reasonedStatus(status);
+      finish(reasoned.code ?? grpc.status.UNKNOWN);
+      send(reasoned);
+    };
     const guarded: grpc.ServerInterceptingCall = new grpc.ServerInterceptingCall(call, {
       start: (next) => {
         next({
@@ -95,10 +102,6 @@ export class Guard {
       },
       // The headers have gone before the handler ran.
       sendMetadata: (metadata, next) => next(metadata),
-      sendStatus: (status, next) => {
-        finish(status.code);
-        next(status);
-      },
     });
     return guarded;
   };

@@ -125,6 +125,19 @@ items:
   it("depth, documents and size are bounded", () => {
     const deep = `kind: A\nspec: ${"[".repeat(100)}${"]".repeat(100)}\n`;
     assert.throws(() => parse(deep), /a\.yaml:2:\d+: nested deeper than 64 levels/);
+    const lines = (count: number) => Array.from({ length: count }, (_, at) => `${" ".repeat(at)}a:`).join("\n");
+    assert.throws(() => parse(lines(65)), /a\.yaml:65:\d+: nested deeper than 64 levels/);
+    assert.throws(() => parse(`kind: A\nspec:\n  ${"- ".repeat(2_000)}x\n`), /a\.yaml:3:\d+: nested deeper/);
+    assert.throws(() => parse(`kind: A\nspec:\n  ${"? ".repeat(2_000)}x\n`), /a\.yaml:3:\d+: nested deeper/);
+    const honest = `kind: A\nspec:\n${"  - {a: [x]} # {{\n".repeat(200)}  - |\n    ${"[".repeat(100)}\n`;
+    assert.equal(parse(honest).length, 1);
+    // As JSON is usually written, each bracket is indented as well.
+    const json = JSON.stringify({ kind: "A", spec: { a: nestedLists(60) } }, undefined, 2);
+    assert.equal(parse(json).length, 1);
+    assert.throws(
+      () => parse("---\n".repeat(100_000)),
+      (error) => error instanceof IkadaError && error.reason === "TooLarge",
+    );
     assert.throws(
       () => parse("kind: A\n---\n".repeat(1200)),
       (error) => error instanceof IkadaError && error.reason === "TooLarge",
@@ -310,3 +323,7 @@ describe("objects of manifests", () => {
     );
   });
 });
+
+function nestedLists(depth: number): unknown {
+  return depth === 0 ? 1 : [nestedLists(depth - 1)];
+}

@@ -5,6 +5,7 @@ import * as grpc from "@grpc/grpc-js";
 import { ikada } from "#proto/api.js";
 import { createMetrics, serveMetrics } from "../../src/host/metrics.js";
 import { apiMethods } from "../../src/host/api-methods.js";
+import { errorTrailer } from "../../src/host/grpc-errors.js";
 import { callBidi, callUnary, method, readStream } from "../../src/host/grpc.js";
 import { limits } from "../../src/base/limits.js";
 import { tokenOwner } from "../../src/host/tokens.js";
@@ -52,6 +53,33 @@ describe("listeners", () => {
     const anonymous = callBidi(cluster.client("api"), reflect);
     anonymous.write({});
     await assert.rejects(readStream(anonymous as never).next(), { reason: "Unauthenticated" });
+  });
+
+  it("give a reason also for what the gRPC library refuses by itself", async () => {
+    const call = (
+      bytes: readonly number[],
+      headers: Record<string, string> = {},
+    ): Promise<[number, string | undefined]> =>
+      new Promise((resolve) => {
+        const sent = metadata.clone();
+        for (const [name, value] of Object.entries(headers)) sent.set(name, value);
+        cluster.client("api").makeUnaryRequest(
+          apiMethods.get.path,
+          () => Buffer.from(bytes),
+          (answer) => answer,
+          {},
+          sent,
+          (error) => {
+            const trailer = error?.metadata.get(errorTrailer)[0];
+            const details = Buffer.isBuffer(trailer) ? ikada.api.v1.ErrorDetails.decode(trailer) : undefined;
+            resolve([error?.code ?? 0, details?.reason]);
+          },
+        );
+      });
+    const malformed = [grpc.status.INVALID_ARGUMENT, "BadRequest"];
+    assert.deepEqual(await call([0x0a, 0x7f]), malformed);
+    assert.deepEqual(await call([0x07]), malformed);
+    assert.deepEqual(await call([]), malformed);
   });
 
   it("say nothing to what speaks no TLS", async () => {

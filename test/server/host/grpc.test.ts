@@ -18,7 +18,7 @@ import {
   writeMessage,
 } from "../../../src/host/grpc.js";
 import type { CallContext } from "../../../src/host/grpc.js";
-import { errorFromStatus } from "../../../src/host/grpc-errors.js";
+import { errorFromStatus, statusFromError } from "../../../src/host/grpc-errors.js";
 import { createAuthority, issueCertificate } from "../../../src/host/pki.js";
 import type { Authority } from "../../../src/host/pki.js";
 import { createClient, roleOf, ServerTls } from "../../../src/host/tls.js";
@@ -100,6 +100,40 @@ describe("gRPC over our own certificates", () => {
         faults: [{ field: "spec.replicas", reason: "TypeMismatch", message: "must be a number" }],
         revision: 12,
       });
+      return true;
+    });
+  });
+
+  it("carries an error whose texts can't be encoded as they are", async () => {
+    answer = () => {
+      throw new IkadaError("Invalid", `a lone \ud800 and a pair that is cut: ${"😀".repeat(600)}`, {
+        object: "\udc00",
+      });
+    };
+    await assert.rejects(callUnary(client(), get, {}), (error: IkadaError) => {
+      assert.equal(error.reason, "Invalid");
+      assert.match(error.message, /^a lone \ufffd and a pair that is cut: 😀+\ufffd…$/u);
+      assert.equal(error.details.object, "\ufffd");
+      return true;
+    });
+  });
+
+  it("keeps the trailers of a refusal below what libraries take, and leaves out what does not fit", async () => {
+    const long = "ж".repeat(100_000);
+    const fault = { field: long, reason: "Invalid", message: long } as const;
+    const details = { object: long, hint: long, faults: Array.from({ length: 50 }, () => fault) };
+    const { metadata, details: message } = statusFromError(new IkadaError("Invalid", long, details));
+    const size = JSON.stringify(metadata.toHttp2Headers()).length + encodeURI(message).length;
+    assert.ok(size < 8 * 1024, String(size));
+    const short = { field: "spec.replicas", reason: "Invalid", message: "must be from 0 to 10, not 11" } as const;
+    answer = () => {
+      throw new IkadaError("Invalid", "much is wrong", { faults: Array.from({ length: 50 }, () => short) });
+    };
+    await assert.rejects(callUnary(client(), get, {}), (error: IkadaError) => {
+      assert.deepEqual(
+        error.details.faults,
+        Array.from({ length: 50 }, () => short),
+      );
       return true;
     });
   });
