@@ -143,6 +143,23 @@ export class Transport implements Network<Message> {
   #accept(call: Inbound): void {
     const { log } = this.#options.env;
     let from: NodeId | undefined;
+    const refuse = (error: unknown): void => {
+      const fields = { from: from ?? call.getPeer(), error: (error as Error).message };
+      log.warn(from === undefined ? "refused a Raft stream" : "ended a Raft stream", fields);
+      call.emit("error", statusFromError(error));
+    };
+    const forget = (): void => {
+      if (from !== undefined) this.#inbound.get(from)?.delete(call);
+    };
+    call.on("cancelled", forget);
+    call.on("error", forget);
+    let certified: string;
+    try {
+      // Before anything that a stranger sends is decoded.
+      certified = nameOf(call);
+    } catch (error) {
+      return refuse(error);
+    }
     call.on("data", (bytes: Buffer) => {
       try {
         const batch = streamMethod.deserializeRequest(bytes);
@@ -150,28 +167,20 @@ export class Transport implements Network<Message> {
           if (batch.ping !== 0) call.write({ pong: batch.ping });
           return this.#receive(from, batch.messages);
         }
-        from = this.#greet(call, batch);
+        from = this.#greet(call, certified, batch);
         return call.sendMetadata(new grpc.Metadata());
       } catch (error) {
-        const fields = { from: from ?? call.getPeer(), error: (error as Error).message };
-        log.warn(from === undefined ? "refused a Raft stream" : "ended a Raft stream", fields);
-        return call.emit("error", statusFromError(error));
+        return refuse(error);
       }
     });
-    const forget = (): void => {
-      if (from !== undefined) this.#inbound.get(from)?.delete(call);
-    };
     call.on("end", () => {
       forget();
       call.end();
     });
-    call.on("cancelled", forget);
-    call.on("error", forget);
   }
 
   /** Who speaks on this stream. An unreachable member is dialled where it says it is. @throws IkadaError when it may not */
-  #greet(call: Inbound, batch: ReceivedBatch): NodeId {
-    const certified = nameOf(call);
+  #greet(call: Inbound, certified: string, batch: ReceivedBatch): NodeId {
     this.#checkFormat(batch);
     const { id, name, address } = batch.greeting ?? {};
     const from = this.#directory.identify(certified, {
