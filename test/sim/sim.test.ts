@@ -93,7 +93,9 @@ describe("simulated raft world", () => {
   it("has as many faults for each corner as docs/raft.md says", () => {
     const text = readFileSync(new URL("../../../docs/raft.md", import.meta.url), "utf8");
     const rows = [...text.matchAll(/^\| (\d+) \|[^|]*\|[^|]*\| *(one|two|three)?[^|]*\|/gm)];
-    const documented = rows.map(([, number, count]) => `${number}: ${["one", "two", "three"].indexOf(count ?? "") + 1}`);
+    const documented = rows.map(
+      ([, number, count]) => `${number}: ${["one", "two", "three"].indexOf(count ?? "") + 1}`,
+    );
     const planted = corners.map(
       ({ number }) => `${number}: ${plantedFaults.filter(({ corner }) => corner === number).length}`,
     );
