@@ -24,12 +24,12 @@ CALL_SECONDS = 15
 
 def generated():
     """The modules of proto/api.proto; they are made anew each time, so that they fit the file."""
-    folder = tempfile.mkdtemp(prefix="ikada-python-")
     plugin = shutil.which("grpc_python_plugin")
-    arguments = [f"-I{PROTO}", f"--python_out={folder}", f"--grpc_out={folder}", f"--plugin=protoc-gen-grpc={plugin}"]
-    subprocess.run(["protoc", *arguments, "api.proto"], check=True)
-    sys.path.insert(0, folder)
-    return importlib.import_module("api_pb2"), importlib.import_module("api_pb2_grpc")
+    with tempfile.TemporaryDirectory(prefix="ikada-python-") as folder:
+        outputs = [f"--python_out={folder}", f"--grpc_out={folder}", f"--plugin=protoc-gen-grpc={plugin}"]
+        subprocess.run(["protoc", f"-I{PROTO}", *outputs, "api.proto"], check=True)
+        sys.path.insert(0, folder)
+        return importlib.import_module("api_pb2"), importlib.import_module("api_pb2_grpc")
 
 
 api, api_grpc = generated()

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { etcdserverpb as pb } from "#proto/etcd.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
 import type { Listener } from "../listener.js";
-import { asEtcdError, etcdError } from "./etcd-error.js";
+import { etcdError, inEtcdWords } from "./etcd-error.js";
 import type { EtcdServices } from "./etcd-services.js";
 
 const { AlarmType } = pb;
@@ -13,10 +13,7 @@ const spokenVersion = "3.5.0";
 /** etcdserverpb.Cluster, Maintenance and Auth, as far as clients need them; members are changed by Ikada's own means. */
 export function addClusterServices(listener: Listener, services: EtcdServices): void {
   listener.unary(etcdMethods.memberList, async ({ linearizable }, call) => {
-    if (linearizable)
-      await services.barrier(call.wait).catch((caught: unknown) => {
-        throw asEtcdError(caught);
-      });
+    if (linearizable) await services.barrier(call.wait);
     return { header: services.header(), members: membersOf(services) };
   });
   listener.unary(etcdMethods.status, () => Promise.resolve(status(services)));
@@ -28,12 +25,8 @@ export function addClusterServices(listener: Listener, services: EtcdServices): 
     const { etcd } = services;
     if (revision > etcd.revision()) throw etcdError("FutureRevision");
     const header = services.header();
-    try {
-      const hash = await etcd.hashAt(revision);
-      return { header, hash, compactRevision: etcd.compactRevision() };
-    } catch (caught) {
-      throw asEtcdError(caught);
-    }
+    const hash = await inEtcdWords(etcd.hashAt(revision));
+    return { header, hash, compactRevision: etcd.compactRevision() };
   });
   listener.unary(etcdMethods.authenticate, ({ name, password }) => {
     const sha256 = createHash("sha256").update(password).digest("hex");

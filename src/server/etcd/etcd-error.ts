@@ -27,8 +27,17 @@ export function etcdError(name: EtcdErrorName, cause?: unknown): IkadaError {
   return new IkadaError(reason, text, {}, cause);
 }
 
+/** What a call of the store comes to, with its error in etcd's words. */
+export async function inEtcdWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (caught) {
+    throw asEtcdError(caught);
+  }
+}
+
 /** What the store says, in etcd's words where it has some. */
-export function asEtcdError(caught: unknown): IkadaError {
+function asEtcdError(caught: unknown): IkadaError {
   const error = IkadaError.from(caught);
   switch (error.reason) {
     case "Compacted":

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { etcdserverpb as pb } from "#proto/etcd.js";
-import type { EtcdKeyspace } from "../../../store/etcd.js";
+import type { EtcdCommand, EtcdKeyspace, EtcdOutcome } from "../../../store/etcd.js";
 import type { Revision, Store, WaitOptions } from "../../../store/store.js";
 import type { TokenUser } from "../authentication.js";
-import type { Listener } from "../listener.js";
+import type { Call, Listener } from "../listener.js";
 import type { AddressBook } from "../members/address-book.js";
 import type { ReplicaControl } from "../replica-status.js";
 import { addClusterServices } from "./cluster-services.js";
+import { etcdError, inEtcdWords } from "./etcd-error.js";
 import { addKvService } from "./kv-service.js";
 import { addLeaseService } from "./lease-service.js";
 import type { LeaseClock } from "./lease-clock.js";
@@ -29,7 +30,15 @@ export interface EtcdServicesOptions {
 export interface EtcdServices extends EtcdServicesOptions {
   /** Of an answer as of this revision, or the present one. */
   header(revision?: Revision): pb.IResponseHeader;
+  /** @throws IkadaError in etcd's words */
   barrier(wait: WaitOptions): Promise<unknown>;
+  /** What a command did that was not refused. @throws IkadaError in etcd's words */
+  execute(command: EtcdCommand, call: Call): Promise<EtcdDone>;
+}
+
+export interface EtcdDone {
+  readonly revision: Revision;
+  readonly result: Exclude<EtcdOutcome["result"], { type: "refused" }>;
 }
 
 /** KV, Watch, Lease, Cluster, Maintenance and Auth of etcd 3.5, on any replica, over a keyspace of their own. */
@@ -42,7 +51,12 @@ export function addEtcdServices(listener: Listener, options: EtcdServicesOptions
       const { id, term } = replica.status();
       return { clusterId, memberId: id, revision, raftTerm: term };
     },
-    barrier: (wait) => store.barrier(wait),
+    barrier: (wait) => inEtcdWords(store.barrier(wait)),
+    execute: async (command, call) => {
+      const { revision, result } = await inEtcdWords(etcd.execute(command, call.caller.name, call.wait));
+      if (result.type === "refused") throw etcdError(result.reason);
+      return { revision, result };
+    },
   };
   addKvService(listener, services);
   addWatchService(listener, services);

@@ -1,9 +1,9 @@
 import type { etcdserverpb as pb } from "#proto/etcd.js";
 import { invariant } from "../../base/errors.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
-import type { EtcdCommand, EtcdOperation, EtcdResponse } from "../../../store/etcd.js";
+import type { EtcdOperation, EtcdResponse } from "../../../store/etcd.js";
 import type { Call, Listener } from "../listener.js";
-import { asEtcdError, etcdError } from "./etcd-error.js";
+import { etcdError, inEtcdWords } from "./etcd-error.js";
 import { rangeOf, rangeResponse, toKeyValue } from "./etcd-records.js";
 import type { EtcdServices } from "./etcd-services.js";
 import { putOf, txnOf, txnResponse, writes } from "./etcd-txn.js";
@@ -20,15 +20,11 @@ export function addKvService(listener: Listener, services: EtcdServices): void {
 async function range(services: EtcdServices, request: pb.RangeRequest, call: Call): Promise<pb.IRangeResponse> {
   const wanted = rangeOf(request);
   const { etcd } = services;
-  try {
-    if (!request.serializable) await services.barrier(call.wait);
-    if (request.revision > etcd.revision()) throw etcdError("FutureRevision");
-    const header = services.header();
-    const records = await etcd.range({ ...wanted, revision: request.revision });
-    return { header, ...rangeResponse(request, records) };
-  } catch (caught) {
-    throw asEtcdError(caught);
-  }
+  if (!request.serializable) await services.barrier(call.wait);
+  if (request.revision > etcd.revision()) throw etcdError("FutureRevision");
+  const header = services.header();
+  const records = await inEtcdWords(etcd.range({ ...wanted, revision: request.revision }));
+  return { header, ...rangeResponse(request, records) };
 }
 
 async function put(services: EtcdServices, request: pb.PutRequest, call: Call): Promise<pb.IPutResponse> {
@@ -51,14 +47,12 @@ async function deleteRange(
 async function txn(services: EtcdServices, request: pb.TxnRequest, call: Call): Promise<pb.ITxnResponse> {
   const wanted = txnOf(request);
   if (!writes(wanted)) {
-    await services.barrier(call.wait).catch((caught: unknown) => {
-      throw asEtcdError(caught);
-    });
+    await services.barrier(call.wait);
     const { revision, result } = services.etcd.read(wanted);
     return txnResponse(request, asTxn(result), services.header(revision));
   }
-  const { revision, response } = await execute(services, { type: "txn", txn: wanted }, call);
-  return txnResponse(request, asTxn(response), services.header(revision));
+  const { revision, result } = await services.execute({ type: "txn", txn: wanted }, call);
+  return txnResponse(request, asTxn(result), services.header(revision));
 }
 
 async function compact(
@@ -67,9 +61,7 @@ async function compact(
   call: Call,
 ): Promise<pb.ICompactionResponse> {
   const { etcd } = services;
-  await services.barrier(call.wait).catch((caught: unknown) => {
-    throw asEtcdError(caught);
-  });
+  await services.barrier(call.wait);
   if (revision <= etcd.compactRevision()) throw etcdError("Compacted");
   if (revision > etcd.revision()) throw etcdError("FutureRevision");
   await etcd.compact(revision, call.wait);
@@ -82,24 +74,10 @@ async function one(
   call: Call,
 ): Promise<{ readonly revision: number; readonly response: EtcdResponse }> {
   const txn = { compares: [], success: [operation], failure: [] };
-  const { revision, response } = await execute(services, { type: "txn", txn }, call);
-  const [first] = asTxn(response).responses;
+  const { revision, result } = await services.execute({ type: "txn", txn }, call);
+  const [first] = asTxn(result).responses;
   invariant(first !== undefined, "an operation has a response");
   return { revision, response: first };
-}
-
-/** @throws IkadaError in etcd's words */
-async function execute(
-  { etcd }: EtcdServices,
-  command: EtcdCommand & { type: "txn" },
-  call: Call,
-): Promise<{ readonly revision: number; readonly response: EtcdResponse }> {
-  const { revision, result } = await etcd.execute(command, call.caller.name, call.wait).catch((caught: unknown) => {
-    throw asEtcdError(caught);
-  });
-  if (result.type === "refused") throw etcdError(result.reason);
-  invariant(result.type !== "done", "a transaction has a response");
-  return { revision, response: result };
 }
 
 function asTxn(response: EtcdResponse | { readonly type: "done" | "refused" }): EtcdResponse & { type: "txn" } {

@@ -3,9 +3,9 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { etcdserverpb as pb } from "#proto/etcd.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
 import { readMessages, writeMessage } from "../../host/grpc.js";
-import { bytesOf, type EtcdCommand } from "../../../store/etcd.js";
+import { bytesOf } from "../../../store/etcd.js";
 import type { Call, Listener } from "../listener.js";
-import { asEtcdError, etcdError } from "./etcd-error.js";
+import { etcdError } from "./etcd-error.js";
 import type { EtcdServices } from "./etcd-services.js";
 import { checkLeaseId } from "./etcd-txn.js";
 
@@ -20,15 +20,13 @@ export function addLeaseService(listener: Listener, services: EtcdServices): voi
   listener.unary(etcdMethods.leaseGrant, (request, call) => grant(services, request, call));
   listener.unary(etcdMethods.leaseRevoke, async (request, call) => {
     checkLeaseId(request.ID);
-    const revision = await change(services, { type: "revoke", lease: request.ID }, call);
+    const { revision } = await services.execute({ type: "revoke", lease: request.ID }, call);
     return { header: services.header(revision) };
   });
   listener.bidi(etcdMethods.leaseKeepAlive, (stream, call) => keepAlive(services, stream, call));
   listener.unary(etcdMethods.leaseTimeToLive, async ({ ID, keys }, call) => {
     checkLeaseId(ID);
-    await services.barrier(call.wait).catch((caught: unknown) => {
-      throw asEtcdError(caught);
-    });
+    await services.barrier(call.wait);
     const granted = etcd.leases.ttlSeconds(ID);
     const remaining = granted === undefined ? undefined : await leases.ask(ID, false);
     const header = services.header();
@@ -37,9 +35,7 @@ export function addLeaseService(listener: Listener, services: EtcdServices): voi
     return { header, ID, TTL: remaining, grantedTTL: granted, keys: attached };
   });
   listener.unary(etcdMethods.leaseLeases, async (_request, call) => {
-    await services.barrier(call.wait).catch((caught: unknown) => {
-      throw asEtcdError(caught);
-    });
+    await services.barrier(call.wait);
     return { header: services.header(), leases: etcd.leases.ids().map((ID) => ({ ID })) };
   });
 }
@@ -53,16 +49,8 @@ async function grant(
   if (TTL > ttlSecondsMax) throw etcdError("LeaseTooLong");
   const lease = ID === 0 ? 1 + randomInt(2 ** 47) : ID;
   const ttlSeconds = Math.max(ttlSecondsMin, TTL);
-  const revision = await change(services, { type: "grant", lease, ttlSeconds }, call);
+  const { revision } = await services.execute({ type: "grant", lease, ttlSeconds }, call);
   return { header: services.header(revision), ID: lease, TTL: ttlSeconds, error: "" };
-}
-
-async function change({ etcd }: EtcdServices, command: EtcdCommand, call: Call): Promise<number> {
-  const { revision, result } = await etcd.execute(command, call.caller.name, call.wait).catch((caught: unknown) => {
-    throw asEtcdError(caught);
-  });
-  if (result.type === "refused") throw etcdError(result.reason);
-  return revision;
 }
 
 /** A lease that is not there is answered with a time of 0, as etcd does. */

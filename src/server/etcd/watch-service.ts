@@ -74,7 +74,6 @@ class WatchSession {
     }
   }
 
-  /** False when there is no room. */
   #push(response: pb.IWatchResponse, bytes = 0): void {
     this.#queue.push({ response: { header: this.#services.header(), ...response }, bytes });
     this.#queuedBytes += bytes;
