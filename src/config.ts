@@ -35,8 +35,12 @@ export interface ServerConfig {
   };
   /** PEM files. */
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
-  /** Users, by the SHA-256 (hex) of their tokens. */
-  readonly users: readonly { readonly name: string; readonly role: "admin" | "view"; readonly sha256: string }[];
+  /** Users, by the SHA-256 (hex) of their tokens or by certificates with their names. */
+  readonly users: readonly {
+    readonly name: string;
+    readonly role: "admin" | "view";
+    readonly sha256: string | undefined;
+  }[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly store: {
     /** How long history is kept, in hours. */
@@ -110,7 +114,7 @@ function readUser(section: ConfigSection): ServerConfig["users"][number] {
   const user = {
     name: section.text("name"),
     role: section.oneOf("role", ["admin", "view"]),
-    sha256: section.text("sha256"),
+    sha256: section.has("sha256") ? section.text("sha256") : undefined,
   };
   section.end();
   return user;

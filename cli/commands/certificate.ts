@@ -22,9 +22,9 @@ export function addCertificate(program: Command): void {
 
   certificate
     .command("issue")
-    .description("make a key and a certificate for a server or a node")
+    .description("make a key and a certificate for a server, a node or a user")
     .requiredOption("--authority <folder>", "with ca.pem and ca.key")
-    .addOption(new Option("--role <role>", "what it may do").choices(["server", "node"]).makeOptionMandatory())
+    .addOption(new Option("--role <role>", "what it may do").choices(["server", "node", "user"]).makeOptionMandatory())
     .requiredOption("--name <name>", "its name in the configuration")
     .option("--address <address...>", "where it is reached: a server always, a node for its metrics", [])
     .option("--days <days>", "how long it is valid", parseDays, 30)
@@ -33,7 +33,7 @@ export function addCertificate(program: Command): void {
     .action(
       async (options: {
         authority: string;
-        role: "server" | "node";
+        role: "server" | "node" | "user";
         name: string;
         address: string[];
         days: number;

@@ -57,13 +57,16 @@ export function loadTlsFiles(files: TlsFiles): TlsMaterial {
 
 /** TLS 1.3 for a listener. `replace` swaps the certificate for new connections without a restart. */
 export class ServerTls extends grpc.ServerCredentials {
-  readonly #clientCertificate: "required" | "none";
+  readonly #clientCertificate: "required" | "optional" | "none";
 
-  /** `clientCertificate: "required"` refuses connections without a certificate of the authority during the handshake. */
-  constructor(material: TlsMaterial, clientCertificate: "required" | "none") {
+  /**
+   * `clientCertificate: "required"` refuses connections without a certificate of the authority during the handshake. With "optional" such
+   * connections are taken, and gRPC's calls on them have no peer certificate.
+   */
+  constructor(material: TlsMaterial, clientCertificate: "required" | "optional" | "none") {
     super(
       {
-        requestCert: clientCertificate === "required",
+        requestCert: clientCertificate !== "none",
         rejectUnauthorized: clientCertificate === "required",
         minVersion: "TLSv1.3",
         handshakeTimeout: handshakeMsMax,
@@ -81,7 +84,7 @@ export class ServerTls extends grpc.ServerCredentials {
     return other === this;
   }
 
-  get clientCertificate(): "required" | "none" {
+  get clientCertificate(): "required" | "optional" | "none" {
     return this.#clientCertificate;
   }
 }

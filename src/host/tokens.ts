@@ -3,13 +3,15 @@ import { IkadaError } from "../base/errors.js";
 
 export interface TokenHash {
   readonly name: string;
-  /** SHA-256 of the token in hex; the token itself is stored nowhere. */
-  readonly sha256: string;
+  /** SHA-256 of the token in hex; the token itself is stored nowhere. Absent: no token, a certificate instead. */
+  readonly sha256?: string | undefined;
 }
 
 /** Finds whose a bearer token is. All are compared, always, so that the time tells nothing. @throws IkadaError Invalid at once when a hash is none */
 export function tokenOwner<User extends TokenHash>(users: readonly User[]): (token: string) => User | undefined {
-  const known = users.map((user) => ({ user, hash: hashFromHex(user) }));
+  const known = users.flatMap((user) =>
+    user.sha256 === undefined ? [] : [{ user, hash: hashFromHex(user.name, user.sha256) }],
+  );
   return (token) => {
     const hash = createHash("sha256").update(token).digest();
     let found: User | undefined;
@@ -18,7 +20,7 @@ export function tokenOwner<User extends TokenHash>(users: readonly User[]): (tok
   };
 }
 
-function hashFromHex({ name, sha256 }: TokenHash): Buffer {
+function hashFromHex(name: string, sha256: string): Buffer {
   if (/^[0-9a-f]{64}$/i.test(sha256)) return Buffer.from(sha256, "hex");
   throw new IkadaError("Invalid", `user ${name}: sha256 is not 64 hex digits`, {
     hint: "printf %s <token> | sha256sum",

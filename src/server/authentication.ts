@@ -12,8 +12,8 @@ export interface Caller {
   readonly role: Role;
 }
 
-/** A user of the API listener. */
-export interface TokenUser extends TokenHash {
+/** A user of the API listener, who comes with a token or with a certificate of this name. */
+export interface User extends TokenHash {
   readonly role: "admin" | "view";
 }
 
@@ -27,11 +27,15 @@ export interface Credentials {
 /** Who calls; undefined when the call brings no credentials at all. @throws IkadaError Unauthenticated when it brings wrong ones */
 export type Authenticate = (credentials: Credentials) => Caller | undefined;
 
-/** Bearer tokens. Certificates mean nothing here: what a node or server may do it may do on its own listener only. */
-export function tokenAuthentication(users: readonly TokenUser[]): Authenticate {
+/**
+ * Bearer tokens, or certificates with the role `user`; who brings both is who the token says. Certificates of other roles mean nothing here:
+ * what a node or server may do it may do on its own listener only.
+ */
+export function userAuthentication(users: readonly User[]): Authenticate {
   const ownerOf = tokenOwner(users);
-  return ({ authorization }) => {
-    if (authorization === undefined) return undefined;
+  return (credentials) => {
+    const { authorization } = credentials;
+    if (authorization === undefined) return certifiedUser(users, credentials.certificate);
     const token = bearerToken(authorization);
     if (token === undefined) {
       throw new IkadaError("Unauthenticated", "the authorization header is not of the form `Bearer <token>`");
@@ -42,6 +46,16 @@ export function tokenAuthentication(users: readonly TokenUser[]): Authenticate {
       hint: "check the token in the configuration of the client",
     });
   };
+}
+
+function certifiedUser(users: readonly User[], certificate: PeerCertificate | undefined): Caller | undefined {
+  const peer = roleOf(certificate);
+  if (peer?.role !== "user") return undefined;
+  const user = users.find(({ name }) => name === peer.name);
+  if (user) return { name: user.name, role: user.role };
+  throw new IkadaError("Unauthenticated", `this server knows no user "${peer.name}"`, {
+    hint: "name the user of the certificate under `users` in each server's configuration",
+  });
 }
 
 /** Certificates of one role. `mayCall`: only these names may, when given. */

@@ -115,14 +115,17 @@ export class Guard {
     const authorization = header.length === 0 && token.length === 1 ? `Bearer ${String(token[0])}` : header[0];
     const caller = this.#callerBy(path, {
       authorization: header.length <= 1 && authorization !== undefined ? String(authorization) : undefined,
-      certificate: call.getAuthContext().sslPeerCertificate,
+      // Read only when it is asked for: the runtime parses it each time.
+      get certificate() {
+        return call.getAuthContext().sslPeerCertificate;
+      },
     });
     if (caller) this.#callers.set(metadata, caller);
     if (permission === "anyone") return;
     if (!caller) {
       if (path.startsWith(etcdPaths)) throw invalidToken();
       throw new IkadaError("Unauthenticated", "this call needs credentials", {
-        hint: "send the header `authorization: Bearer <token>`",
+        hint: "send the header `authorization: Bearer <token>`, or use a certificate of a user",
       });
     }
     requirePermission(caller, permission, `call ${path}`);

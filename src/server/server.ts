@@ -11,8 +11,8 @@ import { AgentService } from "./agents/agent-service.js";
 import { LivenessTable } from "./agents/liveness-table.js";
 import { PodNetworkPlan } from "./agents/pod-network-plan.js";
 import { ReportFolder } from "./agents/report-folder.js";
-import { certificateAuthentication, tokenAuthentication } from "./authentication.js";
-import type { TokenUser } from "./authentication.js";
+import { certificateAuthentication, userAuthentication } from "./authentication.js";
+import type { User } from "./authentication.js";
 import { addClusterService } from "./cluster-service.js";
 import { addEtcdServices } from "./etcd/etcd-services.js";
 import { LeaseClock } from "./etcd/lease-clock.js";
@@ -40,7 +40,7 @@ export interface ServerOptions {
   readonly listen: { readonly api: string; readonly agents: string; readonly replicas: string };
   /** This replica's certificate (role server), and the authority that all certificates are verified against. */
   readonly tls: TlsMaterial;
-  readonly users: readonly TokenUser[];
+  readonly users: readonly User[];
   readonly store: Store;
   /** Offered under etcd's names; absent: not at all. */
   readonly etcd?: EtcdKeyspace;
@@ -81,7 +81,7 @@ const stateAskMs = 5_000;
 const streamsPerConnection = { api: 1_000, agents: 300, replicas: 600 };
 
 /**
- * Starts the three gRPC listeners of a replica: API (TLS and tokens), agents (certificates of nodes) and replicas
+ * Starts the three gRPC listeners of a replica: API (TLS, and tokens or certificates of users), agents (certificates of nodes) and replicas
  * (certificates of members). Nothing listens without TLS, nothing is answered without credentials but health.
  * @throws IkadaError Unavailable when an address can't be bound, Invalid for users or networks that make no sense
  */
@@ -117,7 +117,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   const operations = new MemberOperations(replica, members);
   const guard = { metrics, log };
   const api = new Listener(
-    { ...guard, authenticate: tokenAuthentication(options.users), leaderAddress },
+    { ...guard, authenticate: userAuthentication(options.users), leaderAddress },
     streamsPerConnection.api,
   );
   addResourcesService(api, store, options.bookmarkMs);
@@ -154,7 +154,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addReplicasService(replicaListener, { members, liveness, agents, replica, version, links, operations, leases });
 
   const credentials = [
-    new ServerTls(tls, "none"),
+    new ServerTls(tls, "optional"),
     new ServerTls(tls, "required"),
     new ServerTls(tls, "required"),
   ] as const;

@@ -127,6 +127,24 @@ describe(`etcd's clients with a running cluster${needs}`, function () {
     assert.deepEqual(await ctl("get", "c", `--rev=${revision}`), ["c", "3"]);
   });
 
+  it("takes a user's certificate instead of a token", async () => {
+    const folder = `${harness.cluster.folder}/pki`;
+    await harness.ikada(
+      ...["certificate", "issue", "--authority", folder, "--role", "user", "--name", "admin", "--out", folder],
+    );
+    const { ETCDCTL_USER: user, ...certified } = environment;
+    environment = { ...certified, ETCDCTL_CERT: `${folder}/admin.pem`, ETCDCTL_KEY: `${folder}/admin.key` };
+    try {
+      assert.deepEqual(await ctl("put", "by/certificate", "1"), ["OK"]);
+      assert.deepEqual(await ctl("get", "by/certificate"), ["by/certificate", "1"]);
+      environment["ETCDCTL_CERT"] = `${folder}/server-1.pem`;
+      environment["ETCDCTL_KEY"] = `${folder}/server-1.key`;
+      await assert.rejects(ctl("get", "by/certificate"), /invalid auth token/);
+    } finally {
+      environment = { ...certified, ETCDCTL_USER: user };
+    }
+  });
+
   it("refuses strangers", async () => {
     const user = environment["ETCDCTL_USER"];
     environment["ETCDCTL_USER"] = "token:wrong";

@@ -8,7 +8,8 @@ import type { IkadaError } from "../../src/base/errors.js";
 import { apiMethods } from "../../src/host/api-methods.js";
 import { callUnary, method } from "../../src/host/grpc.js";
 import { errorFromStatus } from "../../src/host/grpc-errors.js";
-import { tokenAuthentication } from "../../src/server/authentication.js";
+import { createAuthority, issueCertificate, type CertificateRequest } from "../../src/host/pki.js";
+import { userAuthentication } from "../../src/server/authentication.js";
 import { Listener } from "../../src/server/listener.js";
 import { methodPermissions } from "../../src/server/permissions.js";
 import { ServerMetrics } from "../../src/server/server-metrics.js";
@@ -40,6 +41,11 @@ const authenticate = "/etcdserverpb.Auth/Authenticate";
 /** What each kind of caller of the API listener may do; written down a second time, on purpose. */
 const readers = new Set(["Get", "List", "Watch", "History", "RevisionAt", "Kinds", "Table", "Logs", "Status"]);
 
+/** A user's certificate, still to be issued. */
+function userNamed(name: string): CertificateRequest {
+  return { role: "user", name, addresses: [], days: 1 };
+}
+
 function unknown({ path }: Rpc): string {
   return path === authenticate ? "passed" : "Unauthenticated";
 }
@@ -68,7 +74,7 @@ describe("permissions", () => {
   it("refuses to build a server with a method that has none", () => {
     const metrics = new ServerMetrics(new Registry());
     const options = {
-      authenticate: tokenAuthentication(users),
+      authenticate: userAuthentication(users),
       metrics,
       log: silentLog,
       leaderAddress: () => undefined,
@@ -109,23 +115,29 @@ describe("permissions", () => {
 
   it("lets each caller of the API do what it may and nothing else", async () => {
     const node = await cluster.identity("node", "worker");
-    const admin = await cluster.identity("user", "root");
+    const [alice, victor, root] = await Promise.all(
+      ["alice", "victor", "root"].map((name) => cluster.identity("user", name)),
+    );
+    const foreign = await issueCertificate(await createAuthority("foreign"), userNamed("alice"));
+    const late = await issueCertificate(cluster.authority, { ...userNamed("alice"), days: 1e-9 });
+    const ofView = ({ path }: Rpc): string => {
+      const reads = !path.startsWith("/etcdserverpb.") && readers.has(path.split("/")[2] ?? "");
+      return reads || path === authenticate ? "passed" : "Forbidden";
+    };
     const callers: readonly (readonly [string, grpc.Client, grpc.Metadata, (rpc: Rpc) => string])[] = [
       ["nobody", cluster.client("api"), new grpc.Metadata(), unknown],
       ["a wrong token", cluster.client("api"), bearer("guess"), () => "Unauthenticated"],
       ["an empty token", cluster.client("api"), bearer(""), unknown],
       ["the hash as token", cluster.client("api"), bearer(users[0]?.sha256 ?? ""), () => "Unauthenticated"],
       ["a node's certificate", cluster.client("api", 1, node), new grpc.Metadata(), unknown],
-      ["a user's certificate", cluster.client("api", 1, admin), new grpc.Metadata(), unknown],
-      [
-        "view",
-        cluster.client("api"),
-        bearer(tokens.view),
-        ({ path }) => {
-          const reads = !path.startsWith("/etcdserverpb.") && readers.has(path.split("/")[2] ?? "");
-          return reads || path === authenticate ? "passed" : "Forbidden";
-        },
-      ],
+      ["a stranger's certificate", cluster.client("api", 1, root), new grpc.Metadata(), () => "Unauthenticated"],
+      ["another authority's certificate", cluster.client("api", 1, foreign), new grpc.Metadata(), unknown],
+      ["a certificate that has ended", cluster.client("api", 1, late), new grpc.Metadata(), unknown],
+      ["admin's certificate, view's token", cluster.client("api", 1, alice), bearer(tokens.view), ofView],
+      ["admin's certificate, wrong token", cluster.client("api", 1, alice), bearer("guess"), () => "Unauthenticated"],
+      ["view's certificate", cluster.client("api", 1, victor), new grpc.Metadata(), ofView],
+      ["admin's certificate", cluster.client("api", 1, alice), new grpc.Metadata(), () => "passed"],
+      ["view", cluster.client("api"), bearer(tokens.view), ofView],
       ["admin", cluster.client("api"), bearer(tokens.admin), () => "passed"],
     ];
     const api = apiServices.flatMap(rpcsOf);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { etcdserverpb as pb } from "#proto/etcd.js";
 import type { EtcdCommand, EtcdKeyspace, EtcdOutcome } from "../../../store/etcd.js";
 import type { Revision, Store, WaitOptions } from "../../../store/store.js";
-import type { TokenUser } from "../authentication.js";
+import type { User } from "../authentication.js";
 import type { Call, Listener } from "../listener.js";
 import type { AddressBook } from "../members/address-book.js";
 import type { ReplicaControl } from "../replica-status.js";
@@ -21,7 +21,7 @@ export interface EtcdServicesOptions {
   readonly members: AddressBook;
   readonly replica: ReplicaControl;
   readonly leases: LeaseClock;
-  readonly users: readonly TokenUser[];
+  readonly users: readonly User[];
   /** Ids of replicas whose state differs from this one's. */
   readonly diverged: () => readonly number[];
 }
