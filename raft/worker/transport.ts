@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Env, Network } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { statusFromError } from "../../src/host/grpc-errors.js";
+import { reasonsForAll, statusFromError } from "../../src/host/grpc-errors.js";
 import { bind, channelOptions, shutDown } from "../../src/host/grpc.js";
 import { roleOf, ServerTls } from "../../src/host/tls.js";
 import type { TlsMaterial } from "../../src/host/tls.js";
@@ -48,7 +48,7 @@ export class Transport implements Network<Message> {
 
   /** @throws IkadaError Unavailable when the address can't be bound */
   static async start(options: TransportOptions): Promise<Transport> {
-    const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions });
+    const server = new grpc.Server({ ...channelOptions, ...raftChannelOptions, interceptors: [reasonsForAll] });
     // The handlers need the transport, which needs the port.
     let transport: Transport | undefined;
     const handle: grpc.handleBidiStreamingCall<Buffer, WireAckInput> = (call) => {
@@ -162,7 +162,7 @@ export class Transport implements Network<Message> {
     }
     call.on("data", (bytes: Buffer) => {
       try {
-        const batch = streamMethod.deserializeRequest(bytes);
+        const batch = decodeBatch(bytes);
         if (from !== undefined) {
           if (batch.ping !== 0) call.write({ pong: batch.ping });
           return this.#receive(from, batch.messages);
@@ -202,6 +202,16 @@ export class Transport implements Network<Message> {
       throw new IkadaError("BadRequest", "the peer belongs to another cluster", {
         hint: "compare clusterId in the configuration of the two servers",
       });
+  }
+}
+
+/** @throws IkadaError BadRequest for bytes that are no batch, Invalid for one that no member sends */
+function decodeBatch(bytes: Buffer): ReceivedBatch {
+  try {
+    return streamMethod.deserializeRequest(bytes);
+  } catch (caught) {
+    if (caught instanceof IkadaError) throw caught;
+    throw new IkadaError("BadRequest", `no Raft message: ${(caught as Error).message}`, {}, caught);
   }
 }
 

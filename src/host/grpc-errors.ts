@@ -40,6 +40,14 @@ export function reasonedStatus(status: SentStatus): SentStatus {
   return { code, details, metadata };
 }
 
+/** For servers without a guard of their own: the library's own refusals have a reason too. */
+export const reasonsForAll: grpc.ServerInterceptor = (_method, call) => {
+  // The library's own answers pass no interceptor on their way out.
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (status) => send(reasonedStatus(status));
+  return new grpc.ServerInterceptingCall(call);
+};
+
 /** As the library takes it; it does not export the type. */
 type SentStatus = Parameters<grpc.ServerInterceptingCallInterface["sendStatus"]>[0];
 

@@ -203,7 +203,10 @@ export function contextOf(call: ServerCall): CallContext {
     signal: controller.signal,
     remainingMs: () => Number(call.getDeadline()) - Date.now(),
     sendMetadata: (metadata) => call.sendMetadata(metadata),
-    certificate: call.getAuthContext().sslPeerCertificate,
+    // Read only when it is asked for: the runtime parses it each time.
+    get certificate() {
+      return call.getAuthContext().sslPeerCertificate;
+    },
   };
 }
 

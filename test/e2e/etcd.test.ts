@@ -129,9 +129,8 @@ describe(`etcd's clients with a running cluster${needs}`, function () {
 
   it("takes a user's certificate instead of a token", async () => {
     const folder = `${harness.cluster.folder}/pki`;
-    await harness.ikada(
-      ...["certificate", "issue", "--authority", folder, "--role", "user", "--name", "admin", "--out", folder],
-    );
+    const [role, name] = ["user", "admin"];
+    await harness.ikada("certificate", "issue", "--authority", folder, "--role", role, "--name", name, "--out", folder);
     const { ETCDCTL_USER: user, ...certified } = environment;
     environment = { ...certified, ETCDCTL_CERT: `${folder}/admin.pem`, ETCDCTL_KEY: `${folder}/admin.key` };
     try {

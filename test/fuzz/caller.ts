@@ -18,7 +18,7 @@ export type Outcome =
     }
   /** A stream that went on, and was left. */
   | { readonly type: "open"; readonly body: Buffer }
-  /** The handshake was refused. */
+  /** The handshake was refused, or the connection cut for its sheer size. */
   | { readonly type: "refused" }
   | { readonly type: "broken"; readonly error: string }
   | { readonly type: "silent" };
@@ -28,6 +28,11 @@ const listenMs = 250;
 /** Longer than any request may take that has the deadline of ours, or the server's own. */
 const answerMsMax = 25_000;
 
+/**
+ * A call may be refused before its body is read. The runtime cuts a connection on which over a thousand frames, of 16 KiB each, come for a
+ * call that has ended; the answer may not get through then.
+ */
+const unreadBytesMax = 1_000 * 16 * 1024;
 /** Larger requests get a connection of their own: what waits on one connection is bounded, by the runtime on either side. */
 const sharedBytesMax = 256 * 1024;
 /** Time for a server that has ended to be there again. */
@@ -49,6 +54,7 @@ export class Caller {
     if (identity === "none" && request.port !== "api") return await this.#once(request, "refused");
     if (identity === "foreign") return await this.#once(request, "refused");
     const frames = framesOf(request);
+    if (frames.length > unreadBytesMax) return await this.#once(request, "refused");
     if (frames.length > sharedBytesMax) return await this.#once(request, "broken");
     const session = this.#session(request.server, request.port, identity);
     const outcome = await exchange(session, request, frames);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { ikada } from "#proto/raft.js";
+import type { IkadaError } from "../../../src/base/errors.js";
 import { callBidi, method } from "../../../src/host/grpc.js";
+import { errorFromStatus } from "../../../src/host/grpc-errors.js";
 import { silentLog } from "../../../src/host/log.js";
 import { createAuthority } from "../../../src/host/pki.js";
 import { hostRandom } from "../../../src/host/random.js";
@@ -245,6 +247,27 @@ describe("the transport among members", function () {
     const greeting = { format: wireFormat, clusterId: "real" };
     assert.match(await speak(tls, greeting, { type: 99 }), /unknown type 99/);
     assert.match(await speak(tls, greeting, { type: 0, term: 2 ** 60 }), /term is/);
+  });
+
+  it("says what is wrong with what is no message at all", async () => {
+    await start(1);
+    const tls = loadTlsFiles(cluster.options(2).tls);
+    const { address } = cluster.options(1).members[0] ?? { address: "" };
+    const client = createClient(address, { authority: tls.authority, identity: tls });
+    for (const path of ["Stream", "Snapshots"].map((name) => `/ikada.raft.v1.Raft/${name}`)) {
+      const refused = await new Promise((resolve) => {
+        const call = client.makeBidiStreamRequest(
+          path,
+          () => Buffer.of(0xff),
+          () => ({}),
+        );
+        call.on("error", (error) => resolve(errorFromStatus(error)));
+        call.on("data", () => undefined);
+        call.write({});
+      });
+      assert.equal((refused as IkadaError).reason, "BadRequest", path);
+    }
+    client.close();
   });
 
   /** Speaks to member 1 and returns why it hung up. */
