@@ -6,7 +6,10 @@ import type { Done, Finished } from "../src/base/env.js";
  * least up to the last `flush` that completed. Nothing else is promised about the tail.
  */
 export interface KeyValue extends KeyValueReader {
-  /** Applies puts, then deletes, as one atomic step. Batches take effect in the order of the calls. */
+  /**
+   * Applies puts, then deletes, as one atomic step. Batches take effect in the order of the calls. Of one that failed nothing is there, but
+   * one that was written behind it may have taken effect: who cares waits for the first.
+   */
   write(batch: KeyValueBatch, done: Finished): void;
   get(key: Uint8Array, done: Done<Uint8Array | undefined>): void;
   /** Up to `limit` pairs with from <= key < to, ascending, or descending from the end when `reverse`. */

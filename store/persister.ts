@@ -1,4 +1,5 @@
 import type { Timer, Timers } from "../src/base/env.js";
+import { invariant } from "../src/base/errors.js";
 import type { Index } from "../raft/core/types.js";
 import type { KeyValue, KeyValueBatch } from "./key-value.js";
 import type { Revision } from "./store.js";
@@ -16,8 +17,6 @@ export interface KeyspacePosition {
 }
 
 export interface PersisterOptions {
-  /** Batches being written at once; above it applying waits. */
-  readonly batchesMax: number;
   /** From the first batch that is not durable to the flush. Longer means fewer small files, and more log to replay after a power cut. */
   readonly flushIntervalMs: number;
 }
@@ -25,22 +24,32 @@ export interface PersisterOptions {
 export interface PersisterHandlers {
   /** The disk answers reads with everything up to here. */
   onWritten(position: StatePosition): void;
+  /** Nothing is being written, so that `write` may be called. */
+  onIdle(): void;
   /** Survives a power cut: the log up to here is not needed any more by this replica. */
   onDurable(index: Index): void;
   /** The disk failed; what it holds is unknown. */
   onError(error: Error): void;
 }
 
+interface Removal {
+  readonly deletes: readonly Uint8Array[];
+  readonly done: () => void;
+}
+
 /**
  * Brings applied state to disk behind the state machine. Losing what is not flushed yet is harmless: a batch holds its
  * applied index, and the log, kept at least from the durable index on, is replayed from there.
+ *
+ * One write at a time: if one fails, the next must not take effect, since its applied index would stand for what was lost.
  */
 export class Persister {
   readonly #keyValue: KeyValue;
   readonly #timers: Timers;
   readonly #options: PersisterOptions;
   readonly #handlers: PersisterHandlers;
-  #inFlight = 0;
+  #isWriting = false;
+  #removals: Removal[] = [];
   #writtenIndex: Index;
   #durableIndex: Index;
   #timer: Timer | undefined;
@@ -66,48 +75,59 @@ export class Persister {
     if (index > 0) this.#scheduleFlush();
   }
 
-  get full(): boolean {
-    return this.#inFlight >= this.#options.batchesMax;
+  /** A write is under way: what is applied meanwhile gathers for the next one. */
+  get isWriting(): boolean {
+    return this.#isWriting;
   }
 
   get durableIndex(): Index {
     return this.#durableIndex;
   }
 
-  /** `position` may be the state machine itself, which goes on meanwhile. */
+  /** Not while `isWriting`. `position` may be the state machine itself, which goes on meanwhile. */
   write(batch: KeyValueBatch, position: StatePosition): void {
     const { appliedIndex } = position;
     const [objects, etcd] = [copyOf(position.objects), copyOf(position.etcd)];
-    this.#inFlight += 1;
-    this.#keyValue.write(batch, (error) => {
-      this.#inFlight -= 1;
-      if (this.#stopped) return this.#settle();
-      if (error) return this.#fail(error);
+    this.#begin(batch, () => {
       this.#writtenIndex = appliedIndex;
       if (!this.#waiting) this.#scheduleFlush();
       this.#handlers.onWritten({ appliedIndex, objects, etcd });
-      this.#settle();
     });
   }
 
   /** Deletes rows behind all that was written before. */
   remove(deletes: readonly Uint8Array[], done: () => void): void {
     if (this.#stopped || this.#waiting) return;
-    this.#inFlight += 1;
-    this.#keyValue.write({ puts: [], deletes }, (error) => {
-      this.#inFlight -= 1;
+    this.#removals.push({ deletes, done });
+    this.#next();
+  }
+
+  #begin(batch: KeyValueBatch, written: () => void): void {
+    invariant(!this.#isWriting, "one batch is written at a time");
+    this.#isWriting = true;
+    this.#keyValue.write(batch, (error) => {
+      this.#isWriting = false;
       if (this.#stopped) return this.#settle();
       if (error) return this.#fail(error);
-      done();
+      written();
+      this.#next();
       this.#settle();
     });
   }
 
-  /** Runs once no write and no flush is under way. Nothing may be written until it has run. */
+  #next(): void {
+    if (this.#isWriting || this.#stopped || this.#waiting) return;
+    const removal = this.#removals.shift();
+    if (removal) this.#begin({ puts: [], deletes: removal.deletes }, removal.done);
+    else this.#handlers.onIdle();
+  }
+
+  /** Runs once no write and no flush is under way. Nothing may be written until it has run; removals that wait are dropped. */
   whenIdle(run: () => void): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#inFlight === 0 && !this.#flushing) return run();
+    this.#removals = [];
+    if (!this.#isWriting && !this.#flushing) return run();
     this.#waiting = run;
   }
 
@@ -154,7 +174,7 @@ export class Persister {
   }
 
   #settle(): void {
-    if (this.#inFlight > 0 || this.#flushing) return;
+    if (this.#isWriting || this.#flushing) return;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (!this.#stopped) return waiting?.();

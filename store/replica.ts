@@ -61,9 +61,8 @@ export interface ReplicaOptions {
   readonly recent?: RecentBounds;
 }
 
-/** Applied state is handed to the disk in pieces of about this size. */
-const batchBytes = 4 * 1024 * 1024;
-const batchesMax = 4;
+/** Applied state that may gather for the disk while the batch before it is written. */
+const gatheredBytesMax = 8 * 1024 * 1024;
 /** Entries between two digests that are kept, and how many are. */
 const digestEvery = 1024;
 const digestsKept = 16;
@@ -76,7 +75,7 @@ const flushIntervalMsDefault = 5_000;
  * 1. Entries are applied in memory in index order, each once; the disk gets them in the same order, behind.
  * 2. Callers and watches hear of an entry once it is applied in memory, before this replica's disk has it. That is
  *    safe because a committed entry is durable in the logs of a quorum, and the own log is kept from the durable index on.
- * 3. When the disk falls behind by `batchesMax` batches, applying stops until it catches up; the log holds the rest.
+ * 3. When the disk falls behind by `gatheredBytesMax`, applying stops until it catches up; the log holds the rest.
  * 4. After a fatal error nothing is applied and every call is refused.
  *
  * The `…Then` methods are for code in the simulator, where there are no promises; their `done` runs exactly once and
@@ -103,6 +102,8 @@ export class Replica implements Store, ConsensusHandlers {
   /** Committed, waiting for the disk; consensus bounds it by what `applied` told. */
   #committed: readonly Entry[] = [];
   #applying = false;
+  /** The disk has, or is given, the state of this index. */
+  #takenIndex: Index;
   #taking: SnapshotTaking | undefined;
   /** Is replacing the state: on disk until it is all there, then in memory at once. */
   #installing: ReceivedSnapshot | undefined;
@@ -114,17 +115,21 @@ export class Replica implements Store, ConsensusHandlers {
     this.#env = env;
     this.#keyValue = keyValue;
     this.#state = state;
+    this.#takenIndex = state.appliedIndex;
     this.#barriers = new Barriers(env.timers, env.random.int(2 ** 31), (index, waiter) => this.#await(index, waiter));
     this.#persister = new Persister(
       keyValue,
       env.timers,
       state.appliedIndex,
-      { batchesMax, flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
+      { flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
         onWritten: ({ objects, etcd }) => {
           env.failpoint(failpoints.storeAfterWrite);
           this.#objects.written(objects);
           this.#etcd.written(etcd);
+        },
+        onIdle: () => {
+          this.#persist();
           this.#apply();
         },
         onDurable: (durable) => {
@@ -437,16 +442,25 @@ export class Replica implements Store, ConsensusHandlers {
   #applyAll(): void {
     const state = this.#state;
     const before = state.appliedIndex;
-    while (this.#committed.length > 0 && !this.#persister.full && !this.#stopped && !this.#installing) {
+    while (this.#committed.length > 0 && state.batchBytes < gatheredBytesMax && !this.#stopped && !this.#installing) {
       const entries = this.#committed;
       let taken = 0;
-      while (taken < entries.length && state.batchBytes < batchBytes) taken += this.#applyOne(entries[taken]);
+      while (taken < entries.length && state.batchBytes < gatheredBytesMax) taken += this.#applyOne(entries[taken]);
       // Observers may have handed over more meanwhile; it stands behind `entries`.
       this.#committed = this.#committed.slice(taken);
-      this.#env.failpoint(failpoints.storeBeforeWrite);
-      this.#persister.write(state.takeBatch(), state);
+      this.#persist();
     }
     if (state.appliedIndex > before) this.#consensus?.applied(state.appliedIndex, this.#persister.durableIndex);
+  }
+
+  /** Hands what has gathered to the disk, unless it still writes: then `onIdle` does. */
+  #persist(): void {
+    const state = this.#state;
+    if (this.#persister.isWriting || this.#stopped || this.#installing || state.appliedIndex === this.#takenIndex)
+      return;
+    this.#env.failpoint(failpoints.storeBeforeWrite);
+    this.#takenIndex = state.appliedIndex;
+    this.#persister.write(state.takeBatch(), state);
   }
 
   #applyOne(entry: Entry | undefined): 1 {
@@ -500,6 +514,7 @@ export class Replica implements Store, ConsensusHandlers {
       );
     this.#installing = undefined;
     this.#state = state;
+    this.#takenIndex = state.appliedIndex;
     this.#persister.replaced(state.appliedIndex);
     this.#env.log.info("installed a snapshot", { index: state.appliedIndex, revision: state.revision });
     this.#objects.replaced(state.objects);

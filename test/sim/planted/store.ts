@@ -47,6 +47,19 @@ export const storeFaults: readonly PlantedFault[] = [
     quick: true,
   },
   {
+    name: "state is written behind a write that may fail",
+    corner: 17,
+    edits: [
+      { file: "store/persister.js", find: "return this.#isWriting;", replace: "return false;" },
+      {
+        file: "store/persister.js",
+        find: 'invariant(!this.#isWriting, "one batch is written at a time");',
+        replace: "",
+      },
+    ],
+    set: { "keyValue.errorRate": 0.02 },
+  },
+  {
     name: "compaction removes one revision too many",
     edits: [
       {
