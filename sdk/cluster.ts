@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { IkadaError } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { ikada } from "#proto/api.js";
-import type { CallOptions, Calls } from "./calls.js";
+import type { Calls } from "./calls.js";
+import { Deadline, type CallOptions } from "./deadline.js";
 
 /** A server: id and name (that of its certificate) are who it is, the addresses where its listeners are reached. */
 export interface Server {
@@ -47,7 +47,7 @@ export class Cluster {
     this.#calls = calls;
   }
 
-  /** All servers, those included that were removed. */
+  /** All servers, those included that were removed. @throws IkadaError Unavailable, Deadline, Cancelled */
   async members(options: CallOptions = {}): Promise<ClusterMember[]> {
     const { members, removed, leader } = await this.#calls.unary(apiMethods.clusterStatus, {}, options);
     const last = members.find(({ id }) => id === leader)?.lastIndex ?? undefined;
@@ -64,54 +64,55 @@ export class Cluster {
     }));
   }
 
-  /** Makes it a learner, which receives the log and does not vote; of a server that is there, changes the addresses. @throws IkadaError AlreadyExists for an id or name that is or was another's */
+  /** Makes it a learner, which receives the log and does not vote; of a server that is there, changes the addresses. @throws IkadaError AlreadyExists for an id or name that is or was another's, Invalid, Unavailable, Deadline, Cancelled */
   async add(server: Server, options: CallOptions = {}): Promise<void> {
     await this.#change({ add: server }, options);
   }
 
-  /** Lets a learner vote as soon as it is caught up. @throws IkadaError NotReady, with how far behind it is, when the deadline comes first */
+  /** Lets a learner vote as soon as it is caught up. @throws IkadaError NotReady, with how far behind it is, when the deadline comes first; NotFound, Unavailable, Deadline, Cancelled */
   async promote(id: number, options: ChangeOptions = {}): Promise<void> {
     await this.#change({ promote: id }, options);
   }
 
-  /** Makes a voter a learner. A leader hands over first. @throws IkadaError NotReady when too few voters would be left */
+  /** Makes a voter a learner. A leader hands over first. @throws IkadaError NotReady when too few voters would be left, NotFound, Unavailable, Deadline, Cancelled */
   async demote(id: number, options: ChangeOptions = {}): Promise<void> {
     await this.#change({ demote: id }, options);
   }
 
-  /** For good. A leader hands over first. @throws IkadaError NotReady when too few voters would be left */
+  /** Removes it for good. A leader hands over first. @throws IkadaError NotReady when too few voters would be left, NotFound, Unavailable, Deadline, Cancelled */
   async remove(id: number, options: ChangeOptions = {}): Promise<void> {
     await this.#change({ remove: id }, options);
   }
 
-  /** Adds `server`, waits until it is caught up, and lets it vote in the place of `old`, which is removed, in one step. */
+  /**
+   * Adds `server`, waits until it is caught up, and lets it vote in the place of `old`, which is removed, in one step.
+   * @throws IkadaError AlreadyExists, NotFound, NotReady, Invalid, Unavailable, Deadline, Cancelled
+   */
   async replace(old: number, server: Server, options: ChangeOptions = {}): Promise<void> {
-    const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
-    await this.#change({ add: server }, options);
-    const deadlineMs = Math.max(1, deadline - performance.now());
-    await this.#change({ replace: { old, replacement: server.id } }, { ...options, deadlineMs });
+    const deadline = new Deadline(options, limits.requestMsDefault);
+    await this.#change({ add: server }, { ...options, ...deadline.rest() });
+    await this.#change({ replace: { old, replacement: server.id } }, { ...options, ...deadline.rest() });
   }
 
-  /** Resolves when server `to`, or the best other one, leads. @throws IkadaError NotFound, Invalid for a learner, NotReady when it did not come to lead */
+  /** Resolves when server `to`, or the best other one, leads. @throws IkadaError NotFound, Invalid for a learner, NotReady when it did not come to lead, Unavailable, Deadline, Cancelled */
   async transfer(to?: number, options: CallOptions = {}): Promise<void> {
     await this.#calls.unary(apiMethods.transferLeadership, { to: to ?? 0 }, options);
   }
 
   async #change(change: ikada.api.v1.IChangeMembersRequest, options: ChangeOptions): Promise<void> {
-    const { force = false, ...call } = options;
-    const deadline = performance.now() + (options.deadlineMs ?? limits.requestMsDefault);
+    const deadline = new Deadline(options, limits.requestMsDefault);
+    const request = { ...change, force: options.force ?? false };
     for (let last: IkadaError | undefined; ;) {
-      const deadlineMs = deadline - performance.now();
-      if (last !== undefined && deadlineMs < pollMs) throw last;
+      if (last !== undefined && deadline.leftMs < pollMs) throw last;
       try {
-        await this.#calls.unary(apiMethods.changeMembers, { ...change, force }, { ...call, deadlineMs });
+        await this.#calls.unary(apiMethods.changeMembers, request, deadline.rest());
         return;
       } catch (caught) {
         const error = IkadaError.from(caught);
         if (error.reason === "Deadline" && last !== undefined) throw last;
         if (error.reason !== "NotReady" && error.reason !== "Conflict") throw error;
         last = error;
-        await sleep(pollMs, undefined, options.signal ? { signal: options.signal } : {});
+        if (deadline.leftMs > pollMs) await deadline.pause(pollMs, error);
       }
     }
   }

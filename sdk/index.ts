@@ -3,7 +3,6 @@ export { Client } from "./client.js";
 export type { Change, DeleteOutcome } from "./answers.js";
 export type {
   ApplyOptions,
-  ClusterStatus,
   ConnectOptions,
   Deleted,
   DeleteCollectionOptions,
@@ -12,27 +11,40 @@ export type {
   HistoryOptions,
   ListOptions,
   LogOptions,
+  ModifyOptions,
   Page,
   PageOptions,
   PatchOptions,
   PatchType,
   ReadAt,
+  ScaleOptions,
   Scoped,
   Selection,
+  UndoOptions,
+  UpdateOptions,
   WatchOptions,
   WriteOptions,
   Written,
-} from "./client.js";
+} from "./options.js";
 export { Cluster } from "./cluster.js";
 export type { ChangeOptions, ClusterMember, Server } from "./cluster.js";
-export type { CallOptions } from "./calls.js";
-export { Resource } from "./resource.js";
-export type { Draft } from "./resource.js";
+export type { ClusterStatus } from "./cluster-status.js";
+export { Connection } from "./connection.js";
+export type { ConnectionState, ConnectionStatus } from "./connection.js";
+export type { CallOptions } from "./deadline.js";
+export { Informer } from "./informer.js";
+export type { InformerHandlers, InformerOptions } from "./informer.js";
+export type { Attempt, AttemptResult, Interceptor } from "./interceptors.js";
+export type { ChangeFunction } from "./modify.js";
+export type { IndexBy } from "./object-index.js";
+export { Resource, ScalableResource, StatusResource } from "./resource.js";
+export type { Draft, StatusDraft } from "./resource.js";
 export type { Table, TableOptions } from "./table.js";
 export type { WatchEvent } from "./watch.js";
 export type { KindName } from "./wire.js";
 export { IkadaError } from "../src/base/errors.js";
-export type { ErrorDetails, FieldFault, Reason } from "../src/base/errors.js";
+export type { Code, ErrorDetails, FieldFault, Reason } from "../src/base/errors.js";
+export type { Mutable } from "../src/api/json.js";
 export type { AnyObject, Condition, LabelSelector, ObjectMeta, OwnerReference } from "../src/api/object.js";
 export type { Scale } from "../src/api/scale.js";
 export type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { limits } from "../src/base/limits.js";
+import type { Deadline } from "./deadline.js";
 
 /** The pair by which the store tells a repeated write from a new one. */
 export interface RequestId {
@@ -17,10 +18,10 @@ export class RequestIds {
   readonly #waiting: (() => void)[] = [];
   #sequence = 0;
 
-  /** Runs one write under a new pair. */
-  async run<T>(write: (id: RequestId) => Promise<T>): Promise<T> {
+  /** Runs one write under a new pair, all tries of it under the same. @throws IkadaError Deadline, Cancelled while it waits for its turn; what `write` throws */
+  async run<T>(deadline: Deadline, write: (id: RequestId) => Promise<T>): Promise<T> {
     while (this.#inWork.size > 0 && this.#sequence + 1 - this.#oldest() >= limits.requestsPerClientMax) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await deadline.wait(new Promise<void>((resolve) => this.#waiting.push(resolve)));
     }
     this.#sequence += 1;
     const sequence = this.#sequence;

@@ -2,20 +2,15 @@ import type { AnyObject } from "../src/api/object.js";
 import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { ikada } from "#proto/api.js";
-import type { CallOptions, Calls } from "./calls.js";
+import type { Calls } from "./calls.js";
+import { Deadline } from "./deadline.js";
+import type { WatchOptions } from "./options.js";
 import { objectFromWire } from "./wire.js";
 
 /** One change. BOOKMARK carries no object: everything up to `revision` was given. */
 export type WatchEvent<T = AnyObject> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T; readonly revision: number }
   | { readonly type: "BOOKMARK"; readonly revision: number };
-
-export interface WatchStart extends CallOptions {
-  /** Events after this revision; without it first everything there is as ADDED, then a BOOKMARK. */
-  readonly revision?: number;
-  /** Leave out what is there already. */
-  readonly onlyChanges?: boolean;
-}
 
 const types = [undefined, "ADDED", "MODIFIED", "DELETED", "BOOKMARK"] as const;
 
@@ -27,17 +22,17 @@ const types = [undefined, "ADDED", "MODIFIED", "DELETED", "BOOKMARK"] as const;
 export async function* watch(
   calls: Calls,
   request: ikada.api.v1.IWatchRequest,
-  options: WatchStart,
+  options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, undefined> {
-  const deadline = calls.deadlineOf(options);
+  const deadline = new Deadline(options);
   let revision = options.revision ?? 0;
   /** Of the objects at `revision` that were given; undefined: all there are. */
   let given: Set<string> | undefined;
   const initial = new InitialState();
   let tries = 0;
-  for (;;) {
+  for (let streams = 1; ; streams += 1) {
     const from = given && revision > 1 ? revision - 1 : revision;
-    const { address, messages } = calls.stream(apiMethods.watch, { ...request, revision: from }, options, deadline);
+    const { address, messages } = calls.stream(apiMethods.watch, { ...request, revision: from }, deadline, streams);
     if (revision === 0) initial.begin();
     let failure = new IkadaError("Unavailable", `${address} ended the watch`);
     try {
@@ -73,7 +68,7 @@ export async function* watch(
     if (failure.reason === "SlowWatcher" && revision > 0) {
       failure = new IkadaError("Unavailable", failure.message, {}, failure);
     }
-    await calls.next(failure, address, tries, deadline, options);
+    await calls.next(failure, address, tries, deadline);
   }
 }
 

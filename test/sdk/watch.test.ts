@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { IkadaError } from "../../sdk/index.js";
+import { IkadaError, type WatchOptions } from "../../sdk/index.js";
 import type { Calls } from "../../sdk/calls.js";
 import { watch } from "../../sdk/watch.js";
-import type { WatchStart } from "../../sdk/watch.js";
 import { configMap, wire } from "../server/objects.js";
 
 const [added, modified, deleted, bookmark] = [1, 2, 3, 4];
@@ -20,7 +19,6 @@ function scripted(streams: readonly { readonly events: readonly object[]; readon
   const asked: number[] = [];
   const failures: string[] = [];
   const calls = {
-    deadlineOf: () => Infinity,
     stream: (_method: unknown, request: { revision: number }) => {
       const script = streams[asked.length];
       asked.push(request.revision);
@@ -37,7 +35,7 @@ function scripted(streams: readonly { readonly events: readonly object[]; readon
       return await Promise.resolve();
     },
   } as unknown as Calls;
-  const run = async (options: WatchStart = {}) => {
+  const run = async (options: WatchOptions = {}) => {
     const given: string[] = [];
     const read = async () => {
       for await (const each of watch(calls, {}, options))
