@@ -9,21 +9,29 @@ import { Deadline, type CallOptions } from "./deadline.js";
 export interface Server {
   /** 1 to 1023; never one that another server had. */
   readonly id: number;
+  /** The common name of its certificate. */
   readonly name: string;
+  /** `host:port` for users. */
   readonly api: string;
+  /** `host:port` for the agents of nodes. */
   readonly agents: string;
+  /** `host:port` for the other servers. */
   readonly replicas: string;
+  /** `host:port` for Raft among the servers. */
   readonly raft: string;
 }
 
+/** A server and its part in the Raft group. */
 export interface ClusterMember extends Server {
   /** `None`: in the address book, and not in the Raft group yet. */
   readonly membership: "Voter" | "Learner" | "Removed" | "None";
+  /** Whether it is the leader. */
   readonly leads: boolean;
   /** Entries of the log that it is not known to have; undefined without a leader. */
   readonly behind: number | undefined;
 }
 
+/** How to change the members. */
 export interface ChangeOptions extends CallOptions {
   /** Also when too few of the remaining voters were heard from lately. @default false */
   readonly force?: boolean;
@@ -36,13 +44,15 @@ const pollMs = 300;
  * server, and waits, within its deadline, for what only takes time: a new server that is not caught up, another change under way.
  *
  * @example
+ * const [api, agents, replicas, raft] = ["192.0.2.14:7400", "192.0.2.14:7401", "192.0.2.14:7402", "192.0.2.14:7403"];
  * await client.cluster.add({ id: 4, name: "server-4", api, agents, replicas, raft });
  * await client.cluster.promote(4, { deadlineMs: 600_000 });
- * await client.cluster.remove(1);
+ * await client.cluster.remove(4);
  */
 export class Cluster {
   readonly #calls: Calls;
 
+  /** @internal */
   constructor(calls: Calls) {
     this.#calls = calls;
   }

@@ -5,7 +5,7 @@ import { createClient } from "../src/host/tls.js";
 /** Addresses learned from servers beyond those that were configured; a cluster has at most a handful. */
 const endpointsMax = 32;
 
-/** So long a server that did not serve is asked only when its turn comes; the leader may be out of this client's reach. */
+/** So long a server that did not serve is asked only when no other one is left; the leader may be out of this client's reach. */
 const avoidMs = 5_000;
 
 /**
@@ -65,10 +65,15 @@ export class Endpoints {
     if (index >= 0) this.#current = index;
   }
 
-  /** This one did not serve: ask the next one, unless that was done already by another call. */
+  /** This one did not serve: ask the next one that was not left lately, unless that was done already by another call. */
   leave(address: string): void {
-    this.#avoided.set(address, performance.now() + avoidMs);
-    if (this.current === address) this.#current = (this.#current + 1) % this.#addresses.length;
+    const now = performance.now();
+    this.#avoided.set(address, now + avoidMs);
+    if (this.current !== address) return;
+    const { length } = this.#addresses;
+    const following = this.#addresses.map((_, step) => (this.#current + 1 + step) % length);
+    const fresh = following.find((index) => (this.#avoided.get(this.#addresses[index]!) ?? 0) <= now);
+    this.#current = fresh ?? following[0]!;
   }
 
   close(): void {

@@ -9,10 +9,12 @@ import type { ModifyOptions, Written } from "./options.js";
 import type { KindName } from "./wire.js";
 
 /**
- * Changes a copy of what was read, or gives what is to take its place. It may be called several times, each time with what the object is by
- * then, so it should depend on nothing else and do nothing else.
+ * Changes a copy of what was read, or gives what is to take its place, at once or later. It may be called several times, each time with what the object is
+ * by then, so it should do nothing else.
  */
-export type ChangeFunction<T = AnyObject> = (copy: Mutable<T>) => Mutable<T> | T | void;
+export type ChangeFunction<T = AnyObject> = (
+  copy: Mutable<T>,
+) => Mutable<T> | T | void | Promise<Mutable<T> | T | void>;
 
 const triesMaxDefault = 10;
 const backoff = { msMin: 10, msMax: 500 } as const;
@@ -32,7 +34,10 @@ export async function modify(
       const before = await client.get(kind, name, { namespace, ...deadline.rest() });
       if (uid !== undefined && before.metadata.uid !== uid)
         throw new IkadaError("NotFound", `${describe(before)} with the uid ${uid} is gone; another one has its name`);
-      const after = changed(before, change);
+      const copy = cloneJson(before);
+      const given = await deadline.wait(Promise.resolve(change(copy)));
+      const after = (given ?? copy) as AnyObject;
+      checkIdentity(before, after);
       if (sameJson(before, after)) return { object: before, created: false, changed: false, warnings: [] };
       return await client.update(after, { ...write, ...deadline.rest() });
     } catch (caught) {
@@ -43,23 +48,14 @@ export async function modify(
   }
 }
 
-/** What the function makes of a copy. @throws IkadaError BadRequest when that is another object, or comes later */
-function changed(before: AnyObject, change: ChangeFunction): AnyObject {
-  const copy = cloneJson(before);
-  const given: unknown = change(copy) ?? copy;
-  if (given instanceof Promise || typeof given !== "object" || given === null) {
-    if (given instanceof Promise) given.catch(() => undefined);
-    throw new IkadaError("BadRequest", `the change of ${describe(before)} gave no object`, {
-      hint: "change the copy, or return the object, at once: the function may be called several times and is not waited for",
-    });
-  }
-  const after = given as AnyObject;
+/** @throws IkadaError BadRequest when a change makes another object of it */
+function checkIdentity(before: AnyObject, after: AnyObject): void {
   const faults = identity(before).flatMap(([field, value], at): FieldFault[] => {
     const now = identity(after)[at]?.[1];
     if (now === value) return [];
     return [{ field, reason: "Immutable", message: `was ${String(value)}, and would be ${String(now)}` }];
   });
-  if (faults.length === 0) return after;
+  if (faults.length === 0) return;
   const fields = faults.map(({ field }) => field).join(", ");
   throw new IkadaError("BadRequest", `the change of ${describe(before)} makes another object of it: ${fields}`, {
     faults,

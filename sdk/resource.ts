@@ -46,7 +46,9 @@ export type StatusDraft<T> = Pick<T, Extract<keyof T, "status">> & { readonly me
  * await client.configMaps.delete("settings", { namespace: "default" });
  */
 export class Resource<T> {
+  /** @internal */
   protected readonly client: Client;
+  /** @internal */
   protected readonly kind: string;
 
   /** @internal */
@@ -127,7 +129,7 @@ export class Resource<T> {
     return this.client.deleteCollection(this.kind, options);
   }
 
-  /** The kept changes of one, the newest first. */
+  /** The kept changes of one, the newest first. @throws IkadaError Unavailable, Deadline, Cancelled */
   history(name: string, options?: HistoryOptions): AsyncGenerator<Change, void, undefined> {
     return this.client.history(this.kind, name, options);
   }

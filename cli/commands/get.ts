@@ -109,20 +109,29 @@ async function show(
   if (failed !== undefined) throw failed;
 }
 
-/** As `show`, with columns that the server computes: rows come over the wire, not objects. */
+/** As `show`, with columns that the server computes: rows come over the wire, not objects. A server that is too old for that gives objects. */
 async function showTables(session: Session, targets: readonly Target[], options: GetOptions): Promise<void> {
   const wide = options.output.type === "table" && options.output.wide;
   const found: { readonly kind: KindDefinition; readonly table: Table }[] = [];
+  let isOld = false;
   const failed = await collect(targets, options, async (target) => {
     const { kind, name } = target;
     const scope = { ...scopeOf(session, target, options), deadlineMs: session.deadlineMs };
     const labels = options.showLabels === true;
-    const table = await session.client.table(kind, { ...scope, wide, labels, ...(name === undefined ? {} : { name }) });
+    const chosen = { ...scope, wide, labels, ...(name === undefined ? {} : { name }) };
+    const table = await session.client.table(kind, chosen).catch((caught: unknown) => {
+      isOld = IkadaError.from(caught).reason === "Unsupported";
+      throw caught;
+    });
     const last = found.at(-1);
     if (last?.kind === kind)
       found.splice(-1, 1, { kind, table: { ...table, rows: [...last.table.rows, ...table.rows] } });
     else if (table.rows.length > 0) found.push({ kind, table });
   });
+  if (isOld) {
+    await show(session, targets, options);
+    return;
+  }
   const withKind = new Set(targets.map(({ kind }) => kind)).size > 1;
   const withNamespace = options.allNamespaces === true;
   const tables = found.map(({ kind, table }) => {

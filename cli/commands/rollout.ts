@@ -11,8 +11,6 @@ import { TimeLimit } from "../time-limit.js";
 const deployments = kindNamed("deployments");
 /** kubectl's, on the Pod template: its change alone makes a new revision. */
 const restartAnnotation = "kubectl.kubernetes.io/restartedAt";
-/** How often a Deployment that changes under our hands is read again. */
-const undoTriesMax = 5;
 
 /** `ikada rollout status | history | undo | restart | pause | resume` */
 export function addRollout(program: Command): void {
@@ -173,15 +171,13 @@ async function templateOf(deployment: Deployment, revisions: readonly Revision[]
 }
 
 async function undo(session: Session, name: string, number: number): Promise<number> {
-  const { client, signal, deadlineMs } = session;
-  for (let tries = 1; ; tries += 1) {
-    const deployment = await read(session, name);
-    const { object, revision } = undoTo(deployment, await revisionList(session, deployment), number);
-    try {
-      await client.deployments.update(object, { signal, deadlineMs, fieldManager: fieldManagerDefault });
-      return revision;
-    } catch (caught) {
-      if (IkadaError.from(caught).reason !== "Conflict" || tries === undoTriesMax) throw caught;
-    }
-  }
+  const { client, namespace, signal, deadlineMs } = session;
+  let revision = 0;
+  const change = async (deployment: Deployment): Promise<Deployment> => {
+    const undone = undoTo(deployment, await revisionList(session, deployment), number);
+    ({ revision } = undone);
+    return undone.object;
+  };
+  await client.deployments.modify(name, change, { namespace, signal, deadlineMs, fieldManager: fieldManagerDefault });
+  return revision;
 }

@@ -24,6 +24,7 @@ export interface FieldsV1 {
   readonly [element: string]: FieldsV1;
 }
 
+/** What every object has beside its own fields. */
 export interface ObjectMeta {
   readonly name: string;
   readonly generateName?: string;
@@ -59,6 +60,7 @@ export interface KubeObject<Spec, Status> {
   readonly status?: Status;
 }
 
+/** One thing that is so or not, of a status. */
 export interface Condition {
   readonly type: string;
   readonly status: "True" | "False" | "Unknown";
@@ -77,6 +79,7 @@ export interface LabelSelectorRequirement {
   readonly values?: readonly string[];
 }
 
+/** Which labels objects must have. An empty one selects all. */
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly LabelSelectorRequirement[];

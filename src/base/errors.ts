@@ -45,12 +45,14 @@ export const reasons = {
   Unsupported: "UNIMPLEMENTED",
 } as const satisfies Record<string, Code>;
 
+/** One of the stable names; what each means is in docs/errors.md. */
 export type Reason = keyof typeof reasons;
 
 /** One fault in one field, as Kubernetes' `metav1.StatusCause`. */
 export interface FieldFault {
   /** Path as users write it: `spec.template.spec.containers[0].image`. */
   readonly field: string;
+  /** What is wrong with it, by a stable name. */
   readonly reason:
     | "Required"
     | "Invalid"
@@ -62,12 +64,15 @@ export interface FieldFault {
     | "TooMany"
     | "Immutable"
     | "Conflict";
+  /** The same as a sentence for people. */
   readonly message: string;
 }
 
+/** What an error is about, beside its message. */
 export interface ErrorDetails {
   /** The object the error is about, e.g. `deployments.apps "web"`. */
   readonly object?: string;
+  /** Every faulty field of an Invalid object. */
   readonly faults?: readonly FieldFault[];
   /** What the caller can do next, one sentence. */
   readonly hint?: string;
@@ -77,16 +82,21 @@ export interface ErrorDetails {
 
 /** The one error class of the project. Everything that crosses a process boundary is one of these. */
 export class IkadaError extends Error {
+  /** As of every error. */
   override readonly name = "IkadaError";
+  /** What went wrong, by a stable name that programs may test. */
   readonly reason: Reason;
+  /** What it is about. */
   readonly details: ErrorDetails;
 
+  /** `cause`: what was caught, if anything. */
   constructor(reason: Reason, message: string, details: ErrorDetails = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.reason = reason;
     this.details = details;
   }
 
+  /** gRPC's status code for the reason. */
   get code(): Code {
     return reasons[this.reason];
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { configMap, deployment, pod } from "../server/objects.js";
+import { AnsweringServer } from "../server/answering-server.js";
+import { configMap, deployment, pod, wire } from "../server/objects.js";
 import { ClusterCli } from "./cluster-cli.js";
 
 describe("ikada get", function () {
@@ -51,6 +52,20 @@ describe("ikada get", function () {
       several.out,
       /^NAME +DATA +AGE\nconfigmap\/b .*\n\nNAME .*\ndeployment\.apps\/web .*\n\nNAME .*\nconfigmap\/a .*\n$/,
     );
+  });
+
+  it("tables of a server that is too old to make them are made here", async () => {
+    const { json } = wire(configMap("a", { k: "1" }, { uid: "uid-a", creationTimestamp: "2026-01-01T00:00:00Z" }));
+    const server = await AnsweringServer.start({ list: () => Promise.resolve({ objects: [{ json }] }) }, ["table"]);
+    try {
+      const context = { endpoints: [server.address], ca: server.ca, token: "any" };
+      const file = cli.write("old.json", JSON.stringify(context));
+      const { code, out } = await cli.run(`get cm --config ${file}`);
+      assert.match(out, /^NAME +DATA +AGE *\na +1 +\d+d\n$/);
+      assert.equal(code, 0);
+    } finally {
+      await server.close();
+    }
   });
 
   it("what is there is shown although something else is not", async () => {

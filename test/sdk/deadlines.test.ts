@@ -15,7 +15,8 @@ import { Client } from "../../sdk/client.js";
 import { limits } from "../../src/base/limits.js";
 import { eventually } from "../server/harness.js";
 import { configMap, deployment } from "../server/objects.js";
-import { AnsweringServer } from "./answering-server.js";
+import { AnsweringServer } from "../server/answering-server.js";
+import { connectTo } from "./connect-to.js";
 
 const namespace = "default";
 const server = { id: 4, name: "server-4", api: "a:1", agents: "a:2", replicas: "a:3", raft: "a:4" };
@@ -137,7 +138,7 @@ describe("every public method of the client library", () => {
     for (const [name, run] of Object.entries(table)) {
       if (run === "local") continue;
       it(`${className}.${name} ends at its deadline, and at its signal before and while it waits`, async () => {
-        const client = await silent.connect();
+        const client = await connectTo(silent);
         try {
           await assert.rejects(finish(run, client, { deadlineMs: 50 }), { reason: "Deadline" });
           await assert.rejects(finish(run, client, { signal: AbortSignal.abort() }), { reason: "Cancelled" });
@@ -170,7 +171,7 @@ describe("one deadline", () => {
       history: () => endless({ changes: [{ revision: 2 }], before: 1 }),
       deleteCollection: () => endless({ outcomes: [], continue: "more" }),
     });
-    client = await server.connect();
+    client = await connectTo(server);
   });
   after(async () => {
     await client.close();
@@ -194,7 +195,7 @@ describe("one deadline", () => {
 
   it("holds for a write that waits for its turn among others", async () => {
     const silent = await AnsweringServer.start();
-    const busy = await silent.connect();
+    const busy = await connectTo(silent);
     const object: AnyObject = configMap("a");
     const others = Array.from({ length: limits.requestsPerClientMax - 1 }, () => busy.create(object));
     const ended = Promise.allSettled(others);
@@ -210,7 +211,7 @@ describe("one deadline", () => {
 
   it("or none, a watch and a call end with their client", async () => {
     const silent = await AnsweringServer.start();
-    const ending = await silent.connect();
+    const ending = await connectTo(silent);
     const calls = [
       finish((each) => each.watch("pods"), ending, {}),
       finish((each) => each.get("pods", "a"), ending, {}),
@@ -227,7 +228,7 @@ describe("one deadline", () => {
     const refusing = await AnsweringServer.start({
       changeMembers: () => Promise.reject(new IkadaError("NotReady", "server 4 is 9 entries behind")),
     });
-    const patient = await refusing.connect();
+    const patient = await connectTo(refusing);
     try {
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 50);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { IkadaError, type Attempt, type Interceptor } from "../../sdk/index.js";
-import { AnsweringServer } from "./answering-server.js";
+import { AnsweringServer } from "../server/answering-server.js";
+import { connectTo } from "./connect-to.js";
 import { Client } from "../../sdk/client.js";
 import { TestCluster, tokens } from "../server/harness.js";
 import { configMap } from "../server/objects.js";
@@ -16,7 +17,7 @@ async function using(
   more: { readonly interceptorsSeeToken?: boolean } = {},
 ): Promise<void> {
   const server = await AnsweringServer.start(answers);
-  const client = await server.connect({ interceptors, ...more });
+  const client = await connectTo(server, { interceptors, ...more });
   try {
     await work(client, server);
   } finally {
@@ -149,7 +150,7 @@ describe("interceptors", () => {
 describe("a server that is too old", () => {
   it("is named, with the method it does not know", async () => {
     const server = await AnsweringServer.start({}, ["table"]);
-    const client = await server.connect();
+    const client = await connectTo(server);
     await assert.rejects(client.table("pods"), (error: unknown) => {
       assert.ok(error instanceof IkadaError);
       assert.equal(error.reason, "Unsupported");

@@ -1,76 +1,77 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { TestCluster, tokens } from "../server/harness.js";
+import { TestCluster } from "../server/harness.js";
+import { blocksOf, examplesOf } from "./code-blocks.js";
+import { PackedLibrary } from "./packed-library.js";
 
-const script = fileURLToPath(new URL("../../../sdk/pack.mjs", import.meta.url));
+/** What an `@example` has beside its own lines. */
+const head = `
+import { readFileSync } from "node:fs";
+import { Client, IkadaError, type Interceptor } from "ikada";
+const { endpoints } = JSON.parse(readFileSync(".ikada/admin.json", "utf8"));
+const ca = readFileSync(".ikada/pki/ca.pem", "utf8");
+const token = readFileSync(".ikada/pki/admin.token", "utf8").trim();
+const client = await Client.connect({ endpoints, ca, token });
+`;
+
+const examples = readdirSync("dist/sdk")
+  .filter((name) => name.endsWith(".d.ts"))
+  .flatMap((name) => examplesOf(join("dist/sdk", name)).map(({ line, code }) => ({ name, line, code })));
+const programOf = (name: string, line: number): string => `${name.replace(".d.ts", "")}-${line}`;
 
 describe("the packed client library", function () {
   // npm installs two packages.
   this.timeout(120_000);
-  let folder: string;
+  let library: PackedLibrary;
   let cluster: TestCluster;
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), "ikada-packed-"));
     cluster = await TestCluster.start(1);
+    library = await PackedLibrary.install();
+    library.use(cluster);
+    library.write("readme.ts", blocksOf("README.md").join("\n"));
+    library.write("guide.ts", blocksOf("docs/sdk.md").join("\n"));
+    for (const { name, line, code } of examples)
+      library.write(`${programOf(name, line)}.ts`, `${head}{\n${code}}\nawait client.close();\n`);
+    await library.compile();
   });
   after(async () => {
     await cluster.close();
-    rmSync(folder, { recursive: true, force: true });
+    library.remove();
   });
 
-  /** Asynchronous, because the server that the program speaks to runs in this process. */
-  function run(command: string, ...args: string[]): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-      let text = "";
-      let errors = "";
-      child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-      child.once("error", reject);
-      child.once("close", (code) => {
-        if (code === 0) resolve(text.trim());
-        else reject(new Error(`${command} ${args.join(" ")} ended with ${String(code)}: ${errors}`));
-      });
-    });
-  }
-
-  it("installs without a store and a container engine, and works", async () => {
-    const tarball = await run(process.execPath, script, folder);
-    const manifest = { name: "user", version: "1.0.0", private: true, type: "module" };
-    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    await run("npm", "install", "--silent", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", tarball);
-
-    const scoped = readdirSync(join(folder, "node_modules")).flatMap((name) =>
-      name.startsWith("@") ? readdirSync(join(folder, "node_modules", name)).map((sub) => `${name}/${sub}`) : [name],
+  it("installs without a store and a container engine", () => {
+    const modules = join(library.folder, "node_modules");
+    const names = readdirSync(modules).flatMap((name) =>
+      name.startsWith("@") ? readdirSync(join(modules, name)).map((sub) => `${name}/${sub}`) : [name],
     );
-    assert.ok(scoped.includes("@grpc/grpc-js") && scoped.includes("protobufjs") && scoped.includes("ikada"));
-    const unwanted = scoped.filter((name) => /rocksdb|dockerode|docker-modem|x509|commander|winston/.test(name));
+    assert.ok(names.includes("@grpc/grpc-js") && names.includes("protobufjs") && names.includes("ikada"));
+    const unwanted = names.filter((name) => /rocksdb|dockerode|docker-modem|x509|commander|winston/.test(name));
     assert.deepEqual(unwanted, []);
-    const own = readdirSync(join(folder, "node_modules", "ikada", "dist"));
-    assert.deepEqual(own.sort(), ["sdk", "src"]);
-    assert.deepEqual(readdirSync(join(folder, "node_modules", "ikada", "dist", "src")).sort(), ["api", "base", "host"]);
+    const own = join(modules, "ikada", "dist");
+    assert.deepEqual(readdirSync(own).sort(), ["sdk", "src"]);
+    assert.deepEqual(readdirSync(join(own, "src")).sort(), ["api", "base", "host"]);
+  });
 
-    const options = {
-      endpoints: [cluster.addresses[0]?.api],
-      ca: cluster.authority.certificate,
-      token: tokens.admin,
-    };
-    const program = `
-      import { Client, IkadaError } from "ikada";
-      const client = await Client.connect(${JSON.stringify(options)});
-      const { object } = await client.configMaps.create({
-        metadata: { name: "packed", namespace: "default" },
-        data: { from: "a tarball" },
-      });
-      const missing = await client.get("pods", "none", { namespace: "default" }).catch((error) => error);
-      console.log(object.data.from, missing instanceof IkadaError, missing.reason);
-      await client.close();
-    `;
-    writeFileSync(join(folder, "program.js"), program);
-    assert.equal(await run(process.execPath, "program.js"), "a tarball true NotFound");
+  it("does what README.md shows, to the letter", async () => {
+    assert.equal(blocksOf("README.md").length, 1);
+    assert.equal(await library.run(process.execPath, "readme.js"), "ADDED hello\nBOOKMARK that was all");
+  });
+
+  it("does what docs/sdk.md shows, block after block", async () => {
+    assert.ok(blocksOf("docs/sdk.md").length > 10);
+    const printed = (await library.run(process.execPath, "guide.js")).split("\n");
+    for (const line of ["Deployment", "1", "added counter", "Cancelled"]) assert.ok(printed.includes(line), line);
+  });
+
+  for (const { name, line } of examples)
+    it(`does what the comment at ${name}:${line} shows`, async () => {
+      await library.run(process.execPath, `${programOf(name, line)}.js`);
+    });
+
+  it("has examples of its classes", () => {
+    const files = new Set(examples.map(({ name }) => name.replace(".d.ts", "")));
+    for (const file of ["client", "cluster", "connection", "informer", "interceptors", "resource"])
+      assert.ok(files.has(file), file);
   });
 });

@@ -1,6 +1,7 @@
 import type { Condition, IntOrString, KubeObject, LabelSelector } from "../object.js";
 import type { PodTemplateSpec } from "./pod.js";
 
+/** So many Pods of one template. */
 export type ReplicaSet = KubeObject<ReplicaSetSpec, ReplicaSetStatus>;
 
 export interface ReplicaSetSpec {
@@ -19,6 +20,7 @@ export interface ReplicaSetStatus {
   readonly conditions?: readonly Condition[];
 }
 
+/** Pods of a template, replaced step by step when it changes: one ReplicaSet for each template. */
 export type Deployment = KubeObject<DeploymentSpec, DeploymentStatus>;
 
 export interface DeploymentSpec {

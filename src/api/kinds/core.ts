@@ -1,10 +1,12 @@
 import type { Condition, KubeObject, ObjectMeta } from "../object.js";
 
+/** A name space for objects; what is in it goes with it. */
 export type Namespace = KubeObject<
   { readonly finalizers?: readonly string[] },
   { readonly phase?: "Active" | "Terminating" }
 >;
 
+/** A machine that runs Pods. */
 export type Node = KubeObject<NodeSpec, NodeStatus>;
 
 export interface NodeSpec {
@@ -29,6 +31,7 @@ export interface NodeStatus {
   readonly nodeInfo?: Readonly<Record<string, string>>;
 }
 
+/** Settings by key, as texts or bytes. */
 export interface ConfigMap {
   readonly apiVersion: string;
   readonly kind: string;
@@ -39,6 +42,7 @@ export interface ConfigMap {
   readonly immutable?: boolean;
 }
 
+/** Settings by key that only few may read. */
 export interface Secret {
   readonly apiVersion: string;
   readonly kind: string;

@@ -1,7 +1,9 @@
 import type { Condition, IntOrString, KubeObject } from "../object.js";
 
+/** Containers that run together on one node, with one address. */
 export type Pod = KubeObject<PodSpec, PodStatus>;
 
+/** What is to run. Fields that Ikada keeps and does not act on may be there too. */
 export interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
@@ -15,6 +17,7 @@ export interface PodSpec {
   readonly [kept: string]: unknown;
 }
 
+/** One container of a Pod. */
 export interface Container {
   readonly name: string;
   readonly image: string;
@@ -101,6 +104,7 @@ export interface Volume {
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
 
+/** How a Pod is, as its node reports it. */
 export interface PodStatus {
   readonly phase?: PodPhase;
   readonly conditions?: readonly Condition[];

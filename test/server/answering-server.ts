@@ -1,5 +1,4 @@
 import * as grpc from "@grpc/grpc-js";
-import { Client, type ConnectOptions } from "../../sdk/index.js";
 import { apiMethods } from "../../src/host/api-methods.js";
 import { bind, serveStream, serveUnary, shutDown, type Method } from "../../src/host/grpc.js";
 import { createAuthority, issueCertificate, type Authority } from "../../src/host/pki.js";
@@ -50,10 +49,6 @@ export class AnsweringServer {
     const tls = new ServerTls({ ...identity, authority: signer.certificate }, "none");
     const port = await bind(server, "127.0.0.1:0", tls);
     return new AnsweringServer(`127.0.0.1:${port}`, signer.certificate, headers, server);
-  }
-
-  connect(more: Partial<ConnectOptions> = {}): Promise<Client> {
-    return Client.connect({ endpoints: [this.address], ca: this.ca, token: "secret", ...more });
   }
 
   close(): Promise<void> {
