@@ -5,7 +5,7 @@ import { leaderHeader, repeatHeader } from "../src/host/api-methods.js";
 import { callServerStream, callUnary, readStream, type Method } from "../src/host/grpc.js";
 import { pauseMsAfter } from "./backoff.js";
 import { BackupBudget, backupMs, firstAnswer, settlesWithin } from "./backup.js";
-import type { Connection } from "./connection.js";
+import type { ClientConnection } from "./connection.js";
 import { cancelled, Deadline, type CallOptions } from "./deadline.js";
 import type { Endpoints } from "./endpoints.js";
 import { intercepted, interceptedStream, metadataOf, type Attempt, type Interceptor } from "./interceptors.js";
@@ -42,7 +42,7 @@ interface Question {
 
 /** What `Calls` needs to know of its client. */
 export interface CallsOptions {
-  readonly token: string;
+  readonly token?: string | undefined;
   readonly interceptors?: readonly Interceptor[];
   readonly interceptorsSeeToken?: boolean;
 }
@@ -65,18 +65,19 @@ export interface CallsOptions {
  */
 export class Calls {
   readonly #endpoints: Endpoints;
-  readonly #connection: Connection;
-  readonly #token: string;
+  readonly #connection: ClientConnection;
+  /** Undefined: the caller is known by its certificate. */
+  readonly #authorization: string | undefined;
   readonly #interceptors: readonly Interceptor[];
   readonly #showsToken: boolean;
   readonly #backups = new BackupBudget();
   /** What ends each call and stream that is in work. */
   readonly #inWork = new Set<() => void>();
 
-  constructor(endpoints: Endpoints, connection: Connection, options: CallsOptions) {
+  constructor(endpoints: Endpoints, connection: ClientConnection, options: CallsOptions) {
     this.#endpoints = endpoints;
     this.#connection = connection;
-    this.#token = options.token;
+    this.#authorization = options.token === undefined ? undefined : `Bearer ${options.token}`;
     this.#interceptors = options.interceptors ?? [];
     this.#showsToken = options.interceptorsSeeToken ?? false;
   }
@@ -248,14 +249,14 @@ export class Calls {
     question.asked += 1;
     this.#connection.asked(server);
     const headers = new Map<string, string>();
-    if (this.#showsToken) headers.set("authorization", `Bearer ${this.#token}`);
+    if (this.#showsToken && this.#authorization !== undefined) headers.set("authorization", this.#authorization);
     const method = path.slice(path.lastIndexOf(".") + 1);
     return { method, server, number: question.asked, isStream: responseStream, request, headers };
   }
 
   #metadata({ headers }: Attempt, isRepeat: boolean): Metadata {
     const sent = new Map(headers);
-    if (!sent.has("authorization")) sent.set("authorization", `Bearer ${this.#token}`);
+    if (!sent.has("authorization") && this.#authorization !== undefined) sent.set("authorization", this.#authorization);
     if (isRepeat) sent.set(repeatHeader, "1");
     return metadataOf(sent);
   }

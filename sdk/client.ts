@@ -1,4 +1,5 @@
 import { randomInt, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { Scope } from "../src/base/lifecycle.js";
 import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
 import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
@@ -14,7 +15,7 @@ import { changeFromWire, outcomeFromWire, type Change, type DeleteOutcome } from
 import { Calls } from "./calls.js";
 import { clusterStatusFromWire, type ClusterStatus } from "./cluster-status.js";
 import { Cluster } from "./cluster.js";
-import { Connection } from "./connection.js";
+import { ClientConnection, type Connection } from "./connection.js";
 import { Deadline, type CallOptions } from "./deadline.js";
 import { Endpoints } from "./endpoints.js";
 import { Informer, type InformerOptions } from "./informer.js";
@@ -89,9 +90,11 @@ export class Client {
   readonly events: Resource<Event>;
 
   private constructor(options: ConnectOptions) {
-    this.connection = this.#scope.use(new Connection());
-    const endpoints = new Endpoints(options.endpoints, options.ca, randomInt(0, 1 << 30), options.pinned);
-    this.#calls = this.#scope.use(new Calls(endpoints, this.connection, options));
+    const connection = this.#scope.use(new ClientConnection());
+    this.connection = connection;
+    const tls = { authority: options.ca, ...(options.identity && { identity: options.identity }) };
+    const endpoints = new Endpoints(options.endpoints, tls, randomInt(0, 1 << 30), options.pinned);
+    this.#calls = this.#scope.use(new Calls(endpoints, connection, options));
     this.#scope.use(endpoints);
     this.#scope.defer(async () => void (await Promise.all([...this.#informers].map((each) => each.close()))));
     this.cluster = new Cluster(this.#calls);
@@ -107,18 +110,17 @@ export class Client {
 
   /**
    * Makes a client; connections are opened by the first calls, so this succeeds while the cluster is down.
-   * @throws IkadaError BadRequest when there is no endpoint, or no certificate in `ca`
+   * @throws IkadaError BadRequest when there is no endpoint, no certificate in `ca`, or neither a token nor an identity that fits together
    */
   // oxlint-disable-next-line typescript/require-await -- what is wrong with the options is a rejection
   static async connect(options: ConnectOptions): Promise<Client> {
     if (options.endpoints.length === 0)
       throw new IkadaError("BadRequest", "a client needs at least one endpoint, host:port");
-    try {
-      void new X509Certificate(options.ca);
-    } catch (cause) {
-      const hint = "give the text of the authority's PEM file, not its path";
-      throw new IkadaError("BadRequest", "ca is no PEM certificate", { hint }, cause);
-    }
+    if (options.token === undefined && options.identity === undefined)
+      throw new IkadaError("BadRequest", "a client needs a token or an identity, by which servers know who calls");
+    checkPem("ca", () => new X509Certificate(options.ca));
+    const { identity } = options;
+    if (identity) checkPem("identity", () => createSecureContext({ cert: identity.certificate, key: identity.key }));
     return new Client(options);
   }
 
@@ -357,5 +359,15 @@ export class Client {
   async #once<T>(options: CallOptions, write: (id: RequestId, rest: CallOptions) => Promise<T>): Promise<T> {
     const whole = new Deadline(options, limits.requestMsDefault);
     return this.#ids.run(whole, (id) => write(id, whole.rest()));
+  }
+}
+
+/** @throws IkadaError BadRequest */
+function checkPem(option: string, read: () => unknown): void {
+  try {
+    read();
+  } catch (cause) {
+    const hint = "give the text of the PEM file, not its path";
+    throw new IkadaError("BadRequest", `${option} can't be read: ${String(cause)}`, { hint }, cause);
   }
 }

@@ -1,4 +1,4 @@
-import { IkadaError } from "../src/base/errors.js";
+import type { IkadaError } from "../src/base/errors.js";
 import { Deadline, type CallOptions } from "./deadline.js";
 
 /**
@@ -33,7 +33,18 @@ export interface ConnectionStatus {
  * const { state, server, leader } = client.connection.status;
  * console.log(state, server, leader);
  */
-export class Connection {
+export interface Connection {
+  /** As it is now. The object does not change; another one takes its place. */
+  readonly status: ConnectionStatus;
+  /**
+   * The present status, and each other one as it comes; who reads slowly is given the newest. Ends when the client is closed, with that status.
+   * @throws IkadaError Cancelled at the signal, Deadline when the time is over
+   */
+  changes(options?: CallOptions): AsyncGenerator<ConnectionStatus, void, undefined>;
+}
+
+/** Owner: the client, whose calls tell it what they find. */
+export class ClientConnection implements Connection {
   #status: ConnectionStatus = {
     state: "Idle",
     server: undefined,
@@ -43,15 +54,10 @@ export class Connection {
   };
   #changed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
-  /** As it is now. The object does not change; another one takes its place. */
   get status(): ConnectionStatus {
     return this.#status;
   }
 
-  /**
-   * The present status, and each other one as it comes; who reads slowly is given the newest. Ends when the client is closed, with that status.
-   * @throws IkadaError Cancelled at the signal, Deadline when the time is over
-   */
   async *changes(options: CallOptions = {}): AsyncGenerator<ConnectionStatus, void, undefined> {
     const deadline = new Deadline(options);
     for (let given: ConnectionStatus | undefined; given?.state !== "Closed";) {
@@ -62,27 +68,26 @@ export class Connection {
     }
   }
 
-  /** @internal A question goes to this server. */
+  /** A question goes to this server. */
   asked(server: string): void {
     if (this.#status.state === "Idle") this.#become({ state: "Connecting", server });
   }
 
-  /** @internal This server answered, whatever it said. */
+  /** This server answered, whatever it said. */
   answered(server: string): void {
     this.#become({ state: "Ready", server });
   }
 
-  /** @internal What its answer says of the leader. */
+  /** What its answer says of the leader. */
   named(leader: string | undefined): void {
     this.#become({ leader });
   }
 
-  /** @internal This server gave no answer. */
+  /** This server gave no answer. */
   failed(server: string, error: IkadaError): void {
     this.#become({ state: "Failing", server, lastError: { error, server, at: new Date() } });
   }
 
-  /** @internal */
   close(): void {
     this.#become({ state: "Closed" });
   }

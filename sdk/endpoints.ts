@@ -1,6 +1,6 @@
 import type { Client as Channel } from "@grpc/grpc-js";
 import { IkadaError } from "../src/base/errors.js";
-import { createClient } from "../src/host/tls.js";
+import { createClient, type ClientTls } from "../src/host/tls.js";
 
 /** Addresses learned from servers beyond those that were configured; a cluster has at most a handful. */
 const endpointsMax = 32;
@@ -13,7 +13,7 @@ const avoidMs = 5_000;
  * leader is preferred once a server has named it, since that saves a hop; any other serves as well.
  */
 export class Endpoints {
-  readonly #authority: string;
+  readonly #tls: ClientTls;
   readonly #addresses: string[];
   readonly #channels = new Map<string, Channel>();
   /** Until when (monotonic) an address that did not serve is not preferred, whatever servers say of it. */
@@ -26,9 +26,9 @@ export class Endpoints {
    * `first`: where to begin, any integer >= 0; clients that begin at random share the load. `pinned`: no addresses are learned
    * from servers.
    */
-  constructor(addresses: readonly string[], authority: string, first: number, pinned = false) {
+  constructor(addresses: readonly string[], tls: ClientTls, first: number, pinned = false) {
     this.#pinned = pinned;
-    this.#authority = authority;
+    this.#tls = tls;
     this.#addresses = [...new Set(addresses)];
     this.#current = first % this.#addresses.length;
   }
@@ -51,7 +51,7 @@ export class Endpoints {
     if (this.#closed) throw new IkadaError("Cancelled", "the client is closed");
     let channel = this.#channels.get(address);
     if (!channel) {
-      channel = createClient(address, { authority: this.#authority });
+      channel = createClient(address, this.#tls);
       this.#channels.set(address, channel);
     }
     return channel;

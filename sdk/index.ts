@@ -29,8 +29,7 @@ export type {
 export { Cluster } from "./cluster.js";
 export type { ChangeOptions, ClusterMember, Server } from "./cluster.js";
 export type { ClusterStatus } from "./cluster-status.js";
-export { Connection } from "./connection.js";
-export type { ConnectionState, ConnectionStatus } from "./connection.js";
+export type { Connection, ConnectionState, ConnectionStatus } from "./connection.js";
 export type { CallOptions } from "./deadline.js";
 export { Informer } from "./informer.js";
 export type { InformerHandlers, InformerOptions } from "./informer.js";

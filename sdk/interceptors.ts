@@ -121,8 +121,11 @@ export function metadataOf(headers: ReadonlyMap<string, string>): Metadata {
   for (const [name, value] of headers) {
     try {
       metadata.set(name, value);
-    } catch (cause) {
-      throw new IkadaError("BadRequest", `the header "${name}" can't be sent: ${String(cause)}`, {}, cause);
+    } catch {
+      // The library's own words have the value in them, which may be a token.
+      throw new IkadaError("BadRequest", `the header "${name}" has characters that no header may have`, {
+        hint: "a token read from a file may end with a line break: trim it",
+      });
     }
   }
   return metadata;

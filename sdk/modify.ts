@@ -35,15 +35,16 @@ export async function modify(
       if (uid !== undefined && before.metadata.uid !== uid)
         throw new IkadaError("NotFound", `${describe(before)} with the uid ${uid} is gone; another one has its name`);
       const copy = cloneJson(before);
-      const given = await deadline.wait(Promise.resolve(change(copy)));
+      const given: unknown = await deadline.wait(Promise.resolve(change(copy)));
       const after = (given ?? copy) as AnyObject;
       checkIdentity(before, after);
       if (sameJson(before, after)) return { object: before, created: false, changed: false, warnings: [] };
       return await client.update(after, { ...write, ...deadline.rest() });
     } catch (caught) {
-      const error = IkadaError.from(caught);
-      if (error.reason !== "Conflict" || tries >= triesMax) throw tried(error, tries);
-      await deadline.pause(pauseMsAfter(tries, backoff), tried(error, tries));
+      // The function's own errors come as they are.
+      if (!(caught instanceof IkadaError)) throw caught;
+      if (caught.reason !== "Conflict" || tries >= triesMax) throw tried(caught, tries);
+      await deadline.pause(pauseMsAfter(tries, backoff), tried(caught, tries));
     }
   }
 }

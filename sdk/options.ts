@@ -8,8 +8,10 @@ export interface ConnectOptions {
   readonly endpoints: readonly string[];
   /** PEM of the cluster's certificate authority. */
   readonly ca: string;
-  /** The user's token. */
-  readonly token: string;
+  /** The user's token. It or `identity` is needed; who shows both is who the token says. */
+  readonly token?: string;
+  /** The user's certificate, issued for the role `user`, and its key; both PEM. */
+  readonly identity?: { readonly certificate: string; readonly key: string };
   /** Ask these endpoints alone, and no other servers that they name. @default false */
   readonly pinned?: boolean;
   /** Functions around each question to a server; the first is the outermost. See `Interceptor`. */

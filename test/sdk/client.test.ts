@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { Client, IkadaError } from "../../sdk/index.js";
-import type { AnyObject, Deployment } from "../../sdk/index.js";
+import type { AnyObject, ConnectOptions, Deployment } from "../../sdk/index.js";
 import { changesToTxn, noChanges } from "../../src/objects/transaction.js";
 import { eventually, TestCluster, tokens, wrapped } from "../server/harness.js";
 import { configMap } from "../server/objects.js";
@@ -121,7 +121,14 @@ describe("the client library", () => {
     setTimeout(() => void client.close(), 50);
     await assert.rejects(closing, { reason: "Cancelled" });
     await assert.rejects(client.get("pods", "x", { namespace }), { reason: "Cancelled" });
-    await assert.rejects(Client.connect({ endpoints: [], ca: "", token: "" }), { reason: "BadRequest" });
+    const ca = cluster.authority.certificate;
+    const wrong: ConnectOptions[] = [
+      { endpoints: [], ca, token: "" },
+      { endpoints: ["127.0.0.1:1"], ca: "ca.pem", token: "" },
+      { endpoints: ["127.0.0.1:1"], ca },
+      { endpoints: ["127.0.0.1:1"], ca, identity: { certificate: ca, key: "alice.key" } },
+    ];
+    for (const options of wrong) await assert.rejects(Client.connect(options), { reason: "BadRequest" });
   });
 
   it("says who did not answer in time", async () => {
@@ -145,6 +152,19 @@ describe("the client library", () => {
       for (const socket of sockets) socket.destroy();
       silent.close();
     }
+  });
+
+  it("comes with a certificate instead of a token", async () => {
+    const cluster = await start(1);
+    const endpoints = [cluster.addresses[0]!.api];
+    const identity = await cluster.identity("user", "alice");
+    const client = await Client.connect({ endpoints, ca: cluster.authority.certificate, identity });
+    clients.push(client);
+    assert.equal((await client.create(configMap("a"))).created, true);
+    const nobody = await cluster.identity("user", "nobody");
+    const stranger = await Client.connect({ endpoints, ca: cluster.authority.certificate, identity: nobody });
+    clients.push(stranger);
+    await assert.rejects(stranger.get("configmaps", "a", { namespace }), { reason: "Unauthenticated" });
   });
 
   it("ends a watch at its deadline", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Client, ConnectionStatus } from "../../sdk/index.js";
 import { IkadaError } from "../../sdk/index.js";
-import { Connection } from "../../sdk/connection.js";
+import { ClientConnection } from "../../sdk/connection.js";
 import { Client as ClientClass } from "../../sdk/client.js";
 import { eventually, TestCluster, tokens } from "../server/harness.js";
 
@@ -53,7 +53,7 @@ describe("the state of a connection", () => {
   });
 
   it("is given as it changes, and only the newest to who is slow", async () => {
-    const connection = new Connection();
+    const connection = new ClientConnection();
     const seen: ConnectionStatus[] = [];
     const reading = (async () => {
       for await (const status of connection.changes()) {

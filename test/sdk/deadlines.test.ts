@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   Cluster,
-  Connection,
   IkadaError,
   Informer,
   Resource,
@@ -12,6 +11,7 @@ import {
   type Scale,
 } from "../../sdk/index.js";
 import { Client } from "../../sdk/client.js";
+import { ClientConnection } from "../../sdk/connection.js";
 import { limits } from "../../src/base/limits.js";
 import { eventually } from "../server/harness.js";
 import { configMap, deployment } from "../server/objects.js";
@@ -96,7 +96,7 @@ const methods: Record<string, Record<string, Run | "local">> = {
     replace: (client, options) => client.cluster.replace(1, server, options),
     transfer: (client, options) => client.cluster.transfer(2, options),
   },
-  Connection: {
+  ClientConnection: {
     changes: (client, options) => client.connection.changes(options),
     // The client's own parts call these.
     asked: "local",
@@ -108,7 +108,7 @@ const methods: Record<string, Record<string, Run | "local">> = {
   // Its options are those of `informer`; these read what it has in memory.
   Informer: { get: "local", list: "local", by: "local", on: "local", close: "local" },
 };
-const classes = { Client, Resource, StatusResource, ScalableResource, Cluster, Connection, Informer };
+const classes = { Client, Resource, StatusResource, ScalableResource, Cluster, ClientConnection, Informer };
 
 /** Until a method is done, whichever of the two it gives. */
 async function finish(run: Run, client: Client, options: CallOptions): Promise<void> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Endpoints } from "../../sdk/endpoints.js";
 
 /** Nobody is dialled: no channel is opened. */
-const endpoints = (pinned = false) => new Endpoints(["a", "b", "c"], "", 0, pinned);
+const endpoints = (pinned = false) => new Endpoints(["a", "b", "c"], { authority: "" }, 0, pinned);
 
 describe("the servers as a client sees them", () => {
   it("asks the one that is named as leader, also one it had not heard of, unless it is pinned", () => {

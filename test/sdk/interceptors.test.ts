@@ -81,6 +81,15 @@ describe("interceptors", () => {
     await using([bad], async (client) => {
       await assert.rejects(client.clusterStatus(), { reason: "BadRequest" });
     });
+    const server = await AnsweringServer.start();
+    const untrimmed = await connectTo(server, { token: "secret\n" });
+    await assert.rejects(untrimmed.clusterStatus(), (error: unknown) => {
+      assert.ok(error instanceof IkadaError && error.reason === "BadRequest");
+      assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /secret/);
+      return true;
+    });
+    await untrimmed.close();
+    await server.close();
   });
 
   it("see each repeat with its number, and can't hide an error", async () => {

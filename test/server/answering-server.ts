@@ -1,6 +1,14 @@
 import * as grpc from "@grpc/grpc-js";
 import { apiMethods } from "../../src/host/api-methods.js";
-import { bind, serveStream, serveUnary, shutDown, type Method } from "../../src/host/grpc.js";
+import {
+  bind,
+  serveBidi,
+  serveStream,
+  serveUnary,
+  shutDown,
+  type CallContext,
+  type Method,
+} from "../../src/host/grpc.js";
 import { createAuthority, issueCertificate, type Authority } from "../../src/host/pki.js";
 import { ServerTls } from "../../src/host/tls.js";
 
@@ -33,17 +41,20 @@ export class AnsweringServer {
     const identity = await issueCertificate(signer, request);
     const server = new grpc.Server();
     const headers: grpc.Metadata[] = [];
-    for (const [name, method] of Object.entries(apiMethods)) {
+    const wait = (_call: unknown, context: CallContext): Promise<never> => {
+      headers.push(context.metadata);
+      return never();
+    };
+    for (const [name, known] of Object.entries(apiMethods)) {
       if (leave.includes(name as keyof Answers)) continue;
-      if (method.responseStream)
-        serveStream(server, method as Method<object, object, object, object>, (_call, context) => {
-          headers.push(context.metadata);
-          return never();
-        });
+      const method = known as Method<object, object, object, object>;
+      const answer = answers[name as keyof Answers];
+      if (method.requestStream) serveBidi(server, method, wait);
+      else if (method.responseStream) serveStream(server, method, wait);
       else
-        serveUnary(server, method as Method<object, object, object, object>, (message, context) => {
+        serveUnary(server, method, (message, context) => {
           headers.push(context.metadata);
-          return answers[name as keyof Answers]?.(message as never) ?? never();
+          return answer?.(message as never) ?? never();
         });
     }
     const tls = new ServerTls({ ...identity, authority: signer.certificate }, "none");
