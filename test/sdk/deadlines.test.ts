@@ -30,7 +30,7 @@ const scale: Scale = {
 const change = (): void => undefined;
 const web = deployment("web", 1) as never;
 
-type Run = (client: Client, options: CallOptions) => Promise<unknown> | AsyncGenerator<unknown>;
+type Run = (client: Client, options: CallOptions) => Promise<unknown> | AsyncGenerator;
 
 /** How each public method is called. `local`: those that wait for nothing. */
 const methods: Record<string, Record<string, Run | "local">> = {

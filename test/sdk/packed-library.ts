@@ -45,8 +45,14 @@ export class PackedLibrary {
   /** Compiles all TypeScript in the folder, strictly, as somebody else's compiler would. */
   compile(): Promise<string> {
     const compilerOptions = {
-      ...{ target: "es2023", module: "nodenext", strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true },
-      ...{ noUncheckedIndexedAccess: true, types: ["node"], typeRoots: [resolve("node_modules/@types")] },
+      target: "es2023",
+      module: "nodenext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: true,
+      types: ["node"],
+      typeRoots: [resolve("node_modules/@types")],
     };
     this.write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["*.ts"] }));
     return this.run(process.execPath, resolve("node_modules/typescript/bin/tsc"), "-p", this.folder);
