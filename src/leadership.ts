@@ -6,8 +6,8 @@ import { Scope } from "./base/lifecycle.js";
 export interface LeadershipOptions {
   /** Resolves when this replica has applied everything that was committed before the call: for a new leader, the no-op of its term. */
   readonly barrier: () => Promise<unknown>;
-  /** Starts what only a leader does, inside the scope. */
-  readonly open: (scope: Scope) => void;
+  /** Starts what only a leader does, inside the scope, in this term. */
+  readonly open: (scope: Scope, term: number) => void;
   readonly timers: Timers;
   readonly log: Log;
 }
@@ -70,6 +70,6 @@ export class Leadership {
     }
     if (scope.closed) return;
     this.#options.log.info("leading", { term });
-    this.#options.open(scope);
+    this.#options.open(scope, term);
   }
 }

@@ -70,11 +70,12 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
       timers: env.timers,
       log,
       barrier: () => store.barrier(),
-      open: (leading) => {
+      open: (leading, term) => {
         const { historyHours, historyMegabytes } = config.store;
         const history = { historyMs: historyHours * 3_600_000, historyBytes: historyMegabytes * 2 ** 20 };
-        leading.use(new CompactionPolicy(env, store, history));
-        leading.use(server.leases.lead(new Lessor(env, store.etcd)));
+        leading.use(new CompactionPolicy({ ...env, log: log.with({ keyspace: "objects" }) }, store, history));
+        leading.use(new CompactionPolicy({ ...env, log: log.with({ keyspace: "etcd" }) }, store.etcd, history));
+        leading.use(server.leases.lead(new Lessor(env, store.etcd, term)));
         leading.use(
           new Runner({
             env,

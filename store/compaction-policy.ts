@@ -8,7 +8,7 @@ export interface CompactionPolicyOptions {
   readonly historyBytes: number;
 }
 
-/** What the policy needs of the replica. */
+/** What the policy needs of a keyspace on a replica. */
 export interface CompactableStore {
   revision(): Revision;
   compactRevision(): Revision;
@@ -23,7 +23,7 @@ export const compactionEveryMs = 60_000;
 const keptShare = 0.75;
 
 /**
- * The leader's: compacts what is older than wanted, or more than there is space for. What is decided goes through the log, so all replicas
+ * The leader's, one for each keyspace: compacts what is older than wanted, or more than there is space for. What is decided goes through the log, so all replicas
  * have the same history to offer.
  */
 export class CompactionPolicy {

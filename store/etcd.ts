@@ -47,8 +47,11 @@ export type EtcdCommand =
   | { readonly type: "txn"; readonly txn: EtcdTxn }
   /** `ttlSeconds` from 1. */
   | { readonly type: "grant"; readonly lease: number; readonly ttlSeconds: number }
-  /** Removes its keys too. */
-  | { readonly type: "revoke"; readonly lease: number };
+  /**
+   * Removes its keys too. With `term` only when the log has it in that term: what a leader has decided by its clock counts no more once there is
+   * another one, at which the lease may have been renewed.
+   */
+  | { readonly type: "revoke"; readonly lease: number; readonly term?: number };
 
 export type EtcdResponse =
   | { readonly type: "range"; readonly records: readonly KeyRecord[]; readonly count: number }
@@ -66,7 +69,7 @@ export interface EtcdOutcome {
     | { readonly type: "refused"; readonly reason: EtcdRefusal };
 }
 
-export type EtcdRefusal = "LeaseNotFound" | "LeaseExists" | "KeyNotFound";
+export type EtcdRefusal = "LeaseNotFound" | "LeaseExists" | "KeyNotFound" | "NotLeader";
 
 /** The keyspace of the services under etcd's names, on one replica: own revisions, history and quota, in the same log as the objects. */
 export interface EtcdKeyspace {

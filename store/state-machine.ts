@@ -131,7 +131,7 @@ export class StateMachine {
       isRepeat = earlier !== undefined;
       if (earlier !== undefined) results = earlier;
       else {
-        if (command.etcd) etcd = execute(this.etcd, this.leases, command.etcd, stamp);
+        if (command.etcd) etcd = execute(this.etcd, this.leases, command.etcd, { stamp, term: entry.term });
         results = etcd ? [resultOf(etcd)] : this.#execute(command, stamp, batches);
         if (client) this.#requests.record(client.id, client.sequence, results, index);
       }

@@ -110,8 +110,10 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     },
   });
 
-  const leases = new LeaseClock(replica, (leader, lease, renew, deadlineMs) =>
-    links.lease(leader, lease, renew, deadlineMs),
+  const leases = new LeaseClock(
+    replica,
+    () => store.barrier(),
+    (leader, lease, renew, deadlineMs) => links.lease(leader, lease, renew, deadlineMs),
   );
   const leaderAddress = () => members.member(replica.status().leader)?.api;
   const operations = new MemberOperations(replica, members);

@@ -23,7 +23,10 @@ export function writeEtcdCommand(into: ByteWriter, command: EtcdCommand): void {
       return;
     // A message and no number: 0 would not be written, and the entry be none.
     case "revoke":
-      messageField(into, 3, () => numberField(into, 1, command.lease));
+      messageField(into, 3, () => {
+        numberField(into, 1, command.lease);
+        numberField(into, 3, command.term ?? 0);
+      });
   }
 }
 
@@ -32,8 +35,8 @@ export function readEtcdCommand(index: Index, wire: WireReader): EtcdCommand {
   let command: EtcdCommand | undefined;
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) command = { type: "txn", txn: readTxn(index, wire.message()) };
-    else if (field === 2) command = { type: "grant", ...readLease(wire.message()) };
-    else if (field === 3) command = { type: "revoke", lease: readLease(wire.message()).lease };
+    else if (field === 2) command = grant(readLease(wire.message()));
+    else if (field === 3) command = revocation(readLease(wire.message()));
     else wire.skip();
   if (!command) throw unknownPart(index, "command of etcd's services");
   return command;
@@ -77,13 +80,28 @@ function writeOperation(into: ByteWriter, operation: EtcdOperation): void {
   }
 }
 
-function readLease(wire: WireReader): { readonly lease: number; readonly ttlSeconds: number } {
-  let [lease, ttlSeconds] = [0, 0];
+interface LeaseFields {
+  readonly lease: number;
+  readonly ttlSeconds: number;
+  readonly term: number;
+}
+
+function grant({ lease, ttlSeconds }: LeaseFields): EtcdCommand {
+  return { type: "grant", lease, ttlSeconds };
+}
+
+function revocation({ lease, term }: LeaseFields): EtcdCommand {
+  return { type: "revoke", lease, ...(term !== 0 && { term }) };
+}
+
+function readLease(wire: WireReader): LeaseFields {
+  let [lease, ttlSeconds, term] = [0, 0, 0];
   for (let field = wire.next(); field !== 0; field = wire.next())
     if (field === 1) lease = wire.number();
     else if (field === 2) ttlSeconds = wire.number();
+    else if (field === 3) term = wire.number();
     else wire.skip();
-  return { lease, ttlSeconds };
+  return { lease, ttlSeconds, term };
 }
 
 function readTxn(index: Index, wire: WireReader): EtcdTxn {

@@ -106,27 +106,32 @@ export class EtcdStore implements EtcdKeyspace {
 
   /** What a transaction that only reads gives now. */
   read(txn: EtcdTxn): EtcdOutcome {
-    return execute(this.#keyspace, this.leases, { type: "txn", txn }, noStamp).outcome;
+    return execute(this.#keyspace, this.leases, { type: "txn", txn }, { stamp: noStamp, term: 0 }).outcome;
   }
 
   /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
-  async range({ revision, ...range }: EtcdRangeQuery): Promise<readonly KeyRecord[]> {
+  range(query: EtcdRangeQuery): Promise<readonly KeyRecord[]> {
+    return new Promise((resolve, reject) =>
+      this.rangeThen(query, (error, records) => (error ? reject(error) : resolve(records))),
+    );
+  }
+
+  rangeThen({ revision, ...range }: EtcdRangeQuery, done: Done<readonly KeyRecord[]>): void {
     const keyspace = this.#keyspace;
-    if (revision <= 0 || revision === keyspace.revision) return recordsIn(keyspace, range);
-    if (revision > keyspace.revision)
-      throw new IkadaError("Invalid", `revision ${revision} is still to come; the present one is ${keyspace.revision}`);
-    const prefix = commonPrefix(range);
-    const found: KeyRecord[] = [];
-    for (let after: string | undefined, more = true; more;) {
-      const query = { prefix, limit: pageRecords, revision, ...(after !== undefined && { after }) };
-      const page = await new Promise<{ records: readonly KeyRecord[]; more: boolean }>((resolve, reject) =>
-        this.#host.view.range(query, (error, result) => (error ? reject(error) : resolve(result))),
-      );
-      found.push(...page.records.filter(({ key }) => isIn(range, key)));
-      after = page.records.at(-1)?.key;
-      ({ more } = page);
+    if (revision <= 0 || revision === keyspace.revision) return done(null, recordsIn(keyspace, range));
+    if (revision > keyspace.revision) {
+      const present = `the present one is ${keyspace.revision}`;
+      return done(new IkadaError("Invalid", `revision ${revision} is still to come; ${present}`), []);
     }
-    return found;
+    const found: KeyRecord[] = [];
+    const query = { prefix: commonPrefix(range), limit: pageRecords, revision };
+    const readFrom = (after: string | undefined): void =>
+      this.#host.view.range({ ...query, ...(after !== undefined && { after }) }, (error, { records, more }) => {
+        if (error) return done(error, []);
+        found.push(...records.filter(({ key }) => isIn(range, key)));
+        return more ? readFrom(records.at(-1)?.key) : done(null, found);
+      });
+    return readFrom(undefined);
   }
 
   async hashAt(revision: Revision): Promise<number> {
@@ -147,8 +152,17 @@ export class EtcdStore implements EtcdKeyspace {
 
   compact(revision: Revision, options?: WaitOptions): Promise<void> {
     return new Promise((resolve, reject) =>
-      this.#host.compactThen(revision, (error) => (error ? reject(error) : resolve()), options),
+      this.compactThen(revision, (error) => (error ? reject(error) : resolve()), options),
     );
+  }
+
+  compactThen(revision: Revision, done: Done<void>, options?: WaitOptions): void {
+    this.#host.compactThen(revision, done, options);
+  }
+
+  /** As `Store.revisionAt`. */
+  revisionAtThen(timeMs: number, done: Done<Revision>): void {
+    this.#host.view.revisionAt(timeMs, done);
   }
 
   /** As etcd does: above the quota nothing may be put until something is removed. */
@@ -172,6 +186,8 @@ function mayGrow(command: EtcdCommand): boolean {
 /** What all keys of a range start with. */
 function commonPrefix({ key, end }: EtcdRange): string {
   if (end === "") return key;
+  // No end: the range goes on behind all that begins like its first key.
+  if (end === "\0") return "";
   // The usual end of a prefix is the prefix with its last byte raised.
   const last = key.length - 1;
   if (last >= 0 && end === key.slice(0, last) + String.fromCharCode(key.charCodeAt(last) + 1)) return key;

@@ -1,3 +1,4 @@
+import type { Term } from "../../raft/core/types.js";
 import type { Keyspace } from "../keyspace.js";
 import type { Stamp } from "../layout.js";
 import type { KeyRecord, WatchBatch } from "../store.js";
@@ -21,8 +22,15 @@ export interface EtcdExecution {
   readonly batch: WatchBatch | undefined;
 }
 
-/** Runs one command on the keyspace; the same everywhere. A command that is refused changes nothing. */
-export function execute(keyspace: Keyspace, leases: Leases, command: EtcdCommand, stamp: Stamp): EtcdExecution {
+/** Runs one command, of an entry of `term`, on the keyspace; the same everywhere. A command that is refused changes nothing. */
+export function execute(
+  keyspace: Keyspace,
+  leases: Leases,
+  command: EtcdCommand,
+  { stamp, term }: { readonly stamp: Stamp; readonly term: Term },
+): EtcdExecution {
+  if (command.type === "revoke" && command.term !== undefined && command.term !== term)
+    return refused(keyspace, "NotLeader");
   return new Execution(keyspace, leases).run(command, stamp);
 }
 
@@ -153,8 +161,12 @@ class Execution {
   }
 
   #refused(reason: EtcdRefusal): EtcdExecution {
-    return { outcome: { revision: this.#keyspace.revision, result: { type: "refused", reason } }, batch: undefined };
+    return refused(this.#keyspace, reason);
   }
+}
+
+function refused({ revision }: Keyspace, reason: EtcdRefusal): EtcdExecution {
+  return { outcome: { revision, result: { type: "refused", reason } }, batch: undefined };
 }
 
 /** The operations of a transaction that run. */

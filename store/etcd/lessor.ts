@@ -1,3 +1,4 @@
+import type { Term } from "../../raft/core/types.js";
 import type { Env, Timer } from "../../src/base/env.js";
 import type { LeaseTimer } from "../etcd.js";
 import type { EtcdStore } from "./etcd-store.js";
@@ -11,20 +12,24 @@ type LeaseStore = Pick<EtcdStore, "leases" | "executeThen">;
 
 /**
  * The leader's clock of leases. A new leader gives each lease its whole time anew, as etcd does: nobody knows when it was renewed last. So a
- * lease never ends early; it may end late by its time to live for each change of the leader.
+ * lease never ends early; it may end late by its time to live for each change of the leader. What it decides counts in the log of its term
+ * alone: a leader that does not know yet that it is deposed ends no lease that was renewed at the next one.
  */
 export class Lessor implements LeaseTimer {
   readonly #env: Pick<Env, "timers" | "clock" | "log">;
   readonly #etcd: LeaseStore;
+  readonly #term: Term;
   /** When each lease runs out, on the monotonic clock. */
   readonly #endsMs = new Map<number, number>();
   readonly #revoking = new Set<number>();
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(env: Pick<Env, "timers" | "clock" | "log">, etcd: LeaseStore) {
+  /** @param term in which this replica leads */
+  constructor(env: Pick<Env, "timers" | "clock" | "log">, etcd: LeaseStore, term: Term) {
     this.#env = env;
     this.#etcd = etcd;
+    this.#term = term;
     this.#look();
   }
 
@@ -66,7 +71,7 @@ export class Lessor implements LeaseTimer {
   #revoke(lease: number): void {
     if (this.#revoking.has(lease)) return;
     this.#revoking.add(lease);
-    this.#etcd.executeThen({ type: "revoke", lease }, "lessor", (error) => {
+    this.#etcd.executeThen({ type: "revoke", lease, term: this.#term }, "lessor", (error) => {
       this.#revoking.delete(lease);
       // The next look tries again.
       if (error && !this.#isClosed)

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { EtcdCommand } from "../../store/etcd.js";
 import { CompactionPolicy } from "../../store/compaction-policy.js";
 import { openLocalStore } from "../../store/local-store.js";
 import type { Replica } from "../../store/replica.js";
@@ -62,6 +63,45 @@ describe("the policy of compaction", () => {
     await write(env, store, 3);
     assert.equal(store.compactRevision(), 3);
     assert.ok(refusals < 0);
+    policy.close();
+  });
+});
+
+describe("the policy of compaction, for the keyspace of etcd's services", () => {
+  const putOne: EtcdCommand = {
+    type: "txn",
+    txn: {
+      compares: [],
+      success: [{ type: "put", key: "k", value: new Uint8Array(10_000), lease: 0 }],
+      failure: [],
+    },
+  };
+
+  it("keeps its history as long, and leaves the objects' alone", async () => {
+    const env = new ManualEnv();
+    const store = await openLocalStore(env);
+    const policy = new CompactionPolicy(env, store.etcd, { historyMs: 24 * hourMs, historyBytes: plenty });
+    await write(env, store, 5);
+    for (let hour = 0; hour < 40; hour += 1) {
+      await store.etcd.execute(putOne, "test");
+      await env.advance(hourMs);
+    }
+    assert.equal(store.etcd.compactRevision(), 17);
+    assert.equal(store.compactRevision(), 0);
+    await assert.rejects(store.etcd.range({ key: "k", end: "", revision: 16 }), { reason: "Compacted" });
+    assert.equal((await store.etcd.range({ key: "k", end: "", revision: 17 })).length, 1);
+    policy.close();
+  });
+
+  it("keeps no more of it than there is space for", async () => {
+    const env = new ManualEnv();
+    const store = await openLocalStore(env);
+    const policy = new CompactionPolicy(env, store.etcd, { historyMs: 1000 * hourMs, historyBytes: 100_000 });
+    for (let hour = 0; hour < 60; hour += 1) {
+      await store.etcd.execute(putOne, "test");
+      await env.advance(hourMs);
+    }
+    assert.ok(store.etcd.compactRevision() > 45, `${store.etcd.compactRevision()}`);
     policy.close();
   });
 });

@@ -161,6 +161,28 @@ describe("the keyspace of etcd's services", () => {
     assert.equal(store.compactRevision(), 0);
   });
 
+  it("finds all keys from one on, in the past and in watches", async () => {
+    for (const key of ["a", "\0x", "b"]) await run(put(key, "1"));
+    await run(put("c", "1"));
+    for (const [key, expected] of [
+      ["\0", ["\0x", "a", "b"]],
+      ["\0y", ["a", "b"]],
+      ["b", ["b"]],
+    ] as const) {
+      const range = { key, end: "\0" };
+      const past = await store.etcd.range({ ...range, revision: 3 });
+      assert.deepEqual(past.map((record) => record.key), expected);
+      const seen: string[] = [];
+      const onBatch = ({ events }: WatchBatch): void => void seen.push(...events.map((event) => event.key));
+      store.etcd.watch(range, 0, { onBatch, onError: assert.ifError });
+      await env.advance(10);
+      assert.deepEqual(seen.sort(), [...expected, "c"].sort());
+    }
+    const hash = await store.etcd.hashAt(0);
+    await run(put("d", "1"));
+    assert.equal(await store.etcd.hashAt(4), hash);
+  });
+
   it("refuses puts above its quota until enough is removed", async () => {
     store = await openLocalStore(env, { etcdQuotaBytes: 1000 });
     await run(put("a", "x".repeat(600)));
@@ -221,6 +243,7 @@ describe("a command of etcd's services", () => {
     fc.record({ type: fc.constant("txn" as const), txn: nested }),
     fc.record({ type: fc.constant("grant" as const), lease: fc.maxSafeNat(), ttlSeconds: fc.nat() }),
     fc.record({ type: fc.constant("revoke" as const), lease: fc.oneof(fc.constant(0), fc.maxSafeNat()) }),
+    fc.record({ type: fc.constant("revoke" as const), lease: fc.nat(), term: fc.integer({ min: 1, max: 2 ** 40 }) }),
   );
 
   it("is read back as it was written", () => {

@@ -18,7 +18,7 @@ describe("the leader's clock of leases", () => {
     store.etcd.execute({ type: "grant", lease, ttlSeconds }, "test");
 
   it("revokes a lease that has run out, with its keys", async () => {
-    const lessor = new Lessor(env, store.etcd);
+    const lessor = new Lessor(env, store.etcd, 1);
     await grant(7, 10);
     const put = { type: "put", key: "k", value: bytes("x"), lease: 7 } as const;
     await store.etcd.execute({ type: "txn", txn: { compares: [], success: [put], failure: [] } }, "test");
@@ -37,10 +37,10 @@ describe("the leader's clock of leases", () => {
 
   it("gives each lease its whole time anew when it begins to lead", async () => {
     await grant(7, 10);
-    const before = new Lessor(env, store.etcd);
+    const before = new Lessor(env, store.etcd, 1);
     await env.advance(9_000);
     before.close();
-    const lessor = new Lessor(env, store.etcd);
+    const lessor = new Lessor(env, store.etcd, 1);
     assert.equal(lessor.remainingSeconds(7), 10);
     await env.advance(9_900);
     assert.deepEqual(store.etcd.leases.ids(), [7]);
@@ -48,6 +48,17 @@ describe("the leader's clock of leases", () => {
     assert.deepEqual(store.etcd.leases.ids(), []);
     lessor.close();
     await drain();
+  });
+
+  it("ends nothing in the log of another leader", async () => {
+    await grant(7, 10);
+    // Entries of a local store are of term 1.
+    const deposed = new Lessor(env, store.etcd, 2);
+    await env.advance(30_000);
+    assert.deepEqual(store.etcd.leases.ids(), [7]);
+    deposed.close();
+    const { result } = await store.etcd.execute({ type: "revoke", lease: 7, term: 2 }, "test");
+    assert.deepEqual(result, { type: "refused", reason: "NotLeader" });
   });
 
   it("tries again when a revocation fails, and revokes nothing any more once it is closed", async () => {
@@ -62,7 +73,7 @@ describe("the leader's clock of leases", () => {
           ? done(new Error("no leader"), undefined as never)
           : store.etcd.executeThen(command, origin, done),
     };
-    const lessor = new Lessor(env, flaky);
+    const lessor = new Lessor(env, flaky, 1);
     await env.advance(4_000);
     assert.deepEqual(store.etcd.leases.ids(), []);
     await grant(8, 2);

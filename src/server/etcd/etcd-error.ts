@@ -17,6 +17,7 @@ const texts = {
   LeaseTooLong: ["OutOfRange", "etcdserver: too large lease TTL"],
   AuthenticationFailed: ["BadRequest", "etcdserver: authentication failed, invalid user ID or password"],
   NoLeader: ["NoLeader", "etcdserver: no leader"],
+  NotLeader: ["NoLeader", "etcdserver: not leader"],
 } as const satisfies Record<string, readonly [Reason, string]>;
 
 export type EtcdErrorName = keyof typeof texts;

@@ -188,17 +188,19 @@ class OneWatch {
   progress: Revision;
   /** Of the last progress that was told. */
   told: Revision = 0;
+  readonly #from: Revision;
   #wasLive = false;
 
   constructor(request: pb.WatchCreateRequest, from: Revision) {
     this.request = request;
+    this.#from = from;
     this.progress = from;
   }
 
-  /** Once it has reached the present it is called within each apply. */
+  /** Once it has reached the present it is called within each apply. A replica that is behind its beginning has nothing to tell it yet. */
   isLive(present: Revision): boolean {
     this.#wasLive ||= this.progress >= present;
-    return this.#wasLive;
+    return this.#wasLive && present >= this.#from;
   }
 
   wants({ type }: WatchEvent): boolean {

@@ -50,9 +50,9 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
       version,
     });
   });
-  listener.unary(replicaMethods.lease, ({ id, renew }) => {
-    const seconds = options.leases.askHere(id, renew);
-    return Promise.resolve(seconds === undefined ? {} : { seconds });
+  listener.unary(replicaMethods.lease, async ({ id, renew }) => {
+    const seconds = await options.leases.askHere(id, renew);
+    return seconds === undefined ? {} : { seconds };
   });
   listener.unary(replicaMethods.changeMembers, async ({ request }, call) => {
     await changeMembers(options, api.api.v1.ChangeMembersRequest.decode(request), call);
