@@ -47,6 +47,8 @@ export interface LocalOptions {
   /** Path of the engine's socket; the default one when absent. */
   readonly dockerSocket?: string;
   readonly tickMs?: number;
+  /** Settings of the servers' section `store`. */
+  readonly store?: Readonly<Record<string, number>>;
   /** Where each server runs; all on 127.0.0.1 when absent. */
   readonly serverHosts?: readonly ServerHost[];
 }
@@ -147,7 +149,8 @@ function describe(options: LocalOptions, clusterId: string): LocalCluster {
   };
 }
 
-function serverConfig(cluster: LocalCluster, server: LocalServer, token: string, { tickMs }: LocalOptions): object {
+function serverConfig(cluster: LocalCluster, server: LocalServer, token: string, options: LocalOptions): object {
+  const { tickMs, store } = options;
   const isJoining = cluster.joining.includes(server);
   return {
     id: server.id,
@@ -166,6 +169,7 @@ function serverConfig(cluster: LocalCluster, server: LocalServer, token: string,
     tls: tlsFiles(server.name),
     users: [{ name: "admin", role: "admin", sha256: sha256(token) }],
     ...(tickMs === undefined ? {} : { tickMs }),
+    ...(store === undefined ? {} : { store }),
   };
 }
 

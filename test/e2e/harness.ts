@@ -34,7 +34,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
 export interface HarnessOptions extends Pick<
   LocalOptions,
-  "servers" | "joining" | "agents" | "runtime" | "dockerSocket"
+  "servers" | "joining" | "agents" | "runtime" | "dockerSocket" | "store"
 > {
   /** The joining servers are made ready, and run only once they are launched. @default false */
   readonly joiningWait?: boolean;

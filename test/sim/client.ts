@@ -1,85 +1,34 @@
 import type { Operation, Txn, TxnResult } from "../../store/store.js";
 import type { ListRecord, ReadRecord, Recorded, WriteRecord } from "./history.js";
-import type { SeededRandom } from "./random.js";
+import { PatientClient, type PatientOptions } from "./patient-client.js";
 import type { SimulatedReplica } from "./simulated-replica.js";
-import type { Swarm } from "./swarm.js";
 import { Violation } from "./violation.js";
-import type { World } from "./world.js";
 
-export interface ClientOptions {
-  readonly name: string;
-  readonly world: World;
-  readonly random: SeededRandom;
-  readonly swarm: Swarm;
+export interface ClientOptions extends PatientOptions {
   readonly history: Recorded[];
   readonly lists: ListRecord[];
 }
-
-/** After so many attempts without an answer a client turns to something else; the outcome stays unknown. */
-const attemptsMax = 12;
 
 /**
  * One user of the store: one request at a time, each sent to another replica when no answer comes, with the same
  * client id and sequence, so that it happens once.
  */
-export class Client {
-  /** Replicas that it asks. */
-  replicas: readonly SimulatedReplica[] = [];
-  /** True while it waits for an answer. */
-  busy = false;
-  /** Requests that were answered. */
-  answered = 0;
-  /** Makes no new requests. */
-  stopped = false;
-  /** False: goes on asking until there is an answer. */
-  givesUp = true;
-  /** Makes no new request once it has so many answers. */
-  #target = Infinity;
+export class Client extends PatientClient {
   readonly #options: ClientOptions;
   readonly #lastSeen = new Map<string, number>();
-  #isIdle = false;
   #sequence = 0;
   #values = 0;
-  /** Sends the request it waits for to the next replica. */
-  #askAgain: (() => void) | undefined;
 
   constructor(options: ClientOptions) {
+    super(options);
     this.#options = options;
   }
 
-  start(): void {
-    const { random, swarm, world } = this.#options;
-    world.after(random.int(2 * swarm.thinkMs * 1000 + 1), () => this.#request());
-  }
-
-  /** From now on it insists on answers, and rests after so many more. Asks anew at once if it waits for one. */
-  insist(answers: number): void {
-    this.givesUp = false;
-    this.#target = this.answered + answers;
-    if (this.#isIdle) this.start();
-    this.#askAgain?.();
-  }
-
-  /** It has all the answers it wanted. */
-  get rests(): boolean {
-    return this.answered >= this.#target;
-  }
-
-  #request(): void {
-    this.#isIdle = this.givesUp && this.answered >= this.#options.swarm.operationsMax;
-    if (this.stopped || this.#isIdle || this.rests) return;
-    this.busy = true;
+  protected request(): void {
     const { random, swarm } = this.#options;
     if (!random.chance(swarm.readShare)) this.#write();
     else if (random.chance(0.2)) this.#list();
     else this.#read();
-  }
-
-  #finish(answered: boolean): void {
-    if (answered) this.answered++;
-    this.busy = false;
-    this.#askAgain = undefined;
-    this.start();
   }
 
   #read(): void {
@@ -95,7 +44,7 @@ export class Client {
       revision: 0,
     };
     history.push(read);
-    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+    this.attempt(random.int(this.replicas.length), (replica, answered) => {
       replica.store?.barrierThen(
         (error, revision) => {
           if (error || !answered()) return;
@@ -111,9 +60,9 @@ export class Client {
             );
           }
           this.#lastSeen.set(key, read.record?.modRevision ?? 0);
-          this.#finish(true);
+          this.finish(true);
         },
-        { deadlineMs: this.#deadlineMs() },
+        { deadlineMs: this.deadlineMs() },
       );
     });
   }
@@ -121,7 +70,7 @@ export class Client {
   /** One page of the present or of a past revision, which may be on disk only. */
   #list(): void {
     const { lists, name, random } = this.#options;
-    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+    this.attempt(random.int(this.replicas.length), (replica, answered) => {
       const { store } = replica;
       if (!store) return;
       const query = {
@@ -135,9 +84,9 @@ export class Client {
         (error, result) => {
           if (error || !answered()) return;
           lists.push({ client: name, query, result });
-          this.#finish(true);
+          this.finish(true);
         },
-        { deadlineMs: this.#deadlineMs() },
+        { deadlineMs: this.deadlineMs() },
       );
     });
   }
@@ -155,7 +104,7 @@ export class Client {
       result: undefined,
     };
     history.push(write);
-    this.#attempt(random.int(this.replicas.length), (replica, answered) => {
+    this.attempt(random.int(this.replicas.length), (replica, answered) => {
       this.#send(replica, write, (result) => {
         if (!answered()) return;
         write.result = result;
@@ -163,7 +112,7 @@ export class Client {
         const changed = result.succeeded ? write.txn.success : write.txn.failure;
         for (const { key, type } of changed) this.#lastSeen.set(key, type === "put" ? result.revision : 0);
         if (random.chance(0.1)) this.#sendAgain(write);
-        this.#finish(true);
+        this.finish(true);
       });
     });
   }
@@ -176,7 +125,7 @@ export class Client {
         const [result] = error ? [] : results;
         if (result) answered(result);
       },
-      { deadlineMs: this.#deadlineMs() },
+      { deadlineMs: this.deadlineMs() },
     );
   }
 
@@ -194,42 +143,6 @@ export class Client {
         );
       });
     });
-  }
-
-  /** `send` calls the given function once it has an answer; that gives false when another attempt was faster. */
-  #attempt(first: number, send: (replica: SimulatedReplica, answered: () => boolean) => void): void {
-    const { world, random, swarm } = this.#options;
-    let open = true;
-    const ask = (replica: SimulatedReplica): void => {
-      const { epoch } = replica.process;
-      send(replica, () => {
-        // What a crashed process still does while its code unwinds reaches nobody.
-        const counts = open && replica.process.epoch === epoch;
-        if (counts) open = false;
-        return counts;
-      });
-    };
-    let latest = 0;
-    const start = (number: number): void => {
-      if (!open || number <= latest) return;
-      latest = number;
-      if (this.givesUp && number > attemptsMax) {
-        open = false;
-        this.#finish(false);
-        return;
-      }
-      const replica = this.replicas[(first + number) % this.replicas.length];
-      // As an event of the replica's process: a dead one does not hear it, a paused one hears it late.
-      if (replica?.process.alive) world.after(random.int(300), () => ask(replica), replica.process);
-      const waitMs = replica?.store ? swarm.clientTimeoutMs : swarm.tickMs;
-      world.after(waitMs * 1000, () => start(number + 1));
-    };
-    this.#askAgain = () => start(latest + 1);
-    start(1);
-  }
-
-  #deadlineMs(): number {
-    return this.#options.swarm.clientTimeoutMs * (this.#options.random.chance(0.2) ? 3 : 1);
   }
 
   #key(): string {

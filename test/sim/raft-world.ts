@@ -3,8 +3,6 @@ import type { SnapshotMessage } from "../../raft/snapshot/messages.js";
 import { BoundsInvariants } from "./bounds.js";
 import { Chaos } from "./chaos.js";
 import { MemberChanges } from "./chaos-members.js";
-import { Client } from "./client.js";
-import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
 import { RaftInvariants } from "./invariants.js";
 import { messageCodec } from "./message-codec.js";
 import type { SimulatedDisk } from "./disk.js";
@@ -12,10 +10,9 @@ import { SimulatedNetwork } from "./network.js";
 import { clusterId, SimulatedReplica } from "./simulated-replica.js";
 import { drawOldHistory, placeOldHistory } from "./old-log.js";
 import type { RunOptions, RunSeed, SeedResult } from "./seed-result.js";
-import { StateModel } from "./state-model.js";
 import { drawSwarm, type Swarm } from "./swarm.js";
+import { RaftUsers, type Users, type UsersOptions } from "./users.js";
 import { Violation } from "./violation.js";
-import { WatchClient } from "./watch-client.js";
 import { World } from "./world.js";
 
 /**
@@ -23,12 +20,19 @@ import { World } from "./world.js";
  * watchers, in a world full of faults. Three phases: SAFETY with faults, LIVENESS with a healed quorum, which must
  * answer, and FULL with all healed, who must become equal. Invariants are checked at every step and, of what clients saw, at the end.
  */
-export const runRaftSeed: RunSeed = (seed, options = {}) => new RaftWorld(seed, options).run();
+export const runRaftSeed: RunSeed = (seed, options = {}) =>
+  new RaftWorld(seed, options, { draw: drawSwarm, users: (site) => new RaftUsers(site) }).run();
+
+/** What a world of replicas is about. */
+export interface WorldKind {
+  readonly draw: typeof drawSwarm;
+  readonly users: (options: UsersOptions) => Users;
+}
 
 /** Simulated time in which a healed quorum must have answered every client, and in which all must have become equal. */
 const recoveryUsMax = 60_000_000;
 
-class RaftWorld {
+export class RaftWorld {
   readonly #seed: number;
   readonly #world: World;
   readonly #swarm: Swarm;
@@ -37,12 +41,7 @@ class RaftWorld {
   readonly #invariants: RaftInvariants;
   readonly #bounds: BoundsInvariants;
   readonly #replicas: SimulatedReplica[] = [];
-  readonly #clients: Client[] = [];
-  readonly #watchers: WatchClient[] = [];
-  readonly #history: Recorded[] = [];
-  readonly #lists: ListRecord[] = [];
-  /** Keys whose history the search for an order gave up on. */
-  #unknown = 0;
+  readonly #users: Users;
   /** Requests that were answered in the phase with faults. */
   #answeredAmidFaults = 0;
   #leadersAmidFaults = 0;
@@ -51,10 +50,10 @@ class RaftWorld {
   readonly #chaos: Chaos<Message>;
   readonly #memberChanges: MemberChanges;
 
-  constructor(seed: number, options: RunOptions) {
+  constructor(seed: number, options: RunOptions, kind: WorldKind) {
     const world = new World({ seed, ...options });
     const { random } = world;
-    const swarm = drawSwarm(seed, random, options.set);
+    const swarm = kind.draw(seed, random, options.set);
     for (let skipped = 0; skipped < swarm.salt; skipped++) random.uint32();
     this.#seed = seed;
     this.#world = world;
@@ -93,6 +92,7 @@ class RaftWorld {
         invariants: this.#invariants,
         onFailpoint: (name) => this.#chaos.atFailpoint(replica, name),
         onEnd: () => this.#chaos.afterEnd(replica),
+        onServing: (env) => this.#users.onServing?.(replica, env),
       });
       this.#replicas.push(replica);
     }
@@ -106,23 +106,7 @@ class RaftWorld {
       membership: this.#invariants.membership,
       count: (name) => this.#chaos.count(name),
     });
-    for (let at = 1; at <= swarm.clients; at++) {
-      const client = new Client({
-        name: `client-${at}`,
-        world,
-        random: random.fork(),
-        swarm,
-        history: this.#history,
-        lists: this.#lists,
-      });
-      client.replicas = this.#replicas;
-      this.#clients.push(client);
-    }
-    for (let at = 1; at <= swarm.watches; at++) {
-      const watcher = new WatchClient(world, random.fork(), swarm.clientTimeoutMs * 2000);
-      watcher.replicas = this.#replicas;
-      this.#watchers.push(watcher);
-    }
+    this.#users = kind.users({ world, random, swarm, replicas: this.#replicas });
   }
 
   run(): SeedResult {
@@ -171,14 +155,13 @@ class RaftWorld {
     const { trace } = this.#world;
     if (trace.verbose) this.#world.note(`SAFETY ${JSON.stringify(this.#swarm)}`);
     for (const replica of this.#replicas.slice(0, this.#swarm.replicas)) replica.start();
-    for (const client of this.#clients) client.start();
-    for (const watcher of this.#watchers) watcher.start();
+    this.#users.start();
     this.#chaos.start();
     this.#memberChanges.start();
     this.#world.runUntil(this.#swarm.safetyMs * 1000);
     this.#leadersAmidFaults = this.#invariants.terms();
     if (this.#swarm.profile === "calm") this.#checkCalm();
-    this.#answeredAmidFaults = this.#clients.reduce((sum, client) => sum + client.answered, 0);
+    this.#answeredAmidFaults = this.#users.answered;
   }
 
   /** A healthy cluster keeps its leader, and hardly anybody asks for another one. */
@@ -207,12 +190,8 @@ class RaftWorld {
     }
     if (trace.verbose) this.#world.note(`LIVENESS of ${core.map((replica) => replica.id).join()}`);
     for (const replica of core) replica.heal();
-    for (const watcher of this.#watchers) watcher.replicas = core;
-    for (const client of this.#clients) {
-      client.replicas = core;
-      client.insist(2);
-    }
-    this.#runUntil(() => this.#clients.every((client) => client.rests), "a healed quorum answers all clients");
+    this.#users.insist(core);
+    this.#runUntil(() => this.#users.rest, "a healed quorum answers all clients");
   }
 
   /**
@@ -259,12 +238,8 @@ class RaftWorld {
     if (this.#world.trace.verbose) this.#world.note("FULL");
     this.#network.heal(this.#replicas.map((replica) => replica.id));
     for (const replica of this.#replicas) replica.heal();
-    for (const client of this.#clients) {
-      client.replicas = this.#present();
-      client.stopped = true;
-    }
-    for (const watcher of this.#watchers) watcher.replicas = this.#present();
-    this.#runUntil(() => this.#clients.every((client) => !client.busy), "all requests are answered");
+    this.#users.stop(this.#present());
+    this.#runUntil(() => !this.#users.busy, "all requests are answered");
     this.#runUntil(() => this.#isSettled(), "all replicas apply the same and all watchers see it");
   }
 
@@ -273,33 +248,19 @@ class RaftWorld {
     // Asked after every event: first what is seldom true and quickly seen.
     if (!this.#replicas.some((replica) => replica.store?.appliedIndex() === last)) return false;
     const present = this.#present();
-    const first = present[0]?.store;
+    const [first] = present;
     return (
       this.#invariants.membership.latest.outgoing.length === 0 &&
       present.every((replica) => replica.store?.appliedIndex() === last) &&
-      this.#watchers.every((watcher) => watcher.revision === first?.revision())
+      (first === undefined || this.#users.isSettled(first))
     );
   }
 
   #checkEnd(): void {
-    const model = new StateModel();
-    for (const entry of this.#invariants.committed()) model.apply(entry);
-    const expected = model.records();
-    for (const { id, store } of this.#present()) {
-      const actual = store ? [...store.peekPrefix("")] : [];
-      const equal = actual.length === expected.length && actual.every((record, at) => sameRecord(record, expected[at]));
-      if (!equal || store?.revision() !== model.revision) {
-        throw new Violation("R5 state machine safety", `member ${id} does not hold what the log says`);
-      }
-    }
-    const digests = new Set(this.#present().map((replica) => replica.store?.digest()));
+    const present = this.#present();
+    const digests = new Set(present.map((replica) => replica.store?.digest()));
     if (digests.size !== 1) throw new Violation("R5 state machine safety", `states differ: ${[...digests].join()}`);
-    this.#unknown = checkHistory(this.#history, model);
-    checkLists(this.#lists, model);
-    for (const watcher of this.#watchers) watcher.check(model);
-    for (const { id, store } of this.#present())
-      if (store?.compactRevision() !== model.compactRevision)
-        throw new Violation("R5 state machine safety", `member ${id} has compacted to ${store?.compactRevision()}`);
+    this.#users.check(this.#invariants.committed(), present);
   }
 
   /** No new faults from the network and the disks. */
@@ -329,7 +290,6 @@ class RaftWorld {
   }
 
   #counts(): Record<string, number> {
-    const finished = this.#history.filter((recorded) => recorded.returnedAt !== Infinity);
     return {
       "snapshots installed": this.#replicas.reduce((sum, replica) => sum + replica.snapshotsInstalled, 0),
       "logs of an older version": this.#oldLogs,
@@ -340,11 +300,7 @@ class RaftWorld {
       leaders: this.#invariants.terms(),
       "members changed": this.#invariants.membership.changes,
       "history compacted": Number(this.#present().some(({ store }) => (store?.compactRevision() ?? 0) > 0)),
-      "lists answered": this.#lists.length,
-      "histories not decided": this.#unknown,
-      "reads answered": finished.filter((recorded) => recorded.type === "read").length,
-      "writes answered": finished.filter((recorded) => recorded.type === "write").length,
-      "requests unanswered": this.#history.length - finished.length,
+      ...this.#users.counts(),
       ...Object.fromEntries([...this.#chaos.counts].map(([name, count]) => [`fault: ${name}`, count])),
     };
   }

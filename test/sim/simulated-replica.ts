@@ -28,6 +28,8 @@ export interface SimulatedReplicaOptions {
   readonly onFailpoint: (name: string) => void;
   /** The process ended because its disk failed. */
   readonly onEnd: () => void;
+  /** The process has come so far that it answers. */
+  readonly onServing: (env: Env) => void;
 }
 
 export const clusterId = "simulation";
@@ -226,7 +228,8 @@ export class SimulatedReplica {
       this.durableLog.checkCut();
       this.store = store;
       this.consensus = driver;
-      return store.connect(driver);
+      store.connect(driver);
+      return this.#options.onServing(env);
     });
   }
 

@@ -90,11 +90,10 @@ export class WatchClient {
   #onBatch(batch: WatchBatch): void {
     if (batch.events.length === 0) {
       if (batch.revision <= this.revision) return;
-      throw new Violation("watch", `progress to revision ${batch.revision} after batch ${this.revision}`);
+      return this.#fail(`progress to revision ${batch.revision} after batch ${this.revision}`);
     }
-    if (batch.revision !== this.revision + 1) {
-      throw new Violation("watch", `revision ${batch.revision} came after ${this.revision}`);
-    }
+    if (batch.revision !== this.revision + 1)
+      return this.#fail(`revision ${batch.revision} came after ${this.revision}`);
     this.#batches[batch.revision - 1] = batch;
     this.#revision = batch.revision;
   }
@@ -103,9 +102,12 @@ export class WatchClient {
   #onError(error: Error): void {
     if (!(error instanceof IkadaError) || error.reason !== "Compacted") return;
     const { revision = 0 } = error.details;
-    if (revision <= this.revision)
-      throw new Violation("watch", `${error.message}, and was watched to ${this.revision}`);
+    if (revision <= this.revision) return this.#fail(`${error.message}, and was watched to ${this.revision}`);
     this.#revision = revision;
+  }
+
+  #fail(what: string): void {
+    this.#world.fail(new Violation("watch", what));
   }
 }
 

@@ -56,6 +56,13 @@ export class World {
     this.timeUs = Math.max(this.timeUs, timeUs);
   }
 
+  /** Ends the world once the code that runs is through: for observers, whose callers catch what they throw. */
+  fail(violation: Error): void {
+    this.after(0, () => {
+      throw violation;
+    });
+  }
+
   note(text: string): void {
     this.trace.line(this.timeUs, text);
   }

@@ -6,6 +6,7 @@ import type { PlantedFault } from "./planted-fault.js";
 import { readsFaults } from "./reads.js";
 import { replicationFaults } from "./replication.js";
 import { snapshotFaults } from "./snapshots.js";
+import { storeWorldFaults } from "./store-world.js";
 import { storeFaults } from "./store.js";
 import { versionsFaults } from "./versions.js";
 
@@ -18,8 +19,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   ...membershipFaults,
   ...snapshotFaults,
   ...storeFaults,
+  ...storeWorldFaults,
   ...versionsFaults,
 ];
 
-/** Planted in every run of many seeds: one that comes back green says nothing. */
-export const canary = plantedFaults.find(({ name }) => name === "leader counts itself too early") as PlantedFault;
+/** By world; planted in every run of many seeds: one that comes back green says nothing. */
+export const canaries: ReadonlyMap<string, PlantedFault> = new Map(
+  plantedFaults.flatMap((fault) => {
+    if (fault.name === "leader counts itself too early") return [["raft", fault]];
+    return fault.name === "a lease's keys outlive it" ? [["store", fault]] : [];
+  }),
+);

@@ -48,7 +48,13 @@ export async function hunt(fault: PlantedFault, options: HuntOptions): Promise<F
     const copy = (await import(runner)) as { readonly runBatch: typeof runBatch };
     const seeds = Array.from({ length: options.seeds }, (_, at) => options.from + at);
     const startedMs = performance.now();
-    const results = await copy.runBatch({ ...options, set: fault.set ?? {}, seeds, stopAtViolation: true });
+    const results = await copy.runBatch({
+      ...options,
+      world: fault.world ?? "raft",
+      set: fault.set ?? {},
+      seeds,
+      stopAtViolation: true,
+    });
     const seconds = (performance.now() - startedMs) / 1000;
     const first = results.find((result) => result.violation);
     if (!first) return { seeds: results.length, seconds, violation: undefined };

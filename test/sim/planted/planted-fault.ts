@@ -12,6 +12,8 @@ export interface PlantedFault {
   /** Which of the hard corners of Raft (corners.ts) it is an instance of. */
   readonly corner?: number;
   readonly edits: readonly Edit[];
+  /** The one in which it is looked for. @default "raft" */
+  readonly world?: string;
   /** Found in few seeds: also planted by `npm test`. */
   readonly quick?: boolean;
   /** Swarm fields that the hunt sets, for a corner which the general world reaches too seldom. */
