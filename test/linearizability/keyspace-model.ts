@@ -279,7 +279,12 @@ function asEtcdTxn({ compares, success, failure }: Txn, revision: Revision): Etc
         : { type: "put", key: operation.key, value: spliced(operation, revision), lease: 0 },
     );
   return {
-    compares: compares.map(({ key, ...rest }) => ({ range: { key, end: "" }, ...rest })),
+    compares: compares.map(({ key, target, operator, operand }) => ({
+      range: { key, end: "" },
+      target,
+      operator,
+      operand,
+    })),
     success: operations(success),
     failure: operations(failure),
   };

@@ -199,7 +199,12 @@ class EtcdReads {
     const { query } = call;
     const at = query.revision === 0 ? call.revision! : query.revision;
     if (this.#compactedBefore(call) > at) throw new Deviation(call, "a refusal: it is compacted", "an answer");
-    const expected = answerText(answerOf(query, this.#model.recordsAt(at, (key) => isInRange(query, key))));
+    const expected = answerText(
+      answerOf(
+        query,
+        this.#model.recordsAt(at, (key) => isInRange(query, key)),
+      ),
+    );
     const got = answerText(call.answer!);
     if (expected !== got) throw new Deviation(call, `at ${at}: ${expected}`, got);
   }
@@ -342,9 +347,7 @@ function isSerializable(call: EtcdCall): boolean {
 }
 
 function leasesOf(call: CommandCall): number[] {
-  return [...textOf(call).matchAll(/"lease":(\d+)/g)]
-    .map(([, lease]) => Number(lease))
-    .filter((lease) => lease !== 0);
+  return [...textOf(call).matchAll(/"lease":(\d+)/g)].map(([, lease]) => Number(lease)).filter((lease) => lease !== 0);
 }
 
 /** Of puts that keep a value or a lease. */

@@ -5,7 +5,16 @@ import type { SeededRandom } from "../sim/random.js";
 /** Keys that collide, with prefixes of each other and bytes at both ends of what there is. */
 const keys = [
   ...Array.from({ length: 12 }, (_, at) => `m/${at.toString().padStart(2, "0")}`),
-  ...["m/", "m/0", "m/0\0", "m/0\xff", "m/00\0", "n/1", "n/2", "n/\xff", "o", "\x01"],
+  "m/",
+  "m/0",
+  "m/0\0",
+  "m/0\xff",
+  "m/00\0",
+  "n/1",
+  "n/2",
+  "n/\xff",
+  "o",
+  "\x01",
 ];
 const ends = ["", "", "\0", "m/05", "m0", "n/2", "n0", "\xff\xff"] as const;
 
@@ -13,11 +22,11 @@ const ends = ["", "", "\0", "m/05", "m0", "n/2", "n0", "\xff\xff"] as const;
 export interface EtcdDraws {
   readonly random: SeededRandom;
   /** Never the same twice. */
-  value(): Uint8Array;
+  readonly value: () => Uint8Array;
   /** One that may be there; 0: none is. */
-  lease(): number;
+  readonly lease: () => number;
   /** The newest revision that was heard of. */
-  revision(): number;
+  readonly revision: () => number;
 }
 
 export function drawKey(random: SeededRandom): string {

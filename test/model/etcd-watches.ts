@@ -18,12 +18,24 @@ export interface EtcdWatchOptions extends EtcdRange {
 
 /** Between a stream that broke and the next one. */
 const pauseMs = 100;
+const shownBytesMax = 100;
 /** How often it is asked how far it is. */
 const progressMs = 400;
 
 /** All of a record but its key and last revision, which every event shows anyway. */
-export function contentOf(record: { createRevision: number; version: number; lease?: number; value: Uint8Array }): string {
-  return `created ${record.createRevision} version ${record.version} lease ${record.lease ?? 0}: ${latin(record.value)}`;
+export function contentOf(record: {
+  createRevision: number;
+  version: number;
+  lease?: number;
+  value: Uint8Array;
+}): string {
+  const { createRevision, version, lease = 0, value } = record;
+  return `created ${createRevision} version ${version} lease ${lease}: ${shortText(value)}`;
+}
+
+/** Long values differ in their first bytes. */
+function shortText(value: Uint8Array): string {
+  return value.length <= shownBytesMax ? latin(value) : `${latin(value.subarray(0, shownBytesMax))}… ${value.length}`;
 }
 
 /**

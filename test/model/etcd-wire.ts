@@ -120,8 +120,7 @@ function responseFromWire({
 }: pb.IResponseOp): EtcdResponse {
   if (responsePut)
     return { type: "put", previous: responsePut.prevKv ? recordFromWire(responsePut.prevKv) : undefined };
-  if (responseDeleteRange)
-    return { type: "delete", previous: (responseDeleteRange.prevKvs ?? []).map(recordFromWire) };
+  if (responseDeleteRange) return { type: "delete", previous: (responseDeleteRange.prevKvs ?? []).map(recordFromWire) };
   if (responseRange)
     return {
       type: "range",

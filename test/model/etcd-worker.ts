@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { etcdserverpb as pb } from "#proto/etcd.js";
 import { IkadaError } from "../../sdk/index.js";
 import { etcdMethods } from "../../src/host/etcd-methods.js";
-import { type EtcdCommand, type EtcdOutcome, textOf } from "../../store/etcd.js";
+import { type EtcdCommand, type EtcdOperation, type EtcdOutcome, textOf } from "../../store/etcd.js";
 import type { SeededRandom } from "../sim/random.js";
 import type { CommandCall, CompactCall, EtcdCall, LeaseCall, RangeCall, RangeQuery } from "./etcd-calls.js";
 import { drawNarrow, drawPut, drawRange, drawReadTxn, drawTxn, type EtcdDraws } from "./etcd-draw.js";
@@ -13,6 +14,11 @@ const deadlineMs = 8_000;
 const longTtlSeconds = 100_000;
 /** The shortest that there is: these run out. */
 const shortTtlSeconds = 2;
+/** After a call that nobody answered: a server that is down refuses the next one at once, and many of them are no test. */
+const pauseMs = 250;
+/** Together more than one response of a watch, and still one entry of the log. */
+const largeValueBytes = 300_000;
+const largeValues = 4;
 /** Changes that are left to be read behind a compaction, at least. */
 const keptRevisions = 150;
 
@@ -79,6 +85,7 @@ export class EtcdWorker {
   async one(): Promise<void> {
     const random = this.#random;
     const draw = random.next();
+    if (draw < 0.001) return this.#large();
     if (draw < 0.27) return this.#command("put", this.#txnOf([drawPut(this.#draws)]));
     if (draw < 0.5) return this.#command("txn", { type: "txn", txn: drawTxn(this.#draws) });
     if (draw < 0.54) return this.#command("read txn", { type: "txn", txn: drawReadTxn(this.#draws) });
@@ -105,12 +112,22 @@ export class EtcdWorker {
     });
   }
 
+  /** So much that a watch has to tell it in parts. Gone at once, for reads of everything to stay small. */
+  async #large(): Promise<void> {
+    const success = Array.from({ length: largeValues }, (_, at): EtcdOperation => {
+      const value = Buffer.concat([this.#site.nextValue(), Buffer.alloc(largeValueBytes, "-")]);
+      return { type: "put", key: `z/${at}`, value, lease: 0 };
+    });
+    await this.#command("large txn", this.#txnOf(success));
+    await this.#command("delete range", this.#txnOf([{ type: "delete", range: { key: "z/", end: "z0" } }]));
+  }
+
   #toDelete(): ReturnType<typeof drawRange> {
     const random = this.#random;
     return random.chance(0.5) ? { ...drawRange(random), end: "" } : drawNarrow(random);
   }
 
-  #txnOf(success: (EtcdCommand & { type: "txn" })["txn"]["success"]): EtcdCommand {
+  #txnOf(success: readonly EtcdOperation[]): EtcdCommand {
     return { type: "txn", txn: { compares: [], success, failure: [] } };
   }
 
@@ -225,6 +242,7 @@ export class EtcdWorker {
     } finally {
       recorder.add(call);
     }
+    if (call.outcome === "unknown") await sleep(this.#random.int(2 * pauseMs));
   }
 }
 

@@ -18,6 +18,10 @@ export interface Version extends Content {
   readonly revision: number;
 }
 
+export interface NamedVersion extends Version {
+  readonly name: string;
+}
+
 export type ObjectCall = WriteCall | DeleteCall | CollectionCall | GetCall | ListCall | HistoryCall;
 
 export type WriteVerb = "create" | "update" | "merge patch" | "json patch" | "strategic patch" | "apply" | "undo";
@@ -75,7 +79,7 @@ export interface ListCall extends Call {
   readonly pageSize: number;
   readonly past: number;
   readonly local: boolean;
-  answer?: readonly (Version & { readonly name: string })[];
+  answer?: readonly NamedVersion[];
 }
 
 export interface HistoryCall extends Call {
@@ -92,6 +96,10 @@ export function versionOf({ metadata, data }: ConfigMap): Version {
     uid: metadata.uid ?? "",
     revision: Number(metadata.resourceVersion ?? 0),
   };
+}
+
+export function namedVersionOf(object: ConfigMap): NamedVersion {
+  return { ...versionOf(object), name: object.metadata.name };
 }
 
 /** In one line, that begins with the half. */

@@ -107,7 +107,9 @@ class Replay {
 
   /** Of those without an answer each may have happened once. */
   #mayHaveMade(call: ObjectCall, key: string): boolean {
-    return call.f === "write" && call.outcome === "unknown" && !call.dryRun && call.name === key && !this.#used.has(call);
+    return (
+      call.f === "write" && call.outcome === "unknown" && !call.dryRun && call.name === key && !this.#used.has(call)
+    );
   }
 
   #explainDeletion({ uid, half }: Version, key: string, revision: number): void {

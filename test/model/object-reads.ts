@@ -66,7 +66,11 @@ export class ObjectReads {
   #checkCompacted(call: ObjectCall): void {
     const start = call.revision ?? 0;
     const asked =
-      call.f === "get" || call.f === "list" ? call.past : call.f === "write" ? (call.to ?? 0) : this.#windows.of(call).from;
+      call.f === "get" || call.f === "list"
+        ? call.past
+        : call.f === "write"
+          ? (call.to ?? 0)
+          : this.#windows.of(call).from;
     if (asked >= start) throw new Deviation(call, "an answer", `Compacted, and history starts at ${start}`);
   }
 
@@ -132,7 +136,8 @@ export class ObjectReads {
       const mayRefuse = states.some((state) => written(call, state, past) === undefined);
       // An object that came anew, or that was written in between, is another one.
       const isMoved = call.reason === "Conflict" && states.length > 1;
-      if (!mayRefuse && !isMoved) throw new Deviation(call, `it fits ${states.map(textOf).join("; ")}`, call.reason ?? "");
+      if (!mayRefuse && !isMoved)
+        throw new Deviation(call, `it fits ${states.map(textOf).join("; ")}`, call.reason ?? "");
       return;
     }
     if (call.to !== undefined) this.#checkKept(call, call.to);
@@ -154,7 +159,8 @@ export class ObjectReads {
     if (call.outcome === "refused") {
       const mayRefuse = states.some((state) => !state || (over !== undefined && state.revision !== over));
       const isMoved = call.reason === "Conflict" && states.length > 1;
-      if (!mayRefuse && !isMoved) throw new Deviation(call, `it fits ${states.map(textOf).join("; ")}`, call.reason ?? "");
+      if (!mayRefuse && !isMoved)
+        throw new Deviation(call, `it fits ${states.map(textOf).join("; ")}`, call.reason ?? "");
       return;
     }
     if (!answer) return;

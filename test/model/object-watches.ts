@@ -26,7 +26,7 @@ export class ObjectWatcher implements FollowedWatch {
   #position: number;
   #session: AbortController | undefined;
   #isStopped = false;
-  #failure: unknown;
+  #failure: IkadaError | undefined;
   readonly #running: Promise<void>;
 
   constructor(
@@ -64,7 +64,7 @@ export class ObjectWatcher implements FollowedWatch {
     this.#isStopped = true;
     this.#session?.abort();
     await this.#running;
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure;
   }
 
   #matches(content: string): boolean {
@@ -79,11 +79,12 @@ export class ObjectWatcher implements FollowedWatch {
       try {
         await this.#follow(named, session);
       } catch (caught) {
-        const { reason, details } = IkadaError.from(caught);
+        const error = IkadaError.from(caught);
+        const { reason, details } = error;
         // Its place in history is compacted: the end of this watch.
         if (reason === "Compacted" && (details.revision ?? 0) > this.#position) return;
-        if (reason !== "Cancelled" && reason !== "Deadline") this.#failure = caught;
-        if (this.#failure !== undefined) return;
+        if (reason !== "Cancelled" && reason !== "Deadline") this.#failure = error;
+        if (this.#failure) return;
       }
       await sleep(pauseMs);
     }

@@ -8,6 +8,7 @@ import {
   halves,
   type HistoryCall,
   type ListCall,
+  namedVersionOf,
   namespace,
   type ObjectCall,
   ownLabel,
@@ -220,7 +221,7 @@ export class ObjectWorker {
         call.revision = page.revision;
         next = page.next;
       } while (next !== "");
-      call.answer = found.map((object) => ({ ...versionOf(object), name: object.metadata.name }));
+      call.answer = found.map(namedVersionOf);
       this.#site.revision = Math.max(this.#site.revision, call.revision ?? 0);
     });
   }

@@ -2,6 +2,9 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import type { FollowedWatch } from "../linearizability/nine-guarantees.js";
 import { latin } from "../linearizability/keyspace-model.js";
 
+/** Of a value, in the history. */
+const shownBytesMax = 100;
+
 /** What every call has, whatever it asks for. Times are the recorder's, monotonic, in milliseconds. */
 export interface Call {
   readonly id: number;
@@ -82,6 +85,6 @@ export class Recorder {
 }
 
 function plain(_name: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return latin(value);
+  if (value instanceof Uint8Array) return latin(value.subarray(0, shownBytesMax));
   return value === Infinity ? "never" : value;
 }

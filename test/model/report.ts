@@ -10,7 +10,10 @@ export function reportLines(report: ModelReport): string[] {
   return [
     listed("operations", operations),
     listed("disturbances", disturbances),
-    listed("guarantees of watches, checks", new Map(Object.keys(guarantees).map((name) => [name, checks(report, name)]))),
+    listed(
+      "guarantees of watches, checks",
+      new Map(Object.keys(guarantees).map((name) => [name, checks(report, name)])),
+    ),
     `${report.watches} watches in ${report.sessions} sessions, ${report.fragments} responses in parts`,
     `${report.compared} answers compared, ${report.refused} refused, ${report.unknown} of unknown outcome`,
     ...deviations.flatMap((deviation) => ["", deviation]),

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { etcdMethods } from "../../src/host/etcd-methods.js";
+import { IkadaError } from "../../sdk/index.js";
 import { limits } from "../../src/base/limits.js";
 import { wholeCluster } from "../chaos/whole-cluster.js";
 import { Harness } from "../e2e/harness.js";
@@ -11,7 +12,7 @@ import { checkRun, type Checked } from "./check.js";
 import { Disturber } from "./disturbances.js";
 import { EtcdConnection, rangeToWire, recordFromWire } from "./etcd-wire.js";
 import { EtcdSite, EtcdWorker } from "./etcd-worker.js";
-import { namespace, ownLabel, versionOf } from "./object-calls.js";
+import { namedVersionOf, namespace, ownLabel } from "./object-calls.js";
 import { type NamedClient, ObjectSite, ObjectWorker } from "./object-worker.js";
 import { type Call, Recorder } from "./recorded.js";
 import { Watching } from "./watching.js";
@@ -88,7 +89,7 @@ class Run {
   readonly #recorder: Recorder;
   readonly #random: SeededRandom;
   #begun = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(options: ModelOptions, harness: Harness, recorder: Recorder) {
     this.#options = options;
@@ -131,7 +132,10 @@ class Run {
   /** One client that asks each server alone, and two that ask whoever answers. */
   async #connect(): Promise<NamedClient[]> {
     const harness = this.#harness;
-    const pinned = harness.cluster.servers.map(async ({ name }) => ({ at: name, client: await harness.clientOf(name) }));
+    const pinned = harness.cluster.servers.map(async ({ name }) => ({
+      at: name,
+      client: await harness.clientOf(name),
+    }));
     const free = [1, 2].map(async () => ({ at: "any", client: await harness.anotherClient() }));
     return Promise.all([...pinned, ...free]);
   }
@@ -147,7 +151,7 @@ class Run {
       tell,
     });
     const failing = (running: Promise<void>): Promise<void> =>
-      running.catch((caught: unknown) => void (this.#failure ??= caught));
+      running.catch((caught: unknown) => void (this.#failure ??= IkadaError.from(caught)));
     const aside = [failing(disturber.run()), failing(watching.roam())];
     const workers = Array.from({ length: workersEach }, (_, at) => [
       new EtcdWorker(`e${at + 1}`, etcd, this.#random.fork()),
@@ -188,7 +192,7 @@ class Run {
         past: 0,
         local: false,
         revision: page.revision,
-        answer: page.objects.map((object) => ({ ...versionOf(object), name: object.metadata.name })),
+        answer: page.objects.map(namedVersionOf),
       });
     }
     this.#throwFailure();
@@ -197,7 +201,9 @@ class Run {
   async #hasShortLeases({ connections, calls }: EtcdSite): Promise<boolean> {
     const short = new Set(
       calls.flatMap((call) =>
-        call.f === "command" && call.command.type === "grant" && call.command.ttlSeconds < 60 ? [call.command.lease] : [],
+        call.f === "command" && call.command.type === "grant" && call.command.ttlSeconds < 60
+          ? [call.command.lease]
+          : [],
       ),
     );
     const everything = rangeToWire(wholeRange);

@@ -171,7 +171,10 @@ describe("the keyspace of etcd's services", () => {
     ] as const) {
       const range = { key, end: "\0" };
       const past = await store.etcd.range({ ...range, revision: 3 });
-      assert.deepEqual(past.map((record) => record.key), expected);
+      assert.deepEqual(
+        past.map((record) => record.key),
+        expected,
+      );
       const seen: string[] = [];
       const onBatch = ({ events }: WatchBatch): void => void seen.push(...events.map((event) => event.key));
       store.etcd.watch(range, 0, { onBatch, onError: assert.ifError });

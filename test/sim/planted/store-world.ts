@@ -36,6 +36,8 @@ export const storeWorldFaults: readonly PlantedFault[] = [
         replace: "false",
       },
     ],
+    // Leases live for a second at least, and a leader has to be cut off or stand still when one has run out.
+    set: { safetyMs: 6000, "chaos.partitionMs": 200, "chaos.pauseMs": 150, "chaos.crashMs": 0, downMsMax: 300 },
   },
   {
     name: "a repeated command of etcd's services is done again",

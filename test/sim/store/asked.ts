@@ -49,7 +49,11 @@ export interface LookAsked extends Question {
         readonly etcdRevision: Revision;
         readonly record: KeyRecord | undefined;
         readonly outcome: EtcdOutcome;
-        readonly leases: readonly { readonly id: number; readonly ttlSeconds: number; readonly keys: readonly string[] }[];
+        readonly leases: readonly {
+          readonly id: number;
+          readonly ttlSeconds: number;
+          readonly keys: readonly string[];
+        }[];
       }
     | undefined;
 }

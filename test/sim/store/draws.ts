@@ -136,7 +136,8 @@ export class Draws {
     const operator = random.pick(["=", "!=", "<", ">"] as const);
     const target = random.pick(["version", "createRevision", "modRevision", "lease", "value"] as const);
     if (target === "value") return { range, operator, target, operand: new TextEncoder().encode(`${random.int(30)}:`) };
-    if (target === "lease") return { range, operator, target, operand: random.chance(0.5) ? 0 : (this.leases.at(-1) ?? 0) };
+    if (target === "lease")
+      return { range, operator, target, operand: random.chance(0.5) ? 0 : (this.leases.at(-1) ?? 0) };
     return { range, operator, target, operand: this.#operand(target, revision) };
   }
 

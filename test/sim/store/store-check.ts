@@ -66,8 +66,7 @@ function checkLook({ name, key, txn, answer }: LookAsked, { objects, etcd }: Sto
   };
   if (revision !== objects.revision || etcdRevision !== etcd.revision)
     fail(`revisions ${revision} and ${etcdRevision}, it is ${objects.revision} and ${etcd.revision}`);
-  if (!sameRecord(record, objects.get(key)))
-    fail(`${key} is [${text(record)}], expected [${text(objects.get(key))}]`);
+  if (!sameRecord(record, objects.get(key))) fail(`${key} is [${text(record)}], expected [${text(objects.get(key))}]`);
   const { result } = etcd.attempt({ type: "txn", txn }).outcome;
   if (responseText(result) !== responseText(outcome.result))
     fail(`read ${responseText(outcome.result)}, expected ${responseText(result)}`);
@@ -80,7 +79,10 @@ function checkLook({ name, key, txn, answer }: LookAsked, { objects, etcd }: Sto
       keys: present.filter(({ lease }) => lease === id).map((one) => one.key),
     }));
   if (JSON.stringify(expected) !== JSON.stringify(leases))
-    throw new Violation("lease", `${name} at ${index} saw ${JSON.stringify(leases)}, there are ${JSON.stringify(expected)}`);
+    throw new Violation(
+      "lease",
+      `${name} at ${index} saw ${JSON.stringify(leases)}, there are ${JSON.stringify(expected)}`,
+    );
 }
 
 function checkWrite({ name, results }: WriteAsked, model: StoreModel): void {
@@ -88,7 +90,10 @@ function checkWrite({ name, results }: WriteAsked, model: StoreModel): void {
   if (!outcome) throw new Violation("R8 acknowledged writes", `${name} was acknowledged and is not in the log`);
   const [got, expected] = [results, outcome.results].map((each) => JSON.stringify(each));
   if (got === expected) return;
-  throw new Violation("R8 acknowledged writes", `${name} was answered ${got}, entry ${outcome.index} gives ${expected}`);
+  throw new Violation(
+    "R8 acknowledged writes",
+    `${name} was answered ${got}, entry ${outcome.index} gives ${expected}`,
+  );
 }
 
 function checkCommand({ name, outcome, command }: CommandAsked, model: StoreModel): void {
@@ -110,7 +115,8 @@ function checkPast(question: PastAsked, model: StoreModel): void {
     // What reads the disk is void when history is compacted in its midst.
     const isVoid = (what.of === "changes" || what.of === "revisionAt") && answer.floor > floor;
     if (isVoid) return;
-    if (asked >= answer.start || answer.start > answer.floor) fail(`revision ${asked}`, `a refusal from ${answer.start}`);
+    if (asked >= answer.start || answer.start > answer.floor)
+      fail(`revision ${asked}`, `a refusal from ${answer.start}`);
     return;
   }
   // What was compacted before it was asked is refused; what is compacted meanwhile may be.
@@ -142,7 +148,10 @@ function expectedOf(question: PastAsked, model: StoreModel): string {
       return recordsText(all.slice(0, limit), all.length > limit);
     }
     case "range":
-      return recordsText(model.etcd.recordsAt(what.query.revision, (key) => isInRange(what.query, key)), false);
+      return recordsText(
+        model.etcd.recordsAt(what.query.revision, (key) => isInRange(what.query, key)),
+        false,
+      );
     case "changes": {
       const { key, before = Infinity, limit } = what.query;
       const all = before === floor ? [] : model.changes(key).filter(({ record }) => isShown(record, before, revision));

@@ -1,6 +1,12 @@
 import { IkadaError } from "../../../src/base/errors.js";
 import { isInRange, latin } from "../../linearizability/keyspace-model.js";
-import type { FollowedWatch, LoggedChange, Seen, SeenEvent, WatchSession } from "../../linearizability/nine-guarantees.js";
+import type {
+  FollowedWatch,
+  LoggedChange,
+  Seen,
+  SeenEvent,
+  WatchSession,
+} from "../../linearizability/nine-guarantees.js";
 import type { EtcdRange } from "../../../store/etcd.js";
 import type { KeyRecord, WatchBatch, WatchEvent, WatchObserver } from "../../../store/store.js";
 import type { SeededRandom } from "../random.js";

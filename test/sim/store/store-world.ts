@@ -118,9 +118,7 @@ class StoreUsers implements Users {
     const { leases } = store.etcd;
     return (
       leases.ids().every((id) => leases.ttlSeconds(id) !== 1) &&
-      this.#watchers.every(
-        ({ ofEtcd, position }) => position >= (ofEtcd ? store.etcd.revision() : store.revision()),
-      )
+      this.#watchers.every(({ ofEtcd, position }) => position >= (ofEtcd ? store.etcd.revision() : store.revision()))
     );
   }
 
