@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { etcdserverpb as pb, type mvccpb } from "#proto/etcd.js";
-import { callBidi, callUnary, channelOptions, type Method } from "../../src/host/grpc.js";
+import { callBidi, callUnary, type Method } from "../../src/host/grpc.js";
+import { createClient } from "../../src/host/tls.js";
 import {
   bytesOf,
   type EtcdCompare,
@@ -25,7 +26,7 @@ export class EtcdConnection {
     const read = (file: string): Buffer => readFileSync(join(folder, "pki", file));
     const address = servers.find((server) => server.name === name)!.api;
     this.name = name;
-    this.#client = new grpc.Client(address, grpc.credentials.createSsl(read("ca.pem")), channelOptions);
+    this.#client = createClient(address, { authority: read("ca.pem").toString() });
     this.#metadata.set("authorization", `Bearer ${read("admin.token").toString().trim()}`);
   }
 

@@ -8,11 +8,12 @@ import { removeHistory, runModel } from "./run.js";
 
 const command = new Command("model")
   .option("--operations <count>", "how many", "100000")
+  .option("--minutes <count>", "begin no more after so long", "1000")
   .option("--seed <number>", "decides what is done", String(randomInt(2 ** 31)))
   .option("--history <file>", "write the history there, and keep it")
   .option("--keep", "keep the history")
   .parse();
-const options = command.opts<{ operations: string; seed: string; history?: string; keep?: true }>();
+const options = command.opts<{ operations: string; minutes: string; seed: string; history?: string; keep?: true }>();
 
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   const seed = number("seed");
   const report = await runModel({
     operations: number("operations"),
+    minutesMax: number("minutes"),
     seed,
     tell: (line) => console.log(line),
     signal: interrupted.signal,
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
 }
 
 /** @throws IkadaError BadRequest */
-function number(name: "operations" | "seed"): number {
+function number(name: "operations" | "minutes" | "seed"): number {
   const value = Number(options[name]);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new IkadaError("BadRequest", `--${name} ${options[name]} makes no sense`);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { etcdMethods } from "../../src/host/etcd-methods.js";
-import { IkadaError } from "../../sdk/index.js";
+import { type Client, IkadaError } from "../../sdk/index.js";
 import { limits } from "../../src/base/limits.js";
 import { wholeCluster } from "../chaos/whole-cluster.js";
 import { Harness } from "../e2e/harness.js";
@@ -23,7 +23,7 @@ const workersEach = 12;
 const historyMegabytes = 16;
 /** A call without an answer may wait so long in a server, and take effect after that. */
 const lateMsMax = limits.heldProposalMsMax + 1_000;
-const disturbancesMax = 60;
+const disturbancesMax = 30;
 const operationsPerDisturbance = 600;
 
 const wholeRange = {
@@ -43,6 +43,8 @@ const wholeRange = {
 
 export interface ModelOptions {
   readonly operations: number;
+  /** No more are begun after so long. @default no bound */
+  readonly minutesMax?: number;
   /** Decides what is done; not how all that falls together. */
   readonly seed: number;
   /** Where the history goes; a new file. In a temporary folder when absent. */
@@ -104,7 +106,7 @@ class Run {
     const connections = servers.map(({ name }) => new EtcdConnection(this.#harness.cluster, name));
     const clients = await this.#connect();
     const { client } = clients.at(-1)!;
-    const { revision } = await client.configMaps.listPage({ namespace });
+    const revision = await this.#firstRevision(client);
     const etcd = new EtcdSite(this.#recorder, connections);
     const objects = new ObjectSite(this.#recorder, clients, revision);
     const watching = new Watching({ harness: this.#harness, etcd, objects, random: this.#random.fork() });
@@ -140,6 +142,16 @@ class Run {
     return Promise.all([...pinned, ...free]);
   }
 
+  /** There is no past before the servers have written themselves down. */
+  async #firstRevision(client: Client): Promise<number> {
+    let revision = 0;
+    await this.#harness.eventually("the first revision", async () => {
+      ({ revision } = await client.configMaps.listPage({ namespace }));
+      return revision > 0;
+    });
+    return revision;
+  }
+
   /** All operations, and what happens to the servers meanwhile. @throws what no fault explains */
   async #work(etcd: EtcdSite, objects: ObjectSite, watching: Watching): Promise<ReadonlyMap<string, number>> {
     const { operations, tell } = this.#options;
@@ -165,8 +177,9 @@ class Run {
   }
 
   async #drive(worker: EtcdWorker | ObjectWorker): Promise<void> {
-    const { operations, signal } = this.#options;
-    while (this.#begun < operations && this.#failure === undefined) {
+    const { operations, minutesMax = Infinity, signal } = this.#options;
+    const endsMs = performance.now() + minutesMax * 60_000;
+    while (this.#begun < operations && this.#failure === undefined && performance.now() < endsMs) {
       signal?.throwIfAborted();
       this.#begun += 1;
       await worker.one();

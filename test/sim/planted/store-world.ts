@@ -89,7 +89,8 @@ export const storeWorldFaults: readonly PlantedFault[] = [
         replace: "oldest + 1",
       },
     ],
-    set: { recentEventsMax: 1 },
+    // On disk it is removed soon.
+    set: { recentEventsMax: 1000 },
   },
   {
     name: "a compaction is of the other keyspace",
