@@ -84,7 +84,9 @@ export class Recorder {
   }
 }
 
-function plain(_name: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return latin(value.subarray(0, shownBytesMax));
+/** Buffers are asked for what they are in JSON before a replacer sees them. */
+function plain(this: Record<string, unknown>, name: string, value: unknown): unknown {
+  const raw = this[name];
+  if (raw instanceof Uint8Array) return latin(raw.subarray(0, shownBytesMax));
   return value === Infinity ? "never" : value;
 }
