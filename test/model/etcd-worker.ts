@@ -30,6 +30,8 @@ export class EtcdSite {
   /** The newest revision that was heard of, and the highest that somebody wanted compacted. */
   revision = 0;
   compacted = 0;
+  /** The revision up to which all watches of everything have seen everything: what is behind it is not compacted, or they could not go on. */
+  witnessed: () => number = () => 0;
   /** Leases that keys may be put on. */
   readonly leases: number[] = [];
   #values = 0;
@@ -101,7 +103,7 @@ export class EtcdWorker {
   /** Compacts a part of the history that is there. */
   async compact(): Promise<void> {
     const site = this.#site;
-    const most = site.revision - keptRevisions;
+    const most = Math.min(site.revision - keptRevisions, site.witnessed());
     if (most <= site.compacted) return this.#range("range", 0);
     const to = this.#random.between(site.compacted + 1, most);
     site.compacted = Math.max(site.compacted, to);

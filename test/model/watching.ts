@@ -41,6 +41,7 @@ export class Watching {
       (connection) =>
         new EtcdWatcher(`etcd ${connection.name}`, everything, [connection], random.fork(), witnessSessionMs),
     );
+    etcd.witnessed = () => Math.min(...this.etcdWitnesses.map(({ position }) => position));
     this.objectWitnesses = objects.clients
       .filter(({ at }) => at !== "any")
       .map(
