@@ -145,14 +145,14 @@ describe("decoding an object", () => {
       assert.deepEqual(warningsOf("spec.affinity", affinity), [
         "spec.affinity: kept, but not acted on by this version of Ikada",
       ]);
-      assert.equal(warningsOf("spec.containers.0.securityContext", { runAsUser: 1 }).length, 1);
+      assert.equal(warningsOf("spec.securityContext", { fsGroupChangePolicy: "OnRootMismatch" }).length, 1);
       assert.equal(warningsOf("spec.volumes", [{ name: "v", emptyDir: {} }]).length, 1);
     });
 
     it("pass in silence with Kubernetes' own defaults", () => {
-      assert.deepEqual(warningsOf("spec.dnsPolicy", "ClusterFirst"), []);
-      assert.deepEqual(warningsOf("spec.securityContext", {}), []);
-      assert.equal(warningsOf("spec.dnsPolicy", "Default").length, 1);
+      assert.deepEqual(warningsOf("spec.schedulerName", "default-scheduler"), []);
+      assert.deepEqual(warningsOf("spec.affinity", {}), []);
+      assert.equal(warningsOf("spec.schedulerName", "other").length, 1);
     });
   });
 });

@@ -128,7 +128,63 @@ describe("validation", () => {
         { containerPort: 81, name: "http" },
         `${inContainer}.ports[1].name Duplicate`,
       ],
-      ["a port of the node", `${container}.ports.0.hostPort`, 80, `${inContainer}.ports[0].hostPort NotSupported`],
+      ["a port of the node", `${container}.ports.0.hostPort`, 80],
+      [
+        "a restart policy of its own",
+        `${container}.restartPolicy`,
+        "Always",
+        `${inContainer}.restartPolicy NotSupported`,
+      ],
+      [
+        "a hook of two kinds",
+        `${container}.lifecycle`,
+        { preStop: { sleep: { seconds: 1 }, exec: { command: ["x"] } } },
+        `${inContainer}.lifecycle.preStop Invalid`,
+      ],
+      [
+        "a hook by TCP",
+        `${container}.lifecycle`,
+        { postStart: { tcpSocket: { port: 80 } } },
+        `${inContainer}.lifecycle.postStart.tcpSocket NotSupported`,
+        `${inContainer}.lifecycle.postStart Required`,
+      ],
+      ["a signal", `${container}.lifecycle`, { stopSignal: "SIGUSR1" }],
+      [
+        "no signal",
+        `${container}.lifecycle`,
+        { stopSignal: "TERM" },
+        `${inContainer}.lifecycle.stopSignal NotSupported`,
+      ],
+      [
+        "no capability",
+        `${container}.securityContext`,
+        { capabilities: { add: ["FLY"] } },
+        `${inContainer}.securityContext.capabilities.add[0] NotSupported`,
+      ],
+      [
+        "an open /proc",
+        `${container}.securityContext`,
+        { procMount: "Unmasked" },
+        `${inContainer}.securityContext.procMount NotSupported`,
+      ],
+      [
+        "a privileged one without escalation",
+        `${container}.securityContext`,
+        { privileged: true, allowPrivilegeEscalation: false },
+        `${inContainer}.securityContext.allowPrivilegeEscalation Invalid`,
+      ],
+      [
+        "a profile out of the folder",
+        `${container}.securityContext`,
+        { seccompProfile: { type: "Localhost", localhostProfile: "../x" } },
+        `${inContainer}.securityContext.seccompProfile.localhostProfile Invalid`,
+      ],
+      [
+        "a resource that is not counted",
+        `${container}.env.0`,
+        { name: "A", valueFrom: { resourceFieldRef: { resource: "limits.disk" } } },
+        `${inContainer}.env[0].valueFrom.resourceFieldRef.resource NotSupported`,
+      ],
       ["a variable twice", `${container}.env.1`, { name: "MODE" }, `${inContainer}.env[1].name Duplicate`],
       ["a variable's name with =", `${container}.env.0.name`, "A=B", `${inContainer}.env[0].name Invalid`],
       ["a variable without name", `${container}.env.0.name`, undefined, `${inContainer}.env[0].name Required`],
@@ -228,23 +284,13 @@ describe("validation", () => {
         { tcpSocket: { port: 80 }, successThreshold: 2 },
         `${inProbe}.successThreshold Invalid`,
       ],
-      ["a probe over gRPC", probe, { grpc: { port: 80 } }, `${inProbe}.grpc NotSupported`, `${inProbe} Required`],
+      ["a probe over gRPC", probe, { grpc: { port: 80 } }],
+      ["a probe of two kinds", probe, { grpc: { port: 80 }, tcpSocket: { port: 80 } }, `${inProbe} Invalid`],
     ]);
   });
 
   describe("promises that are not kept", () =>
     refusals(podManifest, [
-      ["the node's network", "spec.hostNetwork", true, "spec.hostNetwork NotSupported"],
-      ["its own network", "spec.hostNetwork", false],
-      ["the node's processes", "spec.hostPID", true, "spec.hostPID NotSupported"],
-      ["the node's IPC", "spec.hostIPC", true, "spec.hostIPC NotSupported"],
-      [
-        "a privileged container",
-        "spec.containers.0.securityContext",
-        { privileged: true },
-        "spec.containers[0].securityContext.privileged NotSupported",
-      ],
-      ["an unprivileged container", "spec.containers.0.securityContext", { privileged: false }],
       [
         "a folder of the node",
         "spec.volumes",
@@ -263,6 +309,26 @@ describe("validation", () => {
   describe("Pods", () =>
     refusals(podManifest, [
       ["a Pod that runs once", "spec.restartPolicy", "Never"],
+      ["a sidecar", "spec.initContainers", [{ name: "s", image: "s:1", restartPolicy: "Always", lifecycle: {} }]],
+      [
+        "an init container with a probe",
+        "spec.initContainers",
+        [{ name: "s", image: "s:1", livenessProbe: { exec: { command: ["x"] } } }],
+        "spec.initContainers[0].livenessProbe Invalid",
+      ],
+      ["no name server at all", "spec.dnsPolicy", "None", "spec.dnsConfig.nameservers Required"],
+      [
+        "a name server without address",
+        "spec.dnsConfig",
+        { nameservers: ["ns.example"] },
+        "spec.dnsConfig.nameservers[0] Invalid",
+      ],
+      [
+        "a parameter of the whole kernel",
+        "spec.securityContext",
+        { sysctls: [{ name: "kernel.panic", value: "1" }] },
+        "spec.securityContext.sysctls[0].name NotSupported",
+      ],
       ["another restart policy", "spec.restartPolicy", "Maybe", "spec.restartPolicy NotSupported"],
       ["negative grace", "spec.terminationGracePeriodSeconds", -1, "spec.terminationGracePeriodSeconds Invalid"],
       [

@@ -59,8 +59,8 @@ describe("explain", () => {
   });
 
   it("what is not acted on says so, also below", () => {
-    assert.match(text("pod.spec.containers.lifecycle"), /Kept as it is written/);
-    assert.match(text("pod.spec.containers.lifecycle.preStop"), /Kept as it is written/);
+    assert.match(text("pod.spec.containers.resizePolicy"), /Kept as it is written/);
+    assert.match(text("pod.spec.containers.resizePolicy.resourceName"), /Kept as it is written/);
     assert.match(text("pod.spec.containers.volumeMounts"), /Refused: volumes are not mounted/);
     assert.match(text("pod.spec.containers"), /volumeMounts <\[\]Object>\n {4}Refused: volumes/);
   });

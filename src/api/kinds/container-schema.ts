@@ -33,10 +33,7 @@ const envVar = object({
     configMapKeyRef: keyReference,
     secretKeyRef: keyReference,
     fieldRef: object({ fieldPath: required(string()), apiVersion: string({ default: "v1" }) }, { atomic: true }),
-    resourceFieldRef: refused(
-      resourceFieldReference,
-      "resourceFieldRef is not resolved by this version of Ikada: write the value out",
-    ),
+    resourceFieldRef: resourceFieldReference,
   }),
 });
 
@@ -48,8 +45,8 @@ const containerPort = object({
   name: string({ format: "portName" }),
   containerPort: required(int32({ minimum: 1, maximum: 65_535 })),
   protocol: oneOf(["TCP", "UDP", "SCTP"], { default: "TCP" }),
-  hostPort: refused(int32({ maximum: 65_535 }), "ports of the node are not opened by this version of Ikada"),
-  hostIP: refused(string(), "ports of the node are not opened by this version of Ikada"),
+  hostPort: int32({ maximum: 65_535 }),
+  hostIP: string(),
 });
 
 const amounts = mapOf(quantity(), { keyFormat: "resourceName" });
@@ -78,15 +75,15 @@ const fields: Readonly<Record<string, Schema>> = {
   readinessProbe: probe,
   livenessProbe: probe,
   startupProbe: probe,
-  lifecycle: kept(lifecycle),
-  securityContext: kept(securityContext, {}),
+  lifecycle,
+  securityContext,
   resizePolicy: kept(atomicList(object({ resourceName: required(string()), restartPolicy: required(string()) })), []),
-  restartPolicy: kept(string()),
-  stdin: kept(boolean(), false),
-  stdinOnce: kept(boolean(), false),
-  tty: kept(boolean(), false),
-  terminationMessagePath: kept(string(), "/dev/termination-log"),
-  terminationMessagePolicy: kept(string(), "File"),
+  restartPolicy: oneOf(["Always"]),
+  stdin: boolean(),
+  stdinOnce: boolean(),
+  tty: boolean(),
+  terminationMessagePath: string(),
+  terminationMessagePolicy: oneOf(["File", "FallbackToLogsOnError"]),
   volumeDevices: refused(
     listBy(["devicePath"], object({ devicePath: required(string()), name: required(string()) })),
     noVolumes,

@@ -3,6 +3,7 @@ import type { KindDefinition } from "../kind.js";
 import { listAt, textAt, valueAt } from "../path.js";
 import { atomicList, object, oneOf, string } from "../schema.js";
 import { conditionsWith, typeMeta } from "./metadata-schema.js";
+import { podSecurityLabels, podSecurityLevels } from "./pod-security.js";
 import { ageColumn, column, nameColumn } from "./shared-columns.js";
 
 export const namespaceKind: KindDefinition = {
@@ -43,6 +44,14 @@ export const namespaceKind: KindDefinition = {
     spec.finalizers ??= ["kubernetes"];
     if (valueAt(draft, "status", "phase") === undefined)
       draft["status"] = { ...(draft["status"] as object), phase: "Active" };
+  },
+  rules(namespace, faults) {
+    for (const label of Object.values(podSecurityLabels)) {
+      const level = namespace.metadata.labels?.[label];
+      if (level === undefined || podSecurityLevels.some((known) => known === level)) continue;
+      const message = `must be one of ${podSecurityLevels.join(", ")}, not "${level}"`;
+      faults.push({ field: `metadata.labels[${label}]`, reason: "NotSupported", message });
+    }
   },
   updateRules(before, after, faults) {
     if (sameJson(listAt(before, "spec", "finalizers"), listAt(after, "spec", "finalizers"))) return;

@@ -2,6 +2,8 @@ import type { FieldFault } from "../../base/errors.js";
 import { sameJson, without } from "../json.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { containerRules } from "./container-rules.js";
+import { podSecurityRules } from "./security-rules.js";
+import { formats } from "../format.js";
 import type { Container, Pod, PodSpec, Toleration } from "./pod.js";
 
 /** Rules across a Pod's fields. */
@@ -25,17 +27,67 @@ export function podUpdateRules(before: AnyObject, after: AnyObject, faults: Fiel
 /** Rules across the fields of a Pod's or a template's spec at `path`. */
 export function podSpecRules(spec: PodSpec, path: string, faults: FieldFault[]): void {
   const names = new Set(spec.containers.map((container) => container.name));
-  for (const [at, container] of spec.containers.entries())
-    containerRules(container, `${path}.containers[${at}]`, faults);
+  for (const [at, container] of spec.containers.entries()) {
+    const field = `${path}.containers[${at}]`;
+    containerRules(container, spec, field, faults);
+    if (container.restartPolicy !== undefined)
+      faults.push({
+        field: `${field}.restartPolicy`,
+        reason: "NotSupported",
+        message: "only init containers have one of their own; the Pod's restartPolicy holds here",
+      });
+  }
   for (const [at, container] of (spec.initContainers ?? []).entries()) {
     const field = `${path}.initContainers[${at}]`;
     if (names.has(container.name))
       faults.push({ field: `${field}.name`, reason: "Duplicate", message: `"${container.name}" is a container too` });
-    containerRules(container, field, faults);
+    containerRules(container, spec, field, faults);
+    initContainerRules(container, field, faults);
   }
+  podSecurityRules(spec, path, faults);
+  dnsRules(spec, path, faults);
   for (const [at, toleration] of (spec.tolerations ?? []).entries())
     tolerationRules(toleration, `${path}.tolerations[${at}]`, faults);
 }
+
+/** What is asked of a container that runs on makes no sense of one that ends. */
+function initContainerRules(container: Container, path: string, faults: FieldFault[]): void {
+  if (container.restartPolicy === "Always") return;
+  for (const name of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const)
+    if (container[name] !== undefined)
+      faults.push({
+        field: `${path}.${name}`,
+        reason: "Invalid",
+        message: "may only be given to an init container with restartPolicy Always",
+      });
+}
+
+function dnsRules(spec: PodSpec, path: string, faults: FieldFault[]): void {
+  const { nameservers = [], searches = [] } = spec.dnsConfig ?? {};
+  if (spec.dnsPolicy === "None" && nameservers.length === 0)
+    faults.push({
+      field: `${path}.dnsConfig.nameservers`,
+      reason: "Required",
+      message: "must have one for dnsPolicy None",
+    });
+  const tooMany = (field: string, max: number): number =>
+    faults.push({ field: `${path}.dnsConfig.${field}`, reason: "Invalid", message: `must not have more than ${max}` });
+  if (nameservers.length > nameserversMax) tooMany("nameservers", nameserversMax);
+  if (searches.length > searchesMax) tooMany("searches", searchesMax);
+  for (const [at, address] of nameservers.entries())
+    addressRule(address, `${path}.dnsConfig.nameservers[${at}]`, faults);
+  for (const [at, { ip }] of (spec.hostAliases ?? []).entries())
+    addressRule(ip, `${path}.hostAliases[${at}].ip`, faults);
+}
+
+function addressRule(address: string, field: string, faults: FieldFault[]): void {
+  const fault = formats.ipAddress(address);
+  if (fault !== undefined) faults.push({ field, reason: "Invalid", message: fault });
+}
+
+/** What the C library's resolver takes, and Kubernetes with it. */
+const nameserversMax = 3;
+const searchesMax = 32;
 
 /** A selector's expressions have values where their operator needs them, and only there. */
 export function selectorRules(selector: LabelSelector, path: string, faults: FieldFault[]): void {

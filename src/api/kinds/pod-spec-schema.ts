@@ -45,7 +45,6 @@ const dnsConfig = object({
 });
 
 const named = object({ name: required(string()) });
-const ofHost = (what: string): string => `Pods do not share the ${what} of their node in Ikada`;
 
 /** All fields of core/v1 PodSpec in Kubernetes 1.33. */
 export const podSpec = object({
@@ -60,19 +59,19 @@ export const podSpec = object({
   activeDeadlineSeconds: kept(int64({ minimum: 1 })),
   affinity: kept(affinity, {}),
   automountServiceAccountToken: kept(boolean(), true, false),
-  dnsConfig: kept(dnsConfig, {}),
-  dnsPolicy: kept(string(), "ClusterFirst"),
+  dnsConfig,
+  dnsPolicy: oneOf(["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]),
   enableServiceLinks: kept(boolean(), true, false),
-  hostAliases: kept(listBy(["ip"], object({ ip: required(string()), hostnames: atomicList(string()) })), []),
+  hostAliases: listBy(["ip"], object({ ip: required(string()), hostnames: atomicList(string()) })),
   hostUsers: kept(boolean(), true),
   imagePullSecrets: kept(listBy(["name"], object({ name: string() }, { atomic: true })), []),
-  initContainers: kept(listBy(["name"], container), []),
+  initContainers: listBy(["name"], container),
   os: kept(object({ name: required(string()) }), { name: "linux" }),
   overhead: kept(mapOf(quantity()), {}),
   preemptionPolicy: kept(string(), "PreemptLowerPriority"),
   priority: kept(int32({ minimum: -(2 ** 31) }), 0),
   priorityClassName: kept(string(), ""),
-  readinessGates: kept(atomicList(object({ conditionType: required(string()) })), []),
+  readinessGates: atomicList(object({ conditionType: required(string({ format: "qualifiedName" })) })),
   resourceClaims: kept(
     listBy(
       ["name"],
@@ -84,12 +83,12 @@ export const podSpec = object({
   runtimeClassName: kept(string()),
   schedulerName: kept(string(), "default-scheduler"),
   schedulingGates: kept(listBy(["name"], named), []),
-  securityContext: kept(podSecurityContext, {}),
+  securityContext: podSecurityContext,
   serviceAccount: kept(string(), "", "default"),
   serviceAccountName: kept(string(), "", "default"),
-  setHostnameAsFQDN: kept(boolean(), false),
-  shareProcessNamespace: kept(boolean(), false),
-  subdomain: kept(string(), ""),
+  setHostnameAsFQDN: boolean(),
+  shareProcessNamespace: boolean(),
+  subdomain: string({ format: "dnsLabel" }),
   topologySpreadConstraints: kept(listBy(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint), []),
   volumes: kept(listBy(["name"], volume), []),
 
@@ -97,9 +96,9 @@ export const podSpec = object({
     listBy(["name"], ephemeralContainer),
     "containers are not added to running Pods by this version of Ikada",
   ),
-  hostIPC: refused(boolean(), ofHost("inter-process communication")),
-  hostNetwork: refused(boolean(), ofHost("network")),
-  hostPID: refused(boolean(), ofHost("process list")),
+  hostIPC: boolean(),
+  hostNetwork: boolean(),
+  hostPID: boolean(),
 });
 
 /** core/v1 PodTemplateSpec; of the metadata only labels and annotations reach the Pods. */

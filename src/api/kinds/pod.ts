@@ -13,7 +13,58 @@ export interface PodSpec {
   readonly nodeName?: string;
   readonly tolerations?: readonly Toleration[];
   readonly hostname?: string;
+  readonly subdomain?: string;
+  readonly setHostnameAsFQDN?: boolean;
+  readonly hostAliases?: readonly { readonly ip: string; readonly hostnames?: readonly string[] }[];
+  readonly dnsPolicy?: "ClusterFirst" | "ClusterFirstWithHostNet" | "Default" | "None";
+  readonly dnsConfig?: PodDnsConfig;
+  readonly hostNetwork?: boolean;
+  readonly hostPID?: boolean;
+  readonly hostIPC?: boolean;
+  readonly shareProcessNamespace?: boolean;
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
+  readonly securityContext?: PodSecurityContext;
+  readonly serviceAccountName?: string;
   readonly volumes?: readonly Volume[];
+  readonly [kept: string]: unknown;
+}
+
+/** More for the resolver of a Pod's containers. */
+export interface PodDnsConfig {
+  readonly nameservers?: readonly string[];
+  readonly searches?: readonly string[];
+  readonly options?: readonly { readonly name?: string; readonly value?: string }[];
+}
+
+/** Which system calls a container may make. */
+export interface SeccompProfile {
+  readonly type: "RuntimeDefault" | "Unconfined" | "Localhost";
+  readonly localhostProfile?: string;
+}
+
+/** What holds for all containers of a Pod that do not say otherwise. */
+export interface PodSecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly supplementalGroups?: readonly number[];
+  readonly fsGroup?: number;
+  readonly seccompProfile?: SeccompProfile;
+  readonly sysctls?: readonly { readonly name: string; readonly value?: string }[];
+  readonly [kept: string]: unknown;
+}
+
+/** Who a container is and what it may do, before what its Pod says. */
+export interface SecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly privileged?: boolean;
+  readonly allowPrivilegeEscalation?: boolean;
+  readonly readOnlyRootFilesystem?: boolean;
+  readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
+  readonly seccompProfile?: SeccompProfile;
+  readonly procMount?: string;
   readonly [kept: string]: unknown;
 }
 
@@ -32,6 +83,15 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly startupProbe?: Probe;
+  readonly lifecycle?: Lifecycle;
+  /** Of an init container only: it is a sidecar, which starts in its turn and runs beside the containers. */
+  readonly restartPolicy?: "Always";
+  readonly securityContext?: SecurityContext;
+  readonly stdin?: boolean;
+  readonly stdinOnce?: boolean;
+  readonly tty?: boolean;
+  readonly terminationMessagePath?: string;
+  readonly terminationMessagePolicy?: "File" | "FallbackToLogsOnError";
   readonly [kept: string]: unknown;
 }
 
@@ -50,7 +110,15 @@ export interface EnvVar {
     readonly configMapKeyRef?: KeySelector;
     readonly secretKeyRef?: KeySelector;
     readonly fieldRef?: { readonly fieldPath: string; readonly apiVersion?: string };
+    readonly resourceFieldRef?: ResourceFieldSelector;
   };
+}
+
+/** A container's own request or limit, in units of `divisor` and rounded up. */
+export interface ResourceFieldSelector {
+  readonly resource: string;
+  readonly containerName?: string;
+  readonly divisor?: string;
 }
 
 export interface KeySelector {
@@ -71,21 +139,39 @@ export interface ResourceRequirements {
   readonly limits?: Readonly<Record<string, string>>;
 }
 
+export interface HttpGet {
+  readonly path?: string;
+  readonly port: IntOrString;
+  readonly host?: string;
+  readonly scheme?: "HTTP" | "HTTPS";
+  readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Exactly one of exec, httpGet and sleep. */
+export interface LifecycleHandler {
+  readonly exec?: { readonly command: readonly string[] };
+  readonly httpGet?: HttpGet;
+  readonly sleep?: { readonly seconds: number };
+}
+
+export interface Lifecycle {
+  readonly postStart?: LifecycleHandler;
+  readonly preStop?: LifecycleHandler;
+  readonly stopSignal?: string;
+}
+
 export interface Probe {
   readonly exec?: { readonly command: readonly string[] };
-  readonly httpGet?: {
-    readonly path?: string;
-    readonly port: IntOrString;
-    readonly host?: string;
-    readonly scheme?: "HTTP" | "HTTPS";
-    readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
-  };
+  readonly httpGet?: HttpGet;
   readonly tcpSocket?: { readonly port: IntOrString; readonly host?: string };
+  readonly grpc?: { readonly port: number; readonly service?: string };
   readonly initialDelaySeconds?: number;
   readonly periodSeconds?: number;
   readonly timeoutSeconds?: number;
   readonly successThreshold?: number;
   readonly failureThreshold?: number;
+  /** In place of the Pod's, when this probe's failure ends the container. */
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 export interface Toleration {

@@ -1,4 +1,4 @@
-import { atomicList, int32, int64, intOrString, kept, object, oneOf, refused, required, string } from "../schema.js";
+import { atomicList, int32, int64, intOrString, object, oneOf, refused, required, string } from "../schema.js";
 
 const exec = object({ command: atomicList(string()) });
 
@@ -23,24 +23,21 @@ export const probe = object({
     scheme: oneOf(["HTTP", "HTTPS"], { default: "HTTP" }),
   }),
   tcpSocket,
-  grpc: refused(
-    object({ port: required(int32()), service: string() }),
-    "gRPC probes are not carried out by this version of Ikada: use httpGet, tcpSocket or exec",
-  ),
+  grpc: object({ port: required(int32({ minimum: 1, maximum: 65_535 })), service: string() }),
   initialDelaySeconds: int32(),
   periodSeconds: int32({ minimum: 1, default: 10 }),
   timeoutSeconds: int32({ minimum: 1, default: 1 }),
   successThreshold: int32({ minimum: 1, default: 1 }),
   failureThreshold: int32({ minimum: 1, default: 3 }),
-  terminationGracePeriodSeconds: kept(int64({ minimum: 1 })),
+  terminationGracePeriodSeconds: int64({ minimum: 1 }),
 });
 
 const handler = object({
   exec,
   httpGet: object(httpGetFields),
-  tcpSocket,
+  tcpSocket: refused(tcpSocket, "a hook can't be a TCP connection, in Kubernetes neither: use exec or httpGet"),
   sleep: object({ seconds: required(int64()) }),
 });
 
-/** core/v1 Lifecycle: kept, not acted on. */
+/** core/v1 Lifecycle. */
 export const lifecycle = object({ postStart: handler, preStop: handler, stopSignal: string() });

@@ -1,22 +1,25 @@
-import { atomicList, boolean, int64, object, refused, required, string } from "../schema.js";
+import { atomicList, boolean, int64, kept, object, oneOf, required, string } from "../schema.js";
 
-const appArmorProfile = object({ localhostProfile: string(), type: required(string()) });
-const seccompProfile = object({ localhostProfile: string(), type: required(string()) });
-const seLinuxOptions = object({ level: string(), role: string(), type: string(), user: string() });
-const windowsOptions = object({
+const profileTypes = ["RuntimeDefault", "Unconfined", "Localhost"];
+const appArmorProfile = kept(object({ localhostProfile: string(), type: required(oneOf(profileTypes)) }));
+const seccompProfile = object({ localhostProfile: string(), type: required(oneOf(profileTypes)) });
+const seLinuxOptions = kept(object({ level: string(), role: string(), type: string(), user: string() }), {});
+const windowsOptionFields = object({
   gmsaCredentialSpec: string(),
   gmsaCredentialSpecName: string(),
   hostProcess: boolean(),
   runAsUserName: string(),
 });
 
-/** core/v1 SecurityContext of a container: kept, not acted on, but never privileged. */
+const windowsOptions = kept(windowsOptionFields, {});
+
+/** core/v1 SecurityContext of a container. */
 export const securityContext = object({
   allowPrivilegeEscalation: boolean(),
   appArmorProfile,
   capabilities: object({ add: atomicList(string()), drop: atomicList(string()) }),
-  privileged: refused(boolean(), "containers are never privileged in Ikada"),
-  procMount: string(),
+  privileged: boolean(),
+  procMount: oneOf(["Default", "Unmasked"]),
   readOnlyRootFilesystem: boolean(),
   runAsGroup: int64(),
   runAsNonRoot: boolean(),
@@ -26,19 +29,19 @@ export const securityContext = object({
   windowsOptions,
 });
 
-/** core/v1 PodSecurityContext: kept, not acted on. */
+/** core/v1 PodSecurityContext. The group of volumes is given to the containers; the volumes themselves keep theirs. */
 export const podSecurityContext = object({
   appArmorProfile,
   fsGroup: int64(),
-  fsGroupChangePolicy: string(),
+  fsGroupChangePolicy: kept(string(), "Always"),
   runAsGroup: int64(),
   runAsNonRoot: boolean(),
   runAsUser: int64(),
-  seLinuxChangePolicy: string(),
+  seLinuxChangePolicy: kept(string()),
   seLinuxOptions,
   seccompProfile,
   supplementalGroups: atomicList(int64()),
-  supplementalGroupsPolicy: string(),
+  supplementalGroupsPolicy: kept(string(), "Merge"),
   sysctls: atomicList(object({ name: required(string()), value: string() })),
   windowsOptions,
 });
