@@ -7,9 +7,11 @@ import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { objectsPerDecisionMax } from "./bounds.js";
 import { claim } from "./claims.js";
+import { withCondition, withoutCondition } from "./conditions.js";
 import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
 import { makePods } from "./make-pods.js";
+import { podRefusal, refusedLookMs } from "./pod-admission.js";
 import { asObject, isActive, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import { allowanceOf, type Allowance } from "./replica-budget.js";
 import { earliest, readiness } from "./set-view.js";
@@ -44,11 +46,14 @@ function decide(set: ReplicaSet, world: World): Decision {
   const allowance = allowanceOf(set, snapshot, now);
   const manages = !isTerminating(set);
   const open = manages && isNamespaceOpen(snapshot, set.metadata.namespace ?? "");
-  const made = open
-    ? makePods(set, Math.min(allowance.creates, objectsPerDecisionMax), snapshot, now)
-    : { pods: [], annotations: undefined };
+  const refusal =
+    open && allowance.creates > 0 ? podRefusal(set.spec.template, set.metadata.namespace ?? "", snapshot) : undefined;
+  const made =
+    open && refusal === undefined
+      ? makePods(set, Math.min(allowance.creates, objectsPerDecisionMax), snapshot, now)
+      : { pods: [], annotations: undefined };
   const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
-  const status = statusAfter(set, allowance, made.pods, victims, now);
+  const status = withFailure(statusAfter(set, allowance, made.pods, victims, now), refusal, now);
 
   const updated: ReplicaSet = {
     ...set,
@@ -69,11 +74,18 @@ function decide(set: ReplicaSet, world: World): Decision {
     },
     ...victims.map((pod) => deletion(asObject(pod), now)),
   ]);
-  const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt);
+  const lookAgainAt = refusal === undefined ? undefined : now + refusedLookMs;
+  const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt, lookAgainAt);
+  const isNewRefusal = refusal !== undefined && !sameJson(status.conditions, set.status?.conditions);
   return {
     ...(isEmpty(changes) ? {} : { changes }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
-    events: tellings(set, made.pods, victims),
+    events: [
+      ...tellings(set, made.pods, victims),
+      ...(isNewRefusal
+        ? [{ object: asObject(set), type: "Warning" as const, reason: "FailedCreate", message: refusal }]
+        : []),
+    ],
   };
 }
 
@@ -102,6 +114,20 @@ function statusAfter(
     availableReplicas: after.available,
     ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
   };
+}
+
+/** Kubernetes' ReplicaFailure: there while Pods are missing that may not be made. */
+function withFailure(status: ReplicaSetStatus, refusal: string | undefined, now: number): ReplicaSetStatus {
+  const { conditions = [] } = status;
+  const after =
+    refusal === undefined
+      ? withoutCondition(conditions, "ReplicaFailure")
+      : withCondition(
+          conditions,
+          { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: refusal },
+          now,
+        );
+  return after === conditions ? status : { ...status, conditions: after };
 }
 
 function tellings(set: ReplicaSet, made: readonly Pod[], victims: readonly Pod[]): readonly DecisionEvent[] {

@@ -49,6 +49,34 @@ describe("replica set controller", () => {
     );
   });
 
+  it("makes no Pod that its Namespace's pod security refuses, says so once, and looks again", () => {
+    const web = replicaSet("web", {
+      template: {
+        metadata: { labels: { app: "web" } },
+        spec: { hostNetwork: true, containers: [{ name: "main", image: "web:1" }] },
+      },
+    });
+    const decision = decide(replicaSetController, web, worldOf([web]));
+    assert.deepEqual(acts(decision), ["update ReplicaSet web"]);
+    const refused = changed<ReplicaSet>(decision, "ReplicaSet", "web");
+    const [condition] = refused?.status?.conditions ?? [];
+    assert.deepEqual(
+      [condition?.type, condition?.status, condition?.reason],
+      ["ReplicaFailure", "True", "FailedCreate"],
+    );
+    assert.match(condition?.message ?? "", /spec\.template\.spec\.hostNetwork: must not be true/);
+    assert.equal(decision.events?.[0]?.reason, "FailedCreate");
+    assert.equal(decision.wakeAt, now + 30_000);
+
+    const again = decide(replicaSetController, refused ?? web, worldOf([refused ?? web]));
+    assert.deepEqual([acts(again), again.events], [[], []]);
+    const labels = { "pod-security.kubernetes.io/enforce": "privileged" };
+    const open = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default", resourceVersion: "1", labels } };
+    const allowed = decide(replicaSetController, refused ?? web, worldOf([refused ?? web, open]));
+    assert.equal(allowed.changes?.creates.length, 3);
+    assert.deepEqual(changed<ReplicaSet>(allowed, "ReplicaSet", "web")?.status?.conditions, []);
+  });
+
   it("takes requests from limits, as for any Pod", () => {
     const container = { name: "main", image: "web:1", resources: { limits: { memory: "64Mi" } } };
     const web = replicaSet("web", {

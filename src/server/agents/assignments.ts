@@ -85,7 +85,16 @@ function sameForAgent(before: AnyObject | undefined, after: AnyObject): boolean 
 }
 
 function forAgent(pod: AnyObject): unknown {
-  return { ...without(pod, "status"), metadata: without(pod.metadata, "managedFields", "resourceVersion") };
+  const metadata = without(pod.metadata, "managedFields", "resourceVersion");
+  return { ...without(pod, "status"), metadata, gates: gatesOf(pod) };
+}
+
+/** What others say of a Pod that its readiness waits for. */
+function gatesOf(pod: AnyObject): readonly string[] {
+  const gates = new Set(listAt(pod, "spec", "readinessGates").map((gate) => textAt(gate, ["conditionType"])));
+  return listAt(pod, "status", "conditions")
+    .filter((condition) => gates.has(textAt(condition, ["type"])))
+    .map((condition) => `${textAt(condition, ["type"])}=${textAt(condition, ["status"])}`);
 }
 
 /** Environment variables and volumes, of init containers too. */

@@ -16,6 +16,7 @@ import type { Admitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
+import { checkPodSecurity } from "./pod-security.js";
 import { statusOrWhole } from "./subresource.js";
 import { liveObject } from "./update.js";
 import { writeResponse } from "./write-response.js";
@@ -34,14 +35,16 @@ export async function applyToObject(
   if (!key.name) throw new IkadaError("BadRequest", "metadata.name is required when applying");
   const manager = managerOf(request.options, call);
   const subresource = statusOrWhole(admitted.kind, request.subresource);
+  const warnings: string[] = [];
   const written = await commitWrite({
     store,
     call,
     options: request.options,
     keyOf: () => key,
-    decide: (read, random) => planApply(admitted, key, { manager, force: request.force, subresource, read, random }),
+    decide: (read, random) =>
+      planApply(admitted, key, { manager, force: request.force, subresource, read, random, warnings }),
   });
-  return writeResponse(written, admitted.warnings);
+  return writeResponse(written, [...admitted.warnings, ...warnings]);
 }
 
 interface ApplyContext {
@@ -50,10 +53,12 @@ interface ApplyContext {
   readonly subresource: "" | "status";
   readonly read: (key: ObjectKey) => AnyObject | undefined;
   readonly random: Random;
+  /** Filled by the last decision. */
+  readonly warnings: string[];
 }
 
 function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyContext): Plan {
-  const { manager, force, subresource, read, random } = context;
+  const { manager, force, subresource, read, random, warnings } = context;
   const now = Date.now();
   const live = subresource === "" ? read(key) : liveObject(kind, key, read);
   const applied = applyObject(live, object, { manager, force, now, subresource });
@@ -61,6 +66,8 @@ function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyCon
   const wanted = withDefaults(applied.object);
   if (live) {
     const merged = updatedObject(live, wanted, subresource);
+    // What a Pod's security is about can't change any more; a template's can.
+    if (kind.kind !== "Pod") warnings.splice(0, Infinity, ...checkPodSecurity(kind, merged, read));
     if (merged === live) return { key, object: live, changes: undefined };
     checkChange(kind, live, merged);
     return { key, object: merged, changes: updateOrFinish(merged) };
@@ -74,5 +81,6 @@ function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyCon
   const created = newObject(wanted, now, random);
   checkNew(kind, created);
   const unchanged = requireNamespace(kind, key, read);
+  warnings.splice(0, Infinity, ...checkPodSecurity(kind, created, read));
   return { key, object: created, changes: { ...noChanges, creates: [created], unchanged } };
 }

@@ -15,6 +15,7 @@ import type { Admitted } from "./admission.js";
 import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
+import { checkPodSecurity } from "./pod-security.js";
 import { writeResponse } from "./write-response.js";
 
 /** @throws IkadaError AlreadyExists, Invalid, NotFound or Forbidden for the namespace */
@@ -28,14 +29,15 @@ export async function createObject(
     throw new IkadaError("BadRequest", "resourceVersion should not be set on objects to be created");
   }
   const manager = managerOf(request.options, call);
+  const warnings: string[] = [];
   const written = await commitWrite({
     store,
     call,
     options: request.options,
-    decide: (read, random) => planCreation(admitted, manager, read, random),
+    decide: (read, random) => planCreation(admitted, manager, read, random, warnings),
     keyOf: (random) => keyOfAdmitted(admitted.kind, named(admitted.object, random)),
   });
-  return writeResponse(written, admitted.warnings, true);
+  return writeResponse(written, [...admitted.warnings, ...warnings], true);
 }
 
 function planCreation(
@@ -43,6 +45,7 @@ function planCreation(
   manager: string,
   read: (key: ObjectKey) => AnyObject | undefined,
   random: Random,
+  warnings: string[],
 ): Plan | "again" {
   const { kind } = admitted;
   const given = named(admitted.object, random);
@@ -52,6 +55,7 @@ function planCreation(
   const key = keyOfAdmitted(kind, created);
   const object = trackUpdate(undefined, created, { manager }, now);
   const unchanged = requireNamespace(kind, key, read);
+  warnings.splice(0, Infinity, ...checkPodSecurity(kind, created, read));
   if (read(key)) {
     // A generated name that is taken: 27^5 names are few enough for that to happen among some thousand objects.
     if (!admitted.object.metadata.name) return "again";
