@@ -20,6 +20,12 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Overrides of what the machine has: cpu, memory, pods, as quantities. */
   readonly capacity: Readonly<Record<string, string>>;
+  /** Ports of this machine that Pods may ask for as `hostPort`, the first and the last. @default 1024 to 65535 */
+  readonly hostPorts: { readonly first: number; readonly last: number };
+  /** Folder of seccomp profiles that Pods may name; none by default. */
+  readonly seccompFolder: string | undefined;
+  /** The longest pause between restarts of a container that keeps ending. @default 300 */
+  readonly restartSecondsMax: number;
   /** Address of this machine that others reach; by default the first IPv4 address that is not loopback. */
   readonly address: string | undefined;
   /** `host:port` of /metrics; none by default. */
@@ -34,6 +40,7 @@ export function readAgentConfig(file: string): AgentConfig {
   const root = ConfigSection.read(file);
   const tls = root.section("tls");
   const listen = root.section("listen", {});
+  const hostPorts = root.section("hostPorts", {});
   const config: AgentConfig = {
     name: root.text("name"),
     clusterId: root.text("clusterId"),
@@ -44,12 +51,18 @@ export function readAgentConfig(file: string): AgentConfig {
     dockerSocket: root.path("dockerSocket", "/var/run/docker.sock"),
     labels: root.map("labels"),
     capacity: root.map("capacity"),
+    hostPorts: {
+      first: hostPorts.integer("first", 1, 65_535, 1_024),
+      last: hostPorts.integer("last", 1, 65_535, 65_535),
+    },
+    seccompFolder: root.has("seccompFolder") ? root.path("seccompFolder") : undefined,
+    restartSecondsMax: root.integer("restartSecondsMax", 1, 300, 300),
     address: root.has("address") ? root.text("address") : undefined,
     metrics: listen.has("metrics") ? listen.address("metrics") : undefined,
     users: root.has("users") ? root.sections("users").map(readUser) : [],
     logLevel: root.oneOf("logLevel", ["debug", "info", "warn", "error"], "info"),
   };
-  for (const section of [root, tls, listen]) section.end();
+  for (const section of [root, tls, listen, hostPorts]) section.end();
   if (config.servers.length === 0) throw new IkadaError("Invalid", `${file}: servers: at least one is required`);
   return config;
 }

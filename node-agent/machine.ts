@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Env } from "../src/base/env.js";
 import type { AgentConfig } from "./agent-config.js";
 import { FakeEngine } from "./core/fake-engine.js";
@@ -11,14 +12,21 @@ import { hostProbeNetwork } from "./probe-network.js";
 
 /** Where Pods run, and how they are reached. */
 export function openMachine(
-  config: Pick<AgentConfig, "runtime" | "dockerSocket" | "clusterId" | "name">,
+  config: Pick<AgentConfig, "runtime" | "dockerSocket" | "clusterId" | "name" | "dataFolder" | "seccompFolder">,
   env: Env,
   nodeUid: () => string | undefined,
 ): { readonly runtime: ContainerRuntime; readonly network: ProbeNetwork } {
   const owner = { clusterId: config.clusterId, node: config.name };
   if (config.runtime === "docker") {
     const { log } = env;
-    const runtime = new DockerRuntime({ socketPath: config.dockerSocket, owner, nodeUid, log });
+    const runtime = new DockerRuntime({
+      socketPath: config.dockerSocket,
+      owner,
+      nodeUid,
+      messageFolder: join(config.dataFolder, "messages"),
+      seccompFolder: config.seccompFolder,
+      log,
+    });
     return { runtime, network: hostProbeNetwork };
   }
   const { clock, timers } = env;

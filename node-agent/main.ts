@@ -42,6 +42,9 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
     nodeName: config.name,
     clusterId: config.clusterId,
     hostIP: report.address,
+    allocatable: report.status().allocatable ?? {},
+    hostPorts: config.hostPorts,
+    restartMsMax: config.restartSecondsMax * 1000,
     onEngine: (error) => {
       engineUp = error === undefined;
       if (report.setEngine(error)) uplink?.reportNode();

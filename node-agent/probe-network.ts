@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import type { Done, Finished } from "../src/base/env.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { HttpProbeRequest, ProbeNetwork } from "./core/prober.js";
+import { grpcProbe } from "./grpc-probe.js";
 
 /** Probes over this machine's network. Nothing is kept open, at most the headers of an answer are read. */
 export const hostProbeNetwork: ProbeNetwork = {
@@ -44,6 +45,8 @@ export const hostProbeNetwork: ProbeNetwork = {
       queueMicrotask(() => settle(IkadaError.from(caught), 0));
     }
   },
+
+  grpc: grpcProbe,
 
   tcp({ host, port, timeoutMs }, done: Finished): void {
     const settle = once((error: Error | null) => done(error));

@@ -9,6 +9,8 @@ export interface Observation {
   /** Why a created container can't be started, by its id. */
   readonly startErrors: ReadonlyMap<string, string>;
   readonly now: number;
+  /** The longest pause between restarts. */
+  readonly restartMsMax: number;
 }
 
 /**
@@ -46,17 +48,17 @@ function absorbContainer(known: ContainerRecord | undefined, name: string, seen:
   if (info && !record.created) record = { ...record, created: true, specHash: info.specHash };
   if (record.exit !== undefined) return record;
   const startError = info && seen.startErrors.get(info.id);
-  if (info && startError !== undefined) return ended(record, startErrorExit(info, startError, seen.now));
-  if (info?.phase === "exited") return ended(record, exitOf(info, seen.now));
-  if (record.created && !info && !seen.busy.has(`container/${name}`)) return ended(record, vanished(seen.now));
+  if (info && startError !== undefined) return ended(record, startErrorExit(info, startError, seen.now), seen);
+  if (info?.phase === "exited") return ended(record, exitOf(info, seen.now), seen);
+  if (record.created && !info && !seen.busy.has(`container/${name}`)) return ended(record, vanished(seen.now), seen);
   return record;
 }
 
 /** The end of an attempt, and when the next one is due if there is to be one. */
-function ended(record: ContainerRecord, exit: ContainerExit): ContainerRecord {
+function ended(record: ContainerRecord, exit: ContainerExit, { restartMsMax }: Observation): ContainerRecord {
   const ranMs = exit.startedAt === undefined ? 0 : exit.finishedAt - exit.startedAt;
   const crashes = isCleanRun(ranMs, record.restartDelayMs ?? 0) ? 0 : record.crashes;
-  const delayMs = restartDelayMs(crashes);
+  const delayMs = restartDelayMs(crashes, restartMsMax);
   return {
     ...record,
     exit,
@@ -74,7 +76,7 @@ function exitOf(info: ContainerInfo, now: number): ContainerExit {
     containerId: info.id,
     exitCode,
     reason: info.oomKilled ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error",
-    message: undefined,
+    message: info.message,
     startedAt: info.startedAt,
     finishedAt: info.finishedAt ?? now,
   };

@@ -3,8 +3,10 @@ import { IkadaError } from "../../src/base/errors.js";
 import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
 import { emptyBook, nextBook, objectKey, type Assignments, type Book } from "./assignment-book.js";
+import { restartBackoff } from "./backoff.js";
 import { ContainerWatch } from "./container-watch.js";
 import { EngineSlots } from "./engine-slots.js";
+import type { PortRange } from "./host-ports.js";
 import { Images } from "./images.js";
 import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
@@ -25,6 +27,12 @@ export interface AgentOptions {
   readonly clusterId: string;
   /** Address of this machine, for status.hostIP. */
   readonly hostIP: string;
+  /** What this machine has to give, by resource, for limits that are not set. */
+  readonly allocatable?: Readonly<Record<string, string>>;
+  /** Ports of this machine that Pods may have; undefined: none. */
+  readonly hostPorts?: PortRange | undefined;
+  /** The longest pause between restarts of a container; 300 s by default. */
+  readonly restartMsMax?: number;
   /** The engine answers (undefined), or does not: why. Called when it changes. */
   onEngine(error: Error | undefined): void;
   /** The disk failed: the process must end, for what it remembers can't be trusted any more. */
@@ -75,6 +83,9 @@ export class Agent {
       network,
       nodeName,
       hostIP,
+      allocatable: options.allocatable ?? {},
+      hostPorts: options.hostPorts,
+      restartMsMax: options.restartMsMax ?? restartBackoff.maxMs,
       watch: this.#watch,
       images: new Images(env, runtime),
       slots: new EngineSlots(),
@@ -163,7 +174,7 @@ export class Agent {
   findContainer(podUid: string, name: string, previous: boolean): string | IkadaError {
     const infos = this.#watch
       .ofPod(podUid)
-      .filter((info) => info.role === "container" && info.containerName === name)
+      .filter((info) => info.role === "container" && info.containerName === name && !info.impostor)
       .sort((a, b) => b.attempt - a.attempt);
     const shown = infos.filter(({ phase }) => phase !== "created");
     const found = previous ? shown.find(({ attempt }) => attempt < (infos[0]?.attempt ?? 0)) : shown[0];

@@ -31,6 +31,6 @@ export function backoffMs(backoff: Backoff, failures: number): number {
 }
 
 /** The pause before a restart when `crashes` ends came before this one in the present series. */
-export function restartDelayMs(crashes: number): number {
-  return crashes === 0 ? 0 : backoffMs(restartBackoff, crashes);
+export function restartDelayMs(crashes: number, maxMs = restartBackoff.maxMs): number {
+  return crashes === 0 ? 0 : backoffMs({ ...restartBackoff, maxMs }, crashes);
 }

@@ -87,7 +87,9 @@ export class ContainerWatch {
       finishedAt: undefined,
       exitCode: undefined,
       oomKilled: false,
+      message: undefined,
       ip: undefined,
+      impostor: false,
     });
   }
 

@@ -2,12 +2,16 @@ import { decodeBase64 } from "../../src/api/base64.js";
 import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
 import type { Container, EnvFromSource, EnvVar, KeySelector, Pod } from "../../src/api/kinds/pod.js";
 
+import { resourceField } from "./resource-field.js";
+
 /** Where the values of environment variables come from. */
 export interface EnvironmentSources {
   readonly pod: Pod;
   readonly podIP: string;
   readonly hostIP: string;
   readonly nodeName: string;
+  /** What the node has to give, for limits that are not set. */
+  readonly allocatable: Readonly<Record<string, string>>;
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
 }
@@ -33,7 +37,7 @@ export function resolveEnvironment(container: Container, sources: EnvironmentSou
     }
   }
   for (const variable of container.env ?? []) {
-    const value = valueOf(variable, variables, sources);
+    const value = valueOf(variable, container, variables, sources);
     if (value === undefined) continue;
     if (typeof value !== "string") return value.error;
     // Set anew, so that the order is that of the last definition.
@@ -61,13 +65,22 @@ function isVariableName(name: string): boolean {
 
 type Value = string | { readonly error: string } | undefined;
 
-function valueOf(variable: EnvVar, variables: ReadonlyMap<string, string>, sources: EnvironmentSources): Value {
+function valueOf(
+  variable: EnvVar,
+  container: Container,
+  variables: ReadonlyMap<string, string>,
+  sources: EnvironmentSources,
+): Value {
   const { value, valueFrom } = variable;
   if (valueFrom === undefined) return expand(value ?? "", variables);
-  const { configMapKeyRef, secretKeyRef, fieldRef } = valueFrom;
+  const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = valueFrom;
   if (configMapKeyRef) return keyOf("ConfigMap", configMapKeyRef, sources);
   if (secretKeyRef) return keyOf("Secret", secretKeyRef, sources);
   if (fieldRef) return fieldOf(fieldRef.fieldPath, sources);
+  if (resourceFieldRef) {
+    const amount = resourceField(resourceFieldRef, sources.pod, container, sources.allocatable);
+    return amount ?? { error: `environment variable ${variable.name}: there is no ${resourceFieldRef.resource}` };
+  }
   return { error: `environment variable ${variable.name}: valueFrom names no source` };
 }
 
@@ -122,6 +135,8 @@ function fieldOf(path: string, sources: EnvironmentSources): Value {
       return metadata.uid ?? "";
     case "spec.nodeName":
       return sources.nodeName;
+    case "spec.serviceAccountName":
+      return sources.pod.spec.serviceAccountName ?? "default";
     case "status.podIP":
     case "status.podIPs":
       return sources.podIP;

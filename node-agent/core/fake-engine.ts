@@ -1,6 +1,8 @@
 import type { Clock, Timer, Timers } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
+import { fakePlace } from "./fake-place.js";
 import type { FakeImage, FakeProgram } from "./fake-program.js";
+import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
 import type { ContainerEvent, ContainerInfo, ContainerSpec } from "./runtime.js";
 
 export type FakeOperation =
@@ -107,8 +109,10 @@ export class FakeEngine {
     return container;
   }
 
-  create(owner: string, spec: ContainerSpec): string {
-    const name = `${owner}/${spec.podUid}/${spec.role}/${spec.containerName}/${spec.attempt}`;
+  /** `impostor`: as somebody would who makes one by hand with the labels of this owner. */
+  create(owner: string, spec: ContainerSpec, impostor = false): string {
+    const by = impostor ? `by-hand-${this.#count}` : owner;
+    const name = `${by}/${spec.podUid}/${spec.role}/${spec.containerName}/${spec.attempt}`;
     for (const other of this.containers.values()) {
       if (other.name !== name) continue;
       if (other.spec.specHash === spec.specHash) return other.id;
@@ -135,7 +139,9 @@ export class FakeEngine {
       finishedAt: undefined,
       exitCode: undefined,
       oomKilled: false,
+      message: undefined,
       ip: undefined,
+      impostor,
     };
     const container: FakeContainer = {
       id,
@@ -164,20 +170,26 @@ export class FakeEngine {
       );
     }
     const image = this.images.get(imageKey(spec.image));
-    const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env);
+    const sandbox = spec.sandboxId === undefined ? undefined : this.containers.get(spec.sandboxId)?.spec;
+    const place = fakePlace(spec, sandbox, image?.user ?? "");
+    const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env, place);
     if (program === undefined) {
       throw new IkadaError("Invalid", `fake engine: exec: "${spec.command[0]}": executable file not found in $PATH`);
     }
-    this.#addresses += spec.role === "sandbox" ? 1 : 0;
+    const hasAddress = spec.sandbox?.network === "pod";
+    this.#addresses += hasAddress ? 1 : 0;
     const at = this.clock.now();
     container.program = program;
     container.info = {
       ...info,
       phase: "running",
       startedAt: at,
-      ip: spec.role === "sandbox" ? `10.99.${this.#addresses >> 8}.${this.#addresses & 255}` : undefined,
+      ip: hasAddress ? `10.99.${this.#addresses >> 8}.${this.#addresses & 255}` : undefined,
     };
-    container.lines = program.output.map((line) => ({ ...line, at }));
+    // A terminal has one stream.
+    container.lines = program.output.map(({ stream, line }) =>
+      spec.tty ? { stream: "stdout", line: `${line}\r`, at } : { stream, line, at },
+    );
     this.#emit(container, "start");
     if (Number.isFinite(program.runForMs)) {
       container.exitTimer = this.timers.after(program.runForMs, () => {
@@ -187,12 +199,13 @@ export class FakeEngine {
   }
 
   /** As `docker kill --signal`. */
-  signal(id: string, signal: "SIGTERM" | "SIGKILL"): void {
+  signal(id: string, signal: string): void {
     const container = this.require(id);
     if (container.info.phase !== "running") return;
     const onTerm = container.program?.onTerm ?? "ignored";
     if (signal === "SIGKILL") this.exit(container, 137, false);
-    else if (onTerm !== "ignored") this.exit(container, onTerm.exitCode, false);
+    else if (onTerm !== "ignored" && (onTerm.signal ?? "SIGTERM") === signal)
+      this.exit(container, onTerm.exitCode, false);
   }
 
   remove(id: string): void {
@@ -212,6 +225,7 @@ export class FakeEngine {
       finishedAt: this.clock.now(),
       exitCode,
       oomKilled,
+      message: messageOf(container, exitCode),
       ip: undefined,
     };
     if (oomKilled) this.#emit(container, "oom");
@@ -225,6 +239,14 @@ export class FakeEngine {
       this.timers.after(this.#latencyMs("event"), () => onEvent(container, type));
     }
   }
+}
+
+function messageOf({ spec, program, lines }: FakeContainer, exitCode: number): string | undefined {
+  if (spec.terminationMessage === undefined) return undefined;
+  const written = program?.message?.slice(0, terminationMessageBytesMax);
+  if (written !== undefined || !spec.terminationMessage.fallBackToOutput || exitCode === 0) return written;
+  const output = lines.slice(-terminationOutput.linesMax).map(({ line }) => `${line}\n`);
+  return output.join("").slice(-terminationOutput.bytesMax) || undefined;
 }
 
 /** A reference without tag and digest means `:latest`. */

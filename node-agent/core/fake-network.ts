@@ -1,7 +1,7 @@
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { imageKey, type FakeEngine } from "./fake-engine.js";
-import type { HttpProbeRequest, ProbeNetwork } from "./prober.js";
+import type { GrpcProbeRequest, HttpProbeRequest, ProbeNetwork } from "./prober.js";
 
 /** Probes of fake Pods: what the image of a running container in the sandbox with that address serves. */
 export class FakeProbeNetwork implements ProbeNetwork {
@@ -17,6 +17,11 @@ export class FakeProbeNetwork implements ProbeNetwork {
 
   tcp(request: { readonly host: string; readonly port: number; readonly timeoutMs: number }, done: Finished): void {
     this.#answer(request, (error) => done(error));
+  }
+
+  /** A service is well when the image answers its port with a status of success. */
+  grpc(request: GrpcProbeRequest, done: Done<string>): void {
+    this.#answer(request, (error, status) => done(error, status < 400 ? "SERVING" : "NOT_SERVING"));
   }
 
   #answer(

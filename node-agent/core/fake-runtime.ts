@@ -9,6 +9,7 @@ import type {
   ContainerSpec,
   ExecRequest,
   ExecResult,
+  ImageInfo,
   LogRequest,
   LogSink,
 } from "./runtime.js";
@@ -65,7 +66,7 @@ export class FakeRuntime implements ContainerRuntime {
       this.#run("stop", () => undefined, done, undefined);
     };
     const terminate = (): void => {
-      if (graceMs > 0) engine.signal(containerId, "SIGTERM");
+      if (graceMs > 0) engine.signal(containerId, container.spec.stopSignal ?? "SIGTERM");
       if (container.info.phase !== "running") return;
       container.followers.add(finish);
       const kill = (): void => {
@@ -93,12 +94,16 @@ export class FakeRuntime implements ContainerRuntime {
     );
   }
 
-  imageId(reference: string, done: Done<string | undefined>): void {
+  image(reference: string, done: Done<ImageInfo | undefined>): void {
     const key = imageKey(reference);
-    this.#run("image", () => (this.#engine.images.has(key) ? `fake-image:${key}` : undefined), done, undefined);
+    const find = (): ImageInfo | undefined => {
+      const image = this.#engine.images.get(key);
+      return image && { id: `fake-image:${key}`, user: image.user ?? "" };
+    };
+    this.#run("image", find, done, undefined);
   }
 
-  pull(reference: string, done: Done<string>): void {
+  pull(reference: string, done: Done<ImageInfo>): void {
     const key = imageKey(reference);
     this.#run(
       "pull",
@@ -106,10 +111,10 @@ export class FakeRuntime implements ContainerRuntime {
         const found = this.#engine.registry(key);
         if (typeof found === "string") throw new IkadaError("Unavailable", found);
         this.#engine.images.set(key, found);
-        return `fake-image:${key}`;
+        return { id: `fake-image:${key}`, user: found.user ?? "" };
       },
       done,
-      "",
+      { id: "", user: "" },
     );
   }
 

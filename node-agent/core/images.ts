@@ -3,7 +3,7 @@ import { backoffMs, pullBackoff } from "./backoff.js";
 import type { ContainerRuntime } from "./runtime.js";
 
 export type ImageResult =
-  | { readonly status: "ready" }
+  | { readonly status: "ready"; readonly user: string }
   | {
       readonly status: "failed";
       readonly reason: "ErrImagePull" | "ErrImageNeverPull" | "ImageInspectError";
@@ -35,9 +35,9 @@ export class Images {
       this.#pull(reference, done);
       return;
     }
-    this.#runtime.imageId(reference, (error, id) => {
+    this.#runtime.image(reference, (error, image) => {
       if (error) done(this.#failure("ImageInspectError", error.message, inspectRetryMs));
-      else if (id !== undefined) done({ status: "ready" });
+      else if (image !== undefined) done({ status: "ready", user: image.user });
       else if (policy === "Never") {
         const message = `Container image "${reference}" is not present with pull policy of Never`;
         done(this.#failure("ErrImageNeverPull", message, pullBackoff.firstMs));
@@ -57,13 +57,13 @@ export class Images {
       return;
     }
     state.waiting = [done];
-    this.#runtime.pull(reference, (error) => {
+    this.#runtime.pull(reference, (error, image) => {
       const waiting = state.waiting ?? [];
       state.waiting = undefined;
       let result: ImageResult;
       if (error === null) {
         this.#pulls.delete(reference);
-        result = { status: "ready" };
+        result = { status: "ready", user: image.user };
       } else {
         state.failures += 1;
         const failure = this.#failure("ErrImagePull", error.message, backoffMs(pullBackoff, state.failures));

@@ -1,8 +1,9 @@
+import type { Container, LifecycleHandler } from "../../src/api/kinds/pod.js";
 import type { ContainerSpec } from "./runtime.js";
 
 /**
  * One step of work for one Pod. At most one action is in flight per slot: `sandbox`, `container/<name>` (create, start),
- * `image/<name>`, `stop/<id>`, `kill/<id>`, `remove/<id>`.
+ * `image/<name>`, `hook/<id>` (postStart), `stop/<id>`, `kill/<id>`, `remove/<id>`.
  */
 export type Action =
   | { readonly kind: "create-sandbox"; readonly slot: string; readonly attempt: number }
@@ -17,11 +18,20 @@ export type Action =
   | { readonly kind: "create"; readonly slot: string; readonly spec: ContainerSpec }
   | { readonly kind: "start"; readonly slot: string; readonly containerId: string }
   | {
+      readonly kind: "post-start";
+      readonly slot: string;
+      readonly containerId: string;
+      readonly container: Container;
+      readonly handler: LifecycleHandler;
+    }
+  | {
       readonly kind: "stop";
       readonly slot: string;
       readonly containerId: string;
       readonly graceMs: number;
       readonly why: string;
+      /** What comes before the stop signal, within the grace. */
+      readonly preStop?: { readonly container: Container; readonly handler: LifecycleHandler };
     }
   | { readonly kind: "remove"; readonly slot: string; readonly containerId: string };
 

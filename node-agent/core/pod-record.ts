@@ -10,6 +10,8 @@ export interface PodRecord {
   readonly sandboxAttempt: number;
   /** True once a sandbox of this attempt was made. */
   readonly sandboxCreated: boolean;
+  /** All init containers have done their part in this sandbox: ended well, or started when they are sidecars. Absent in older files. */
+  readonly initialized?: boolean;
   /** When the agent first was to remove the Pod; never taken back. */
   readonly terminatingSince: number | undefined;
   /** By container name, init containers too (names are unique in a Pod). */
@@ -37,12 +39,14 @@ export interface ContainerRecord {
   /** Last result of the readiness, respectively startup probe in this attempt. */
   readonly ready: boolean;
   readonly started: boolean;
+  /** Its postStart hook has succeeded in this attempt. */
+  readonly hooked?: boolean;
 }
 
 export interface ContainerExit {
   readonly containerId: string | undefined;
   readonly exitCode: number;
-  /** Kubernetes' names: Completed, Error, OOMKilled, StartError, ContainerStatusUnknown. */
+  /** Kubernetes' names: Completed, Error, OOMKilled, StartError, FailedPostStartHook, ContainerStatusUnknown. */
   readonly reason: string;
   readonly message: string | undefined;
   readonly startedAt: number | undefined;

@@ -3,7 +3,7 @@ import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStat
 import { toTimestamp } from "../../src/api/time.js";
 import type { Waiting } from "./plan.js";
 import type { ContainerExit, ContainerRecord, PodRecord } from "./pod-record.js";
-import { endedForGood, isFinished, restartPolicyOf } from "./pod-task.js";
+import { endedForGood, hasStarted, initDone, isFinished, isSidecar, restartPolicyOf } from "./container-role.js";
 import type { ContainerInfo } from "./runtime.js";
 
 export interface StatusInput {
@@ -24,13 +24,25 @@ export function podStatus(input: StatusInput): PodStatus {
   const initContainers = pod.spec.initContainers ?? [];
   const initStatuses = initContainers.map((container) => containerStatus(container, input, true));
   const statuses = pod.spec.containers.map((container) => containerStatus(container, input, false));
-  const initialized = initContainers.every(({ name }) => record.containers[name]?.exit?.exitCode === 0);
-  const phase = phaseOf(input, initialized, statuses);
-  const ip = input.observed.find((info) => info.role === "sandbox" && info.phase === "running")?.ip ?? before?.podIP;
+  const uninitialized = initContainers
+    .filter((container, at) => !initDone(container, record.containers[container.name], runs(initStatuses[at])))
+    .map(({ name }) => name);
+  // A sidecar that crashes later takes nothing back.
+  const initialized = record.initialized === true || uninitialized.length === 0;
+  const sidecars = initStatuses.filter((_, at) => isSidecar(initContainers[at] as Container));
+  const phase = phaseOf(input, initialized, statuses, sidecars);
+  const sandbox = input.observed.find((info) => info.role === "sandbox" && info.phase === "running");
+  const nodeIP = sandbox !== undefined && pod.spec.hostNetwork === true ? input.hostIP : undefined;
+  const ip = sandbox?.ip ?? nodeIP ?? before?.podIP;
   const startTime = before?.startTime ?? toTimestamp(record.firstSeenAt);
   return {
     phase,
-    conditions: conditionsOf(input, initialized, phase, statuses),
+    conditions: conditionsOf(input, {
+      uninitialized: initialized ? [] : uninitialized,
+      phase,
+      statuses: [...sidecars, ...statuses],
+      hasSandbox: sandbox !== undefined,
+    }),
     ...(input.hostIP !== "" && { hostIP: input.hostIP, hostIPs: [{ ip: input.hostIP }] }),
     ...(ip !== undefined && { podIP: ip, podIPs: [{ ip }] }),
     startTime,
@@ -45,8 +57,10 @@ function containerStatus(container: Container, input: StatusInput, init: boolean
   const info = input.observed.find(
     (one) => one.role === "container" && one.containerName === name && one.attempt === record?.attempt,
   );
-  const running = info?.phase === "running" && record?.exit === undefined;
-  const started = running && (container.startupProbe === undefined || record?.started === true);
+  // Until its postStart hook has succeeded a container counts as one that is being made.
+  const hooked = container.lifecycle?.postStart === undefined || record?.hooked === true;
+  const running = info?.phase === "running" && record?.exit === undefined && hooked;
+  const started = running && hasStarted(container, record);
   const ready = started && (container.readinessProbe === undefined || record?.ready === true);
   const { state, last } = statesOf(container, input, record, running ? info : undefined);
   const succeeded = init && record?.exit?.exitCode === 0;
@@ -55,7 +69,7 @@ function containerStatus(container: Container, input: StatusInput, init: boolean
     image: container.image,
     imageID: info?.imageId ?? "",
     ...(info && { containerID: `docker://${info.id}` }),
-    ready: init ? succeeded : ready,
+    ready: init && !isSidecar(container) ? succeeded : ready,
     started,
     restartCount: record?.attempt ?? 0,
     state,
@@ -96,12 +110,23 @@ function terminated(exit: ContainerExit): NonNullable<ContainerState["terminated
   };
 }
 
-function phaseOf(input: StatusInput, initialized: boolean, statuses: readonly ContainerStatus[]): PodPhase {
+function runs(status: ContainerStatus | undefined): boolean {
+  return status?.state?.running !== undefined;
+}
+
+function phaseOf(
+  input: StatusInput,
+  initialized: boolean,
+  statuses: readonly ContainerStatus[],
+  sidecars: readonly ContainerStatus[],
+): PodPhase {
   const { pod, record } = input;
   // A finished Pod, and one that was told to end and whose containers have all ended, never changes its phase again.
   const exits = pod.spec.containers.map(({ name }) => record.containers[name]?.exit);
-  const stopped = record.terminatingSince !== undefined && statuses.every(({ state }) => state?.running === undefined);
-  if (isFinished(pod, record) || (stopped && exits.every((exit) => exit !== undefined))) {
+  const stopped = record.terminatingSince !== undefined && !statuses.some(runs);
+  const over = isFinished(pod, record) || (stopped && exits.every((exit) => exit !== undefined));
+  // Sidecars neither keep a Pod from its end nor decide which it is, but it comes after theirs.
+  if (over && !sidecars.some(runs)) {
     return exits.every((exit) => exit?.exitCode === 0) ? "Succeeded" : "Failed";
   }
   if (!initialized) return "Pending";
@@ -112,15 +137,23 @@ function phaseOf(input: StatusInput, initialized: boolean, statuses: readonly Co
   return everStarted ? "Running" : "Pending";
 }
 
+interface Findings {
+  readonly uninitialized: readonly string[];
+  readonly phase: PodPhase;
+  /** Of the containers that readiness is about. */
+  readonly statuses: readonly ContainerStatus[];
+  readonly hasSandbox: boolean;
+}
+
+type Verdict = Pick<Condition, "status" | "reason" | "message">;
+
 function conditionsOf(
   input: StatusInput,
-  initialized: boolean,
-  phase: PodPhase,
-  statuses: readonly ContainerStatus[],
+  { uninitialized, phase, statuses, hasSandbox }: Findings,
 ): readonly Condition[] {
   const over = phase === "Succeeded" || phase === "Failed";
   const unready = statuses.filter(({ ready }) => !ready).map(({ name }) => name);
-  const readiness: Pick<Condition, "status" | "reason" | "message"> =
+  const readiness: Verdict =
     over && phase === "Succeeded"
       ? { status: "False", reason: "PodCompleted" }
       : over
@@ -132,12 +165,10 @@ function conditionsOf(
               message: `containers with unready status: [${unready.join(" ")}]`,
             }
           : { status: "True" };
-  const uninitialized = (input.pod.spec.initContainers ?? [])
-    .filter(({ name }) => input.record.containers[name]?.exit?.exitCode !== 0)
-    .map(({ name }) => name);
   const own: readonly Omit<Condition, "lastTransitionTime">[] = [
     { type: "PodScheduled", status: "True" },
-    initialized
+    { type: "PodReadyToStartContainers", status: hasSandbox ? "True" : "False" },
+    uninitialized.length === 0
       ? { type: "Initialized", status: "True" }
       : {
           type: "Initialized",
@@ -146,11 +177,26 @@ function conditionsOf(
           message: `containers with incomplete status: [${uninitialized.join(" ")}]`,
         },
     { type: "ContainersReady", ...readiness },
-    { type: "Ready", ...readiness },
+    { type: "Ready", ...(readiness.status === "True" ? gatesOf(input.pod) : readiness) },
   ];
   const before = input.before?.conditions ?? [];
-  const foreign = before.filter((condition) => !own.some(({ type }) => type === condition.type));
-  return [...foreign, ...own.map((condition) => withTransition(condition, before, input.now))];
+  // Others' conditions are not repeated: what is known here of them may be old, and the server keeps what is not spoken of.
+  return own.map((condition) => withTransition(condition, before, input.now));
+}
+
+/** Conditions that others set and that readiness waits for too (Kubernetes' words). */
+function gatesOf({ spec, status }: Pod): Verdict {
+  const conditions = status?.conditions ?? [];
+  const closed = (spec.readinessGates ?? [])
+    .map(({ conditionType }) => ({ conditionType, found: conditions.find(({ type }) => type === conditionType) }))
+    .filter(({ found }) => found?.status !== "True")
+    .map(({ conditionType, found }) =>
+      found === undefined
+        ? `corresponding condition of pod readiness gate "${conditionType}" does not exist.`
+        : `the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`,
+    );
+  if (closed.length === 0) return { status: "True" };
+  return { status: "False", reason: "ReadinessGatesNotReady", message: closed.join(", ") };
 }
 
 function withTransition(

@@ -1,9 +1,11 @@
 import type { Container, Pod } from "../../src/api/kinds/pod.js";
 import { absorb } from "./absorb.js";
+import { allContainers, endedForGood, initDone, isFinished, restartPolicyOf } from "./container-role.js";
+import { rootRefusal } from "./container-security.js";
 import { containerSpec } from "./container-spec.js";
 import type { Environment } from "./environment.js";
 import { Plan, type Action, type SlotFailure, type Waiting } from "./plan.js";
-import { planRemoval } from "./pod-removal.js";
+import { planRemoval, preStopOf, stopInOrder } from "./pod-removal.js";
 import { nextAttempt, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import type { ContainerInfo } from "./runtime.js";
 import { specHash } from "./spec-hash.js";
@@ -22,16 +24,26 @@ export interface PodView {
   readonly busy: ReadonlyMap<string, { readonly killAt?: number }>;
   readonly failures: ReadonlyMap<string, SlotFailure>;
   readonly startErrors: ReadonlyMap<string, string>;
-  /** Containers that failed their liveness or startup probe. */
-  readonly unhealthy: ReadonlySet<string>;
+  /** Containers that failed their liveness or startup probe, or their postStart hook. */
+  readonly unhealthy: ReadonlyMap<string, Unhealthy>;
   environment(container: Container, podIP: string): Environment | string;
+  /** Why no sandbox is to be made; undefined: one is. */
+  readonly sandboxRefusal?: string | undefined;
+  /** The longest pause between restarts. */
+  readonly restartMsMax: number;
   /** Wall milliseconds. */
   readonly now: number;
 }
 
+export interface Unhealthy {
+  readonly why: string;
+  /** In place of the Pod's. */
+  readonly graceMs: number | undefined;
+}
+
 /** `attempt` is the container's attempt that the image was looked up for. */
 export type ImageState =
-  | { readonly attempt: number; readonly status: "ready" }
+  | { readonly attempt: number; readonly status: "ready"; readonly user: string }
   | {
       readonly attempt: number;
       readonly status: "failed";
@@ -54,43 +66,27 @@ export interface Decision {
 }
 
 /**
- * The next steps for one Pod: sandbox, then init containers one after the other, then all containers; each by image, create, start.
+ * The next steps for one Pod: sandbox, then init containers one after the other, then all containers; each by image, create, start,
+ * postStart hook. Sidecars are init containers that run on: the next one follows when they have started.
  * Pure: the same view gives the same decision. Attempts and ends only move forward; the same decision taken again after a crash of
  * the agent makes the same containers, since their names derive from Pod, container and attempt.
  */
-export function decide(view: PodView): Decision {
-  const plan = new Plan(view.now, view.busy, view.failures);
+export function decide(seen: PodView): Decision {
+  const impostors = seen.observed.filter(({ impostor }) => impostor);
+  if (impostors.length === 0) return decideOwn(seen, new Plan(seen.now, seen.busy, seen.failures));
+  const plan = new Plan(seen.now, seen.busy, seen.failures);
+  for (const { id } of impostors) plan.act({ kind: "remove", slot: `remove/${id}`, containerId: id });
+  const decision = decideOwn({ ...seen, observed: seen.observed.filter(({ impostor }) => !impostor) }, plan);
+  return { ...decision, gone: false };
+}
+
+function decideOwn(view: PodView, plan: Plan): Decision {
   const record = absorb(view.record, view.pod, view);
   if (view.pod === undefined || view.removalGraceMs !== undefined || record.terminatingSince !== undefined) {
     return planRemoval(plan, view, record);
   }
   const next = new PodPlanner(plan, view, view.pod, record).plan();
   return { record: next, actions: plan.actions, wakeAt: plan.wakeAt, waiting: plan.waiting, gone: false };
-}
-
-export type RestartPolicy = "Always" | "OnFailure" | "Never";
-
-/** Init containers that failed are tried again under Always too, those that succeeded never. */
-export function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
-  const policy = pod.spec.restartPolicy ?? "Always";
-  const init = (pod.spec.initContainers ?? []).some(({ name }) => name === container.name);
-  return init && policy === "Always" ? "OnFailure" : policy;
-}
-
-/** True when this attempt ended and no other will follow. */
-export function endedForGood(record: ContainerRecord | undefined, policy: RestartPolicy): boolean {
-  if (record?.exit === undefined) return false;
-  return policy === "Never" || (policy === "OnFailure" && record.exit.exitCode === 0);
-}
-
-/** True when the Pod has done all that it ever will: phase Succeeded or Failed. */
-export function isFinished(pod: Pod, record: PodRecord): boolean {
-  const over = (container: Container): boolean =>
-    endedForGood(record.containers[container.name], restartPolicyOf(pod, container));
-  const initFailed = (pod.spec.initContainers ?? []).some(
-    (container) => over(container) && record.containers[container.name]?.exit?.exitCode !== 0,
-  );
-  return initFailed || pod.spec.containers.every(over);
 }
 
 class PodPlanner {
@@ -108,21 +104,53 @@ class PodPlanner {
 
   plan(): PodRecord {
     if (isFinished(this.#pod, this.#record)) {
+      if (this.#endSidecars()) return this.#record;
       // The address is given back; the containers stay for their logs.
       for (const info of this.#view.observed) if (info.role === "sandbox") this.#remove(info);
       return this.#record;
     }
     const sandbox = this.#keepSandbox();
-    const inits = this.#pod.spec.initContainers ?? [];
-    const pending = inits.find(({ name }) => this.#record.containers[name]?.exit?.exitCode !== 0);
-    if (pending !== undefined) {
-      for (const container of this.#pod.spec.containers) this.#plan.wait(container.name, "PodInitializing");
-      this.#keep(pending, sandbox);
-    } else {
-      for (const container of this.#pod.spec.containers) this.#keep(container, sandbox);
+    this.#keepInits(sandbox);
+    for (const container of this.#pod.spec.containers) {
+      if (this.#record.initialized === true) this.#keep(container, sandbox);
+      else this.#plan.wait(container.name, "PodInitializing");
     }
     this.#collectGarbage();
     return this.#record;
+  }
+
+  /** Sidecars of a Pod that has done its work, in reverse order and within the Pod's grace. True while one of them runs. */
+  #endSidecars(): boolean {
+    const ends = this.#pod.spec.containers.map(({ name }) => this.#record.containers[name]?.exit?.finishedAt ?? 0);
+    const inits = (this.#pod.spec.initContainers ?? []).map(
+      ({ name }) => this.#record.containers[name]?.exit?.finishedAt ?? 0,
+    );
+    const graceMs = this.#graceMs();
+    const endedAt = Math.max(...(ends.every((at) => at > 0) ? ends : inits));
+    const killAt = Math.min(endedAt, this.#view.now) + graceMs;
+    return stopInOrder(this.#plan, this.#view, { killAt, graceMs, why: "its pod has done its work" });
+  }
+
+  /**
+   * Keeps the init containers up to the first that is not done; the others wait for it. One is passed for good when a later one was
+   * made: a sidecar that crashes then is started again without holding the others up.
+   */
+  #keepInits(sandbox: ContainerInfo | undefined): void {
+    const inits = this.#pod.spec.initContainers ?? [];
+    const lastMade = inits.findLastIndex(({ name }) => this.#recordOf(name).created);
+    let open = true;
+    for (const [at, container] of inits.entries()) {
+      if (!open) {
+        this.#plan.wait(container.name, "PodInitializing");
+        continue;
+      }
+      const record = this.#recordOf(container.name);
+      const info = this.#present(container.name, record.attempt);
+      const done = initDone(container, record, info?.phase === "running");
+      if (container.restartPolicy === "Always" || !done) this.#keep(container, sandbox);
+      open = done || at < lastMade || this.#record.initialized === true;
+    }
+    if (open && this.#record.initialized !== true) this.#record = { ...this.#record, initialized: true };
   }
 
   /** The running sandbox, or undefined after having planned how to get one. */
@@ -137,8 +165,9 @@ class PodPlanner {
     }
     // Containers of a lost sandbox have no network that anybody reaches; they end before a new one is made.
     const running = observed.filter((info) => info.role === "container" && info.phase === "running");
-    for (const info of running) this.#stop(info, "its sandbox ended");
+    for (const info of running) this.#stop(info, "its sandbox ended", this.#graceMs());
     if (running.length > 0 || [...busy.keys()].some((slot) => slot.startsWith("container/"))) return undefined;
+    if (this.#view.sandboxRefusal !== undefined) return undefined;
     if (this.#record.sandboxCreated) this.#replaceSandbox();
     this.#plan.act({ kind: "create-sandbox", slot: "sandbox", attempt: this.#record.sandboxAttempt });
     return undefined;
@@ -157,6 +186,7 @@ class PodPlanner {
       containers,
       sandboxAttempt: this.#record.sandboxAttempt + 1,
       sandboxCreated: false,
+      initialized: false,
     };
   }
 
@@ -172,10 +202,19 @@ class PodPlanner {
       this.#plan.wait(name, ...this.#trouble(name, "RunContainerError", "ContainerCreating"));
       if (sandbox) this.#plan.act({ kind: "start", slot: `container/${name}`, containerId: info.id });
     } else if (info.specHash !== specHash(container)) {
-      this.#stop(info, "its spec changed");
-    } else if (this.#view.unhealthy.has(info.id)) {
-      this.#stop(info, "it failed its probe");
+      this.#stop(info, "its spec changed", this.#graceMs());
+    } else {
+      this.#keepRunning(container, record, info);
     }
+  }
+
+  #keepRunning(container: Container, record: ContainerRecord, info: ContainerInfo): void {
+    const unhealthy = this.#view.unhealthy.get(info.id);
+    if (unhealthy !== undefined) return this.#stop(info, unhealthy.why, unhealthy.graceMs ?? this.#graceMs());
+    const handler = container.lifecycle?.postStart;
+    if (handler === undefined || record.hooked === true) return undefined;
+    this.#plan.wait(container.name, "ContainerCreating", "its postStart hook runs");
+    return this.#plan.act({ kind: "post-start", slot: `hook/${info.id}`, containerId: info.id, container, handler });
   }
 
   #afterExit(container: Container, record: ContainerRecord, sandbox: ContainerInfo | undefined): void {
@@ -191,7 +230,8 @@ class PodPlanner {
       this.#plan.wake(due);
       return;
     }
-    const next = nextAttempt(record);
+    // A new spec is a new beginning.
+    const next = nextAttempt(changed ? { ...record, crashes: 0 } : record);
     this.#setRecord(container.name, next);
     this.#bringUp(container, next, sandbox);
   }
@@ -200,26 +240,36 @@ class PodPlanner {
     const { name } = container;
     const slot = `container/${name}`;
     this.#plan.wait(name, ...this.#trouble(name, "CreateContainerError", "ContainerCreating"));
-    if (!this.#imageReady(container, record)) return;
-    if (sandbox === undefined || this.#view.busy.has(slot)) return;
+    if (sandbox === undefined && this.#view.sandboxRefusal !== undefined) {
+      this.#plan.wait(name, "CreateContainerConfigError", this.#view.sandboxRefusal);
+      return;
+    }
+    const imageUser = this.#imageUser(container, record);
+    if (imageUser === undefined || sandbox === undefined || this.#view.busy.has(slot)) return;
+    const refusal = rootRefusal(this.#pod.spec, container, imageUser);
+    if (refusal !== undefined) {
+      this.#plan.wait(name, "CreateContainerConfigError", refusal);
+      return;
+    }
     const environment = this.#view.environment(container, sandbox.ip ?? "");
     if (typeof environment === "string") {
       this.#plan.wait(name, "CreateContainerConfigError", environment);
       return;
     }
-    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment);
+    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment, imageUser);
     this.#plan.act({ kind: "create", slot, spec });
   }
 
-  #imageReady(container: Container, { attempt }: ContainerRecord): boolean {
+  /** Whom the image's containers run as, once it is there. */
+  #imageUser(container: Container, { attempt }: ContainerRecord): string | undefined {
     const { name, image: reference, imagePullPolicy: policy = "IfNotPresent" } = container;
     const state = this.#view.images.get(name);
     const action: Action = { kind: "image", slot: `image/${name}`, container: name, attempt, reference, policy };
     if (state === undefined || state.attempt !== attempt) {
       this.#plan.act(action);
-      return false;
+      return undefined;
     }
-    if (state.status === "ready") return true;
+    if (state.status === "ready") return state.user;
     const { now } = this.#view;
     if (now >= state.retryAt) {
       this.#plan.act(action);
@@ -232,12 +282,25 @@ class PodPlanner {
     if (backingOff)
       this.#plan.wait(name, "ImagePullBackOff", `Back-off pulling image "${reference}": ${state.message}`);
     else this.#plan.wait(name, state.reason, state.message);
-    return false;
+    return undefined;
   }
 
-  /** Old attempts but the one before the present, whose logs `--previous` shows; sandboxes that are not the present one. */
+  #graceMs(): number {
+    return (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
+  }
+
+  /**
+   * Old attempts but the one before the present, whose logs `--previous` shows; sandboxes that are not the present one; containers
+   * that the Pod does not have.
+   */
   #collectGarbage(): void {
+    const names = new Set(allContainers(this.#pod).map(({ name }) => name));
     for (const info of this.#view.observed) {
+      if (info.role === "container" && !names.has(info.containerName)) {
+        if (info.phase === "running") this.#stop(info, "its pod has no such container", this.#graceMs());
+        else this.#remove(info);
+        continue;
+      }
       if (info.role === "sandbox") {
         if (info.attempt < this.#record.sandboxAttempt) this.#remove(info);
         continue;
@@ -256,9 +319,9 @@ class PodPlanner {
     return [this.#view.failures.has(`container/${name}`) ? reason : otherwise, failure.message];
   }
 
-  #stop(info: ContainerInfo, why: string): void {
-    const graceMs = (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-    this.#plan.act({ kind: "stop", slot: `stop/${info.id}`, containerId: info.id, graceMs, why });
+  #stop(info: ContainerInfo, why: string, graceMs: number): void {
+    const preStop = preStopOf(this.#pod, info.containerName, graceMs);
+    this.#plan.act({ kind: "stop", slot: `stop/${info.id}`, containerId: info.id, graceMs, why, ...preStop });
   }
 
   #remove(info: ContainerInfo): void {

@@ -4,6 +4,7 @@ import { sameJson } from "../../src/api/json.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
 import { backoffMs, engineBackoff } from "./backoff.js";
 import { sandboxSpec } from "./container-spec.js";
+import { portRefusal, type PortRange } from "./host-ports.js";
 import type { ContainerWatch } from "./container-watch.js";
 import type { EngineSlots } from "./engine-slots.js";
 import { resolveEnvironment, type EnvironmentSources } from "./environment.js";
@@ -11,9 +12,11 @@ import type { Images } from "./images.js";
 import type { Action, SlotFailure } from "./plan.js";
 import { newPodRecord, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
-import { decide, type Decision, type ImageState, type PodView } from "./pod-task.js";
+import { allContainers } from "./container-role.js";
+import { afterHookGraceMsMin, postStartMsMax, runHook } from "./hooks.js";
+import { decide, type Decision, type ImageState, type PodView, type Unhealthy } from "./pod-task.js";
 import { Prober, type ProbeNetwork } from "./prober.js";
-import type { ContainerRuntime, ContainerSpec } from "./runtime.js";
+import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
 
 /** What all workers of an agent share. */
 export interface WorkerContext {
@@ -25,6 +28,10 @@ export interface WorkerContext {
   readonly slots: EngineSlots;
   readonly nodeName: string;
   readonly hostIP: string;
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** Ports of the machine that Pods may have; undefined: none. */
+  readonly hostPorts: PortRange | undefined;
+  readonly restartMsMax: number;
   readonly objects: Pick<EnvironmentSources, "configMap" | "secret">;
   onRecord(uid: string, record: PodRecord): void;
   onStatus(uid: string, pod: Pod, status: PodStatus): void;
@@ -47,7 +54,9 @@ export class PodWorker {
   readonly #busy = new Map<string, { killAt?: number }>();
   readonly #failures = new Map<string, SlotFailure>();
   readonly #startErrors = new Map<string, string>();
-  readonly #unhealthy = new Set<string>();
+  readonly #unhealthy = new Map<string, Unhealthy>();
+  /** Hooks on their way, by container. `end`: its outcome is of no interest any more; what follows a preStop hook has this much time. */
+  readonly #hooks = new Map<string, { cancel(): void; end(leftMs: number): void }>();
   readonly #probers = new Map<string, Prober>();
   /** Containers that this process started; all others are adopted. */
   readonly #startedHere = new Set<string>();
@@ -95,6 +104,7 @@ export class PodWorker {
     this.#turn?.cancel();
     this.#wake?.cancel();
     for (const prober of this.#probers.values()) prober.close();
+    for (const hook of this.#hooks.values()) hook.cancel();
   }
 
   #decide(): void {
@@ -117,7 +127,7 @@ export class PodWorker {
   }
 
   #view(now: number): PodView {
-    const { watch, objects, hostIP, nodeName } = this.#context;
+    const { watch, objects, hostIP, nodeName, allocatable, hostPorts, restartMsMax } = this.#context;
     const pod = this.#pod;
     return {
       pod,
@@ -129,8 +139,19 @@ export class PodWorker {
       failures: this.#failures,
       startErrors: this.#startErrors,
       unhealthy: this.#unhealthy,
-      environment: (container, podIP) =>
-        pod === undefined ? "no pod" : resolveEnvironment(container, { pod, podIP, hostIP, nodeName, ...objects }),
+      environment: (container, ip) =>
+        pod === undefined
+          ? "no pod"
+          : resolveEnvironment(container, {
+              pod,
+              podIP: ip || this.#podIP(),
+              hostIP,
+              nodeName,
+              allocatable,
+              ...objects,
+            }),
+      sandboxRefusal: pod === undefined ? undefined : portRefusal(pod, hostPorts),
+      restartMsMax,
       now,
     };
   }
@@ -141,7 +162,7 @@ export class PodWorker {
     const status = podStatus({
       pod: this.#pod,
       record: this.#record,
-      observed: this.#context.watch.ofPod(this.#uid),
+      observed: this.#own(),
       waiting: decision.waiting,
       hostIP: this.#context.hostIP,
       before: { ...(this.#status ?? this.#pod.status), ...(conditions && { conditions }) },
@@ -173,14 +194,13 @@ export class PodWorker {
       case "image":
         this.#image(action);
         break;
-      case "stop": {
-        env.log.info("stopping container", { pod: this.#name(), container: action.containerId, why: action.why });
-        const ending = this.#ending(slot);
-        runtime.stop(action.containerId, action.graceMs, (error) =>
-          watch.look(action.containerId, () => ending(error)),
-        );
+      case "post-start":
+        this.#postStart(action, this.#ending(slot));
         break;
-      }
+      case "stop":
+        env.log.info("stopping container", { pod: this.#name(), container: action.containerId, why: action.why });
+        this.#stop(action, this.#ending(slot));
+        break;
       case "remove": {
         const ending = this.#ending(slot);
         runtime.remove(action.containerId, (error) => watch.look(action.containerId, () => ending(error)));
@@ -243,6 +263,60 @@ export class PodWorker {
     });
   }
 
+  /** A hook that fails ends its container; what follows is the restart policy's. */
+  #postStart(action: Action & { kind: "post-start" }, done: (error: Error | null) => void): void {
+    const { containerId, container, handler } = action;
+    const target = { containerId, container, podIP: this.#podIP() };
+    const hook = runHook(this.#context, target, handler, postStartMsMax, (failure) => {
+      this.#hooks.delete(containerId);
+      if (failure === undefined) {
+        this.#setContainer(container.name, { hooked: true });
+      } else {
+        const why = `its postStart hook failed: ${failure}`;
+        this.#context.env.log.warn("container hook failed", { pod: this.#name(), container: container.name, why });
+        this.#unhealthy.set(containerId, { why, graceMs: undefined });
+      }
+      done(null);
+    });
+    const end = (): void => {
+      hook.cancel();
+      done(null);
+    };
+    this.#hooks.set(containerId, { cancel: () => hook.cancel(), end });
+  }
+
+  /** The preStop hook and what follows it share the grace; a failed hook only shortens it. */
+  #stop(action: Action & { kind: "stop" }, done: (error: Error | null) => void): void {
+    const { env, runtime, watch } = this.#context;
+    const { containerId, graceMs, preStop } = action;
+    const stop = (leftMs: number): void =>
+      runtime.stop(containerId, leftMs, (error) => watch.look(containerId, () => done(error)));
+    // One hook at a time: a container that is to end need not have started well, and one that is to be killed sooner not have said farewell.
+    this.#endHook(containerId, graceMs);
+    if (preStop === undefined) return stop(graceMs);
+    const begunAt = env.clock.monotonic();
+    const target = { containerId, container: preStop.container, podIP: this.#podIP() };
+    const hook = runHook(this.#context, target, preStop.handler, graceMs, (failure) => {
+      this.#hooks.delete(containerId);
+      if (failure !== undefined) {
+        env.log.warn("container hook failed", { pod: this.#name(), container: preStop.container.name, why: failure });
+      }
+      stop(Math.max(graceMs - (env.clock.monotonic() - begunAt), afterHookGraceMsMin));
+    });
+    const end = (leftMs: number): void => {
+      hook.cancel();
+      stop(leftMs);
+    };
+    this.#hooks.set(containerId, { cancel: () => hook.cancel(), end });
+    return undefined;
+  }
+
+  #endHook(containerId: string, leftMs: number): void {
+    const hook = this.#hooks.get(containerId);
+    this.#hooks.delete(containerId);
+    hook?.end(leftMs);
+  }
+
   #image(action: Action & { kind: "image" }): void {
     const { container, attempt, reference, policy, slot } = action;
     const ending = this.#ending(slot);
@@ -254,9 +328,9 @@ export class PodWorker {
 
   /** Probes run exactly for the containers that run and are to go on running. */
   #keepProbers(): void {
-    const { watch, runtime, network, env } = this.#context;
+    const { runtime, network, env } = this.#context;
     const pod = this.#pod;
-    const observed = watch.ofPod(this.#uid);
+    const observed = this.#own();
     const running = new Map(observed.filter(({ phase }) => phase === "running").map((info) => [info.id, info]));
     for (const [id, prober] of this.#probers) {
       if (running.has(id) && !this.#terminating()) continue;
@@ -264,16 +338,20 @@ export class PodWorker {
       this.#probers.delete(id);
     }
     const known = new Set(observed.map(({ id }) => id));
-    for (const ids of [this.#unhealthy, this.#startedHere]) for (const id of ids) if (!known.has(id)) ids.delete(id);
-    for (const id of this.#startErrors.keys()) if (!known.has(id)) this.#startErrors.delete(id);
+    for (const id of this.#startedHere) if (!known.has(id)) this.#startedHere.delete(id);
+    for (const ids of [this.#unhealthy, this.#startErrors])
+      for (const id of ids.keys()) if (!known.has(id)) ids.delete(id);
+    // What ended by itself needs no more time.
+    for (const id of this.#hooks.keys()) if (!running.has(id)) this.#endHook(id, 0);
     if (pod === undefined || this.#terminating()) return;
-    const podIP = observed.find((info) => info.role === "sandbox" && info.phase === "running")?.ip;
+    const podIP = this.#podIP();
     for (const info of running.values()) {
-      const container = pod.spec.containers.find(({ name }) => name === info.containerName);
+      const container = allContainers(pod).find(({ name }) => name === info.containerName);
       const record = this.#record.containers[info.containerName];
-      if (info.role !== "container" || container === undefined || record === undefined || podIP === undefined) continue;
+      if (info.role !== "container" || container === undefined || record === undefined || podIP === "") continue;
       if (record.attempt !== info.attempt || this.#probers.has(info.id) || this.#unhealthy.has(info.id)) continue;
       if (!container.startupProbe && !container.livenessProbe && !container.readinessProbe) continue;
+      if (container.lifecycle?.postStart !== undefined && record.hooked !== true) continue;
       const { ready, started } = record;
       const startedMs = env.clock.now() - (info.startedAt ?? env.clock.now());
       const adopted = this.#startedHere.has(info.id) ? undefined : { startedMs, ready, started };
@@ -282,7 +360,10 @@ export class PodWorker {
         onReadiness: (ready, started) => this.#setContainer(info.containerName, { ready, started }),
         onUnhealthy: (kind, message) => {
           env.log.warn("container is unhealthy", { pod: this.#name(), container: info.containerName, kind, message });
-          this.#unhealthy.add(info.id);
+          const seconds = (kind === "liveness" ? container.livenessProbe : container.startupProbe)
+            ?.terminationGracePeriodSeconds;
+          const graceMs = seconds === undefined ? undefined : seconds * 1000;
+          this.#unhealthy.set(info.id, { why: `it failed its ${kind} probe: ${message}`, graceMs });
           this.kick();
         },
       });
@@ -290,7 +371,7 @@ export class PodWorker {
     }
   }
 
-  #setContainer(name: string, change: Pick<ContainerRecord, "ready" | "started">): void {
+  #setContainer(name: string, change: Partial<Pick<ContainerRecord, "ready" | "started" | "hooked">>): void {
     const record = this.#record.containers[name];
     if (record === undefined) return;
     this.#setRecord({
@@ -304,6 +385,18 @@ export class PodWorker {
     if (sameJson(record, this.#record)) return;
     this.#record = record;
     this.#context.onRecord(this.#uid, record);
+  }
+
+  /** Without those that only look like containers of this agent. */
+  #own(): ContainerInfo[] {
+    return this.#context.watch.ofPod(this.#uid).filter(({ impostor }) => !impostor);
+  }
+
+  /** "" while there is none. In the machine's network it is the machine's. */
+  #podIP(): string {
+    const sandbox = this.#own().find((info) => info.role === "sandbox" && info.phase === "running");
+    if (sandbox === undefined) return "";
+    return sandbox.ip ?? (this.#pod?.spec.hostNetwork === true ? this.#context.hostIP : "");
   }
 
   #terminating(): boolean {

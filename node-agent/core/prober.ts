@@ -1,6 +1,6 @@
 import type { Done, Env, Finished, Timer } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
-import type { Container, Pod, Probe } from "../../src/api/kinds/pod.js";
+import type { Container, HttpGet, Pod, Probe } from "../../src/api/kinds/pod.js";
 import { ProbeSchedule, probeTiming, type ProbeKind } from "./probe-schedule.js";
 import type { ContainerRuntime } from "./runtime.js";
 
@@ -9,6 +9,40 @@ export interface ProbeNetwork {
   http(request: HttpProbeRequest, done: Done<number>): void;
   /** Connects and closes. */
   tcp(request: { readonly host: string; readonly port: number; readonly timeoutMs: number }, done: Finished): void;
+  /** grpc.health.v1: gives the service's state by name, SERVING when it is well. Errors when it does not answer, or knows no such service. */
+  grpc(request: GrpcProbeRequest, done: Done<string>): void;
+}
+
+export interface GrpcProbeRequest {
+  readonly host: string;
+  readonly port: number;
+  /** "" for the server as a whole. */
+  readonly service: string;
+  readonly timeoutMs: number;
+}
+
+/** A request to a container's Pod, or to the host that it names. */
+export function httpRequestOf(
+  { host, port, path = "/", scheme = "HTTP", httpHeaders = [] }: HttpGet,
+  container: Container,
+  podIP: string,
+  timeoutMs: number,
+): HttpProbeRequest {
+  return {
+    scheme,
+    host: host || podIP,
+    port: portNumber(port, container),
+    path: path.startsWith("/") ? path : `/${path}`,
+    headers: httpHeaders,
+    timeoutMs,
+  };
+}
+
+/** Validation has made sure that a name is one of the container's ports. */
+function portNumber(port: number | string, container: Container): number {
+  if (typeof port === "number") return port;
+  const named = container.ports?.find(({ name }) => name === port);
+  return named?.containerPort ?? Number(port);
 }
 
 export interface HttpProbeRequest {
@@ -134,7 +168,7 @@ export class Prober {
 
   /** `done` gets why the probe failed, or `noAnswer`. */
   #run(probe: Probe, timeoutMs: number, done: (failure: string | undefined | typeof noAnswer) => void): void {
-    const { containerId, podIP } = this.#target;
+    const { containerId, container, podIP } = this.#target;
     if (probe.exec) {
       const request = { containerId, command: probe.exec.command, timeoutMs, outputBytesMax: outputBytesMax };
       this.#runtime.exec(request, (error, result) => {
@@ -142,33 +176,24 @@ export class Prober {
         return done(result.exitCode === 0 ? undefined : `exit code ${result.exitCode}: ${result.output}`);
       });
     } else if (probe.httpGet) {
-      const { host = podIP, port, path = "/", scheme = "HTTP", httpHeaders = [] } = probe.httpGet;
-      const number = this.#portNumber(port);
-      const request = {
-        scheme,
-        host,
-        port: number,
-        path: path.startsWith("/") ? path : `/${path}`,
-        headers: httpHeaders,
-        timeoutMs,
-      };
+      const request = httpRequestOf(probe.httpGet, container, podIP, timeoutMs);
       this.#network.http(request, (error, status) => {
         if (error) return done(error.message);
         return done(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
       });
     } else if (probe.tcpSocket) {
-      const { host = podIP, port } = probe.tcpSocket;
-      this.#network.tcp({ host, port: this.#portNumber(port), timeoutMs }, (error) => done(error?.message));
+      const { host, port } = probe.tcpSocket;
+      const request = { host: host || podIP, port: portNumber(port, container), timeoutMs };
+      this.#network.tcp(request, (error) => done(error?.message));
+    } else if (probe.grpc) {
+      const { port, service = "" } = probe.grpc;
+      this.#network.grpc({ host: podIP, port, service, timeoutMs }, (error, status) => {
+        if (error) return done(error.message);
+        return done(status === "SERVING" ? undefined : `service unhealthy (responded with "${status}")`);
+      });
     } else {
       this.#env.timers.after(0, () => done(undefined));
     }
-  }
-
-  /** Validation has made sure that a name is one of the container's ports. */
-  #portNumber(port: number | string): number {
-    if (typeof port === "number") return port;
-    const named = this.#target.container.ports?.find(({ name }) => name === port);
-    return named?.containerPort ?? Number(port);
   }
 }
 

@@ -20,13 +20,13 @@ export interface ContainerRuntime {
    * No engine is the error Unavailable, as for all calls; a call that takes too long is Deadline and may yet take effect.
    */
   start(containerId: string, done: Finished): void;
-  /** Sends the stop signal, SIGKILL after `graceMs`. No error when it is not running or gone. */
+  /** Sends the container's stop signal, SIGKILL after `graceMs`. No error when it is not running or gone. */
   stop(containerId: string, graceMs: number, done: Finished): void;
   /** No error when it is gone. Kills when it is running. */
   remove(containerId: string, done: Finished): void;
   /** Undefined when the image is not there. A reference without tag and digest means `:latest`. */
-  imageId(reference: string, done: Done<string | undefined>): void;
-  pull(reference: string, done: Done<string>): void;
+  image(reference: string, done: Done<ImageInfo | undefined>): void;
+  pull(reference: string, done: Done<ImageInfo>): void;
   /** Makes the Pod sandbox image from bytes in the project when it is not there. */
   ensureSandboxImage(done: Done<string>): void;
   /**
@@ -38,6 +38,12 @@ export interface ContainerRuntime {
   events(observer: ContainerObserver): { close(): void };
   /** Output of one container, in any state. After `close` the sink is not called. */
   logs(request: LogRequest, sink: LogSink): { close(): void };
+}
+
+export interface ImageInfo {
+  readonly id: string;
+  /** Whom its containers run as unless told otherwise: a name or number, maybe with a group after a colon; "" is root. */
+  readonly user: string;
 }
 
 export interface ContainerObserver {
@@ -69,16 +75,70 @@ export interface ContainerSpec extends ContainerIdentity {
   readonly args: readonly string[];
   readonly env: readonly (readonly [string, string])[];
   readonly workingDir: string | undefined;
-  /** Sandbox: its host name. Container: undefined. */
-  readonly hostname: string | undefined;
-  /** Container: id of the sandbox whose network namespace it joins. */
+  /** Sandbox: what its containers share. Container: undefined. */
+  readonly sandbox: SandboxSettings | undefined;
+  /** Container: id of the sandbox whose network and inter-process communication it joins. */
   readonly sandboxId: string | undefined;
+  /** Whose processes the container sees. */
+  readonly processes: "own" | "pod" | "node";
+  readonly security: ContainerSecurity;
+  /** Sent to end it; undefined: the image's, or SIGTERM. */
+  readonly stopSignal: string | undefined;
+  readonly stdin: "none" | "open" | "once";
+  readonly tty: boolean;
+  /** Container: a file that it may write its last words to. */
+  readonly terminationMessage: TerminationMessage | undefined;
   readonly cpuSharesMilli: number | undefined;
   readonly cpuLimitMilli: number | undefined;
   readonly memoryLimitBytes: number | undefined;
-  /** Sandbox: ports of the Pod that the machine publishes. Container: empty. */
-  readonly publishedPorts: readonly PublishedPort[];
 }
+
+/** What all containers of a Pod have in common, and its sandbox holds. */
+export interface SandboxSettings {
+  /** Undefined: the machine's, whose network the Pod shares. */
+  readonly hostname: string | undefined;
+  /** Stands behind the host name in /etc/hosts. */
+  readonly domain: string | undefined;
+  readonly network: "pod" | "node";
+  readonly ipc: "pod" | "node";
+  /** Ports of the Pod that the machine publishes. */
+  readonly publishedPorts: readonly PublishedPort[];
+  /** Undefined: the machine's resolver. */
+  readonly dns: DnsSettings | undefined;
+  readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
+  readonly sysctls: readonly (readonly [name: string, value: string])[];
+}
+
+export interface DnsSettings {
+  /** What the machine itself uses stands first. */
+  readonly fromMachine: boolean;
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+export interface ContainerSecurity {
+  /** `uid` or `uid:gid`; undefined: the image's. */
+  readonly user: string | undefined;
+  readonly supplementalGroups: readonly number[];
+  readonly privileged: boolean;
+  readonly capabilities: { readonly add: readonly string[]; readonly drop: readonly string[] };
+  readonly readOnlyRoot: boolean;
+  readonly noNewPrivileges: boolean;
+  /** `localhost`: a file in the machine's folder of profiles. */
+  readonly seccomp: "default" | "unconfined" | { readonly localhost: string };
+}
+
+export interface TerminationMessage {
+  /** In the container. */
+  readonly path: string;
+  /** When nothing was written and it failed, the end of its output stands for the message. */
+  readonly fallBackToOutput: boolean;
+}
+
+/** Kubernetes' bounds. */
+export const terminationMessageBytesMax = 4096;
+export const terminationOutput = { linesMax: 80, bytesMax: 2048 } as const;
 
 export interface PublishedPort {
   readonly containerPort: number;
@@ -100,8 +160,12 @@ export interface ContainerInfo extends ContainerIdentity {
   readonly finishedAt: number | undefined;
   readonly exitCode: number | undefined;
   readonly oomKilled: boolean;
-  /** Sandbox only. */
+  /** Its last words, once it has ended; undefined when there are none. */
+  readonly message: string | undefined;
+  /** Sandbox only; undefined in the machine's network. */
   readonly ip: string | undefined;
+  /** It carries the labels of a container of this owner, and was not made by it: not its own, but in its way. */
+  readonly impostor: boolean;
 }
 
 export interface ContainerEvent {

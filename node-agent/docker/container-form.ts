@@ -1,30 +1,56 @@
 import type Dockerode from "dockerode";
-import type { ContainerInfo, ContainerSpec } from "../core/runtime.js";
-import { containerName, identityOf, labelsOf, type ContainerOwner } from "./ownership.js";
+import type { ContainerInfo, ContainerSecurity, ContainerSpec } from "../core/runtime.js";
+import { containerName, identityOf, labelNames, labelsOf, type ContainerOwner } from "./ownership.js";
+import { sandboxForm } from "./sandbox-form.js";
+
+/** What a spec refers to on this machine. */
+export interface MachineParts {
+  /** The JSON of the seccomp profile that the spec names. */
+  readonly seccompProfile: string | undefined;
+  /** The file on this machine that holds the termination message. */
+  readonly messageFile: string | undefined;
+  /** The machine's own resolver settings. */
+  readonly resolver: { readonly nameservers: readonly string[]; readonly searches: readonly string[] };
+}
 
 /** What `POST /containers/create` takes for a spec. */
 export function createOptions(
   owner: ContainerOwner,
   nodeUid: string | undefined,
   spec: ContainerSpec,
+  parts: MachineParts,
 ): Dockerode.ContainerCreateOptions {
-  const sandbox = spec.role === "sandbox";
+  const { security, terminationMessage } = spec;
+  const sandbox = spec.sandbox && sandboxForm(spec.sandbox, parts.resolver);
   return {
     name: containerName(owner, spec),
     Image: withTag(spec.image),
-    Labels: { ...labelsOf(owner, nodeUid, spec) },
+    Labels: {
+      ...labelsOf(owner, nodeUid, spec),
+      ...(terminationMessage?.fallBackToOutput === true && { [labelNames.messageFallback]: "true" }),
+    },
     Env: spec.env.map(([name, value]) => `${name}=${value}`),
     ...(spec.command.length > 0 && { Entrypoint: [...spec.command] }),
     ...(spec.args.length > 0 && { Cmd: [...spec.args] }),
     ...(spec.workingDir !== undefined && { WorkingDir: spec.workingDir }),
-    ...(spec.hostname !== undefined && { Hostname: spec.hostname }),
-    ...(sandbox && { ExposedPorts: Object.fromEntries(spec.publishedPorts.map((port) => [portKey(port), {}])) }),
+    ...(security.user !== undefined && { User: security.user }),
+    ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
+    ...(spec.stdin !== "none" && { OpenStdin: true, AttachStdin: true, StdinOnce: spec.stdin === "once" }),
+    ...(spec.tty && { Tty: true }),
+    ...sandbox?.container,
     HostConfig: {
       NetworkMode: spec.sandboxId === undefined ? "bridge" : `container:${spec.sandboxId}`,
       IpcMode: spec.sandboxId === undefined ? "shareable" : `container:${spec.sandboxId}`,
+      ...(spec.processes === "node" && { PidMode: "host" }),
+      ...(spec.processes === "pod" && spec.sandboxId !== undefined && { PidMode: `container:${spec.sandboxId}` }),
       RestartPolicy: { Name: "no" },
       LogConfig: { Type: "json-file", Config: { ...logRotation } },
-      ...(sandbox && { ...sandboxLimits, PortBindings: portBindings(spec) }),
+      ...sandbox?.host,
+      ...securityForm(security, parts.seccompProfile),
+      ...(terminationMessage !== undefined &&
+        parts.messageFile !== undefined && {
+          Mounts: [{ Type: "bind", Source: parts.messageFile, Target: terminationMessage.path }],
+        }),
       ...(spec.cpuSharesMilli !== undefined && { CpuShares: cpuShares(spec.cpuSharesMilli) }),
       ...(spec.cpuLimitMilli !== undefined && { CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs(spec.cpuLimitMilli) }),
       // MemorySwap equal to Memory means no swap; without it the engine allows as much swap again.
@@ -56,7 +82,9 @@ export function containerInfo(
     finishedAt: exited ? timeOf(state.FinishedAt) : undefined,
     exitCode: exited ? state.ExitCode : undefined,
     oomKilled: state.OOMKilled,
+    message: undefined,
     ip: identity.role === "sandbox" && state.Running ? bridgeAddress(inspected) : undefined,
+    impostor: inspected.Name !== `/${containerName(owner, identity)}`,
   };
 }
 
@@ -69,11 +97,23 @@ export function withTag(reference: string): string {
 /** At most 30 MB of output of one container stay on the machine's disk. */
 const logRotation = { "max-size": "10m", "max-file": "3" } as const;
 
-/**
- * The pause program needs no right and no writable file. A limit of processes would hit the engine's own start-up inside, and a
- * lower oom score is refused on machines where the engine itself is confined.
- */
-const sandboxLimits = { CapDrop: ["ALL"], ReadonlyRootfs: true } as const;
+/** A container without a word about its rights has the engine's: its own profile of system calls and few capabilities. */
+function securityForm(security: ContainerSecurity, seccompProfile: string | undefined): Dockerode.HostConfig {
+  const { capabilities, seccomp } = security;
+  const options = [
+    ...(security.noNewPrivileges ? ["no-new-privileges:true"] : []),
+    ...(seccomp === "unconfined" ? ["seccomp=unconfined"] : []),
+    ...(seccompProfile === undefined ? [] : [`seccomp=${seccompProfile}`]),
+  ];
+  return {
+    ...(security.supplementalGroups.length > 0 && { GroupAdd: security.supplementalGroups.map(String) }),
+    ...(security.privileged && { Privileged: true }),
+    ...(capabilities.add.length > 0 && { CapAdd: [...capabilities.add] }),
+    ...(capabilities.drop.length > 0 && { CapDrop: [...capabilities.drop] }),
+    ...(security.readOnlyRoot && { ReadonlyRootfs: true }),
+    ...(options.length > 0 && { SecurityOpt: options }),
+  };
+}
 
 const cpuPeriodUs = 100_000;
 
@@ -85,18 +125,6 @@ function cpuQuotaUs(milli: number): number {
 /** 1024 shares are one processor, 2 the least (Kubernetes' MilliCPUToShares). */
 function cpuShares(milli: number): number {
   return Math.min(262_144, Math.max(2, Math.floor((milli * 1024) / 1000)));
-}
-
-function portKey(port: { readonly containerPort: number; readonly protocol: string }): string {
-  return `${port.containerPort}/${port.protocol.toLowerCase()}`;
-}
-
-function portBindings(spec: ContainerSpec): Record<string, { HostIp: string; HostPort: string }[]> {
-  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const port of spec.publishedPorts) {
-    (bindings[portKey(port)] ??= []).push({ HostIp: port.hostIP, HostPort: String(port.hostPort) });
-  }
-  return bindings;
 }
 
 /** The engine writes the year 1 for "never". */

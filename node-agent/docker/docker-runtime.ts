@@ -9,15 +9,18 @@ import type {
   ContainerSpec,
   ExecRequest,
   ExecResult,
+  ImageInfo,
   LogRequest,
   LogSink,
 } from "../core/runtime.js";
 import { containerInfo, createOptions, withTag } from "./container-form.js";
 import { Engine, engineDeadlines } from "./engine.js";
+import { endOfOutput, Messages } from "./messages.js";
+import { machineResolver, seccompProfile } from "./machine-files.js";
 import { followEvents } from "./engine-events.js";
 import { runExec } from "./exec.js";
 import { followLogs } from "./log-stream.js";
-import { containerName, ownerFilter, type ContainerOwner } from "./ownership.js";
+import { containerName, labelNames, ownerFilter, type ContainerOwner } from "./ownership.js";
 import { pullImage } from "./pull.js";
 import { sandboxImageArchive, sandboxImageReference } from "./sandbox-image.js";
 
@@ -27,6 +30,10 @@ export interface DockerRuntimeOptions {
   readonly owner: ContainerOwner;
   /** For the label; asked at each create. */
   readonly nodeUid: () => string | undefined;
+  /** Where the files are that containers write their last words to. */
+  readonly messageFolder: string;
+  /** Where profiles of system calls are that Pods may name; undefined: they may name none. */
+  readonly seccompFolder: string | undefined;
   readonly log: Log;
 }
 
@@ -38,8 +45,10 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #log: Log;
   /** Exited containers are never started again, so what inspect said once stays true. Only ids of the last list are kept. */
   #exited = new Map<string, ContainerInfo>();
-  /** Ids that are known to carry the owner's labels. */
-  readonly #own = new Set<string>();
+  /** Ids that are known to carry the owner's labels, and whether they have a terminal: their output has no frames then. */
+  readonly #own = new Map<string, { readonly tty: boolean }>();
+  readonly #messages: Messages;
+  readonly #seccompFolder: string | undefined;
   #sandboxImage: Promise<string> | undefined;
 
   constructor(options: DockerRuntimeOptions) {
@@ -47,6 +56,8 @@ export class DockerRuntime implements ContainerRuntime {
     this.#owner = options.owner;
     this.#nodeUid = options.nodeUid;
     this.#log = options.log;
+    this.#messages = new Messages(options.messageFolder);
+    this.#seccompFolder = options.seccompFolder;
   }
 
   list(done: Done<readonly ContainerInfo[]>): void {
@@ -73,19 +84,19 @@ export class DockerRuntime implements ContainerRuntime {
     settle(this.#remove(containerId), done, undefined);
   }
 
-  imageId(reference: string, done: Done<string | undefined>): void {
-    settle(this.#imageId(reference), done, undefined);
+  image(reference: string, done: Done<ImageInfo | undefined>): void {
+    settle(this.#image(reference), done, undefined);
   }
 
-  pull(reference: string, done: Done<string>): void {
-    const pulled = pullImage(this.#engine, withTag(reference)).then(() => this.#imageId(reference));
+  pull(reference: string, done: Done<ImageInfo>): void {
+    const pulled = pullImage(this.#engine, withTag(reference)).then(() => this.#image(reference));
     settle(
-      pulled.then((id) => {
-        if (id === undefined) throw new IkadaError("NotFound", `docker: ${reference} is not there after its pull`);
-        return id;
+      pulled.then((image) => {
+        if (image === undefined) throw new IkadaError("NotFound", `docker: ${reference} is not there after its pull`);
+        return image;
       }),
       done,
-      "",
+      { id: "", user: "" },
     );
   }
 
@@ -124,6 +135,7 @@ export class DockerRuntime implements ContainerRuntime {
     );
     const present = infos.filter((info) => info !== undefined);
     this.#exited = new Map(present.filter((info) => info.phase === "exited").map((info) => [info.id, info]));
+    await this.#messages.keepOnly(present);
     return present;
   }
 
@@ -133,8 +145,14 @@ export class DockerRuntime implements ContainerRuntime {
         this.#engine.docker.getContainer(idOrName).inspect({ abortSignal }),
       );
       const info = containerInfo(this.#owner, inspected);
-      if (info !== undefined) this.#own.add(info.id);
-      return info;
+      if (info === undefined) return undefined;
+      const tty = inspected.Config.Tty;
+      this.#own.set(info.id, { tty });
+      if (info.phase !== "exited" || info.role === "sandbox") return info;
+      let message = await this.#messages.read(info);
+      const fallsBack = inspected.Config.Labels[labelNames.messageFallback] === "true";
+      if (message === "" && fallsBack && info.exitCode !== 0) message = await endOfOutput(this.#engine, info.id, tty);
+      return message === "" ? info : { ...info, message };
     } catch (caught) {
       if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
       throw caught;
@@ -142,19 +160,27 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async #create(spec: ContainerSpec): Promise<string> {
-    const options = createOptions(this.#owner, this.#nodeUid(), spec);
+    const { seccomp } = spec.security;
+    const profile =
+      typeof seccomp === "string" ? undefined : await seccompProfile(this.#seccompFolder, seccomp.localhost);
+    const resolver = await machineResolver();
+    const message = spec.terminationMessage && (await this.#messages.create(spec));
+    const parts = { seccompProfile: profile, messageFile: message?.file, resolver };
+    const options = createOptions(this.#owner, this.#nodeUid(), spec, parts);
     const name = containerName(this.#owner, spec);
     try {
       const { id } = await this.#engine.call(`create ${name}`, engineDeadlines.createMs, (abortSignal) =>
         this.#engine.docker.createContainer({ ...options, abortSignal }),
       );
-      this.#own.add(id);
+      this.#own.set(id, { tty: spec.tty });
       return id;
     } catch (caught) {
       if (!(caught instanceof IkadaError && caught.reason === "Conflict")) throw caught;
       const existing = await this.#inspect(name);
       if (existing?.podUid === spec.podUid && existing.specHash === spec.specHash) return existing.id;
       throw caught;
+    } finally {
+      message?.made();
     }
   }
 
@@ -201,7 +227,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async #remove(id: string): Promise<void> {
-    if (!(await this.#isOwn(id))) return;
+    const info = await this.#inspect(id);
+    if (info === undefined) return;
     const removed = await unlessGone([404, 409], () =>
       this.#engine.call(`remove ${short(id)}`, engineDeadlines.removeMs, (abortSignal) =>
         this.#engine.docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
@@ -216,14 +243,15 @@ export class DockerRuntime implements ContainerRuntime {
       );
     }
     this.#own.delete(id);
+    await this.#messages.remove(info);
   }
 
-  async #imageId(reference: string): Promise<string | undefined> {
+  async #image(reference: string): Promise<ImageInfo | undefined> {
     try {
       const image = await this.#engine.call(`inspect image ${reference}`, engineDeadlines.readMs, () =>
         this.#engine.docker.getImage(withTag(reference)).inspect(),
       );
-      return image.Id;
+      return { id: image.Id, user: image.Config?.User ?? "" };
     } catch (caught) {
       if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
       throw caught;
@@ -231,7 +259,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async #ensureSandboxImage(): Promise<string> {
-    const present = await this.#imageId(sandboxImageReference);
+    const present = await this.#image(sandboxImageReference);
     if (present !== undefined) return sandboxImageReference;
     const version = await this.#engine.call("version", engineDeadlines.readMs, () => this.#engine.docker.version());
     if (version.Arch !== "amd64" && version.Arch !== "arm64") {
@@ -242,7 +270,7 @@ export class DockerRuntime implements ContainerRuntime {
       const answer = await this.#engine.docker.loadImage(Readable.from([archive]), { quiet: true });
       await finished(answer.resume());
     });
-    if ((await this.#imageId(sandboxImageReference)) === undefined) {
+    if ((await this.#image(sandboxImageReference)) === undefined) {
       throw new IkadaError("Internal", `docker: ${sandboxImageReference} is not there after it was loaded`);
     }
     this.#log.info("sandbox image loaded", { image: sandboxImageReference, architecture: version.Arch });
@@ -253,8 +281,10 @@ export class DockerRuntime implements ContainerRuntime {
     return this.#own.has(id) || (await this.#inspect(id)) !== undefined;
   }
 
-  async #requireOwn(id: string): Promise<void> {
-    if (await this.#isOwn(id)) return;
+  async #requireOwn(id: string): Promise<{ readonly tty: boolean }> {
+    if (!this.#own.has(id)) await this.#inspect(id);
+    const own = this.#own.get(id);
+    if (own !== undefined) return own;
     throw new IkadaError("NotFound", `docker: no own container ${short(id)}`);
   }
 }

@@ -10,7 +10,7 @@ import { FrameSplitter } from "./frames.js";
  */
 export function followLogs(
   engine: Engine,
-  allowed: Promise<void>,
+  allowed: Promise<{ readonly tty: boolean }>,
   request: LogRequest,
   sink: LogSink,
 ): { close(): void } {
@@ -23,25 +23,28 @@ export function followLogs(
     stream?.destroy();
     sink.onEnd(error);
   };
-  const attach = (opened: IncomingMessage): void => {
+  const attach = (opened: IncomingMessage, tty: boolean): void => {
     stream = opened;
     if (closed) {
       opened.destroy();
       return;
     }
-    const splitter = new FrameSplitter((name, bytes) => {
+    const deliver = (name: "stdout" | "stderr", bytes: Uint8Array): void => {
       if (!closed && !sink.onData(name, bytes)) opened.pause();
-    });
+    };
+    const splitter = new FrameSplitter(deliver);
     sink.onResume = () => opened.resume();
-    opened.on("data", (chunk: Buffer) => splitter.push(chunk));
+    // A terminal has one stream, and its output no frames.
+    opened.on("data", (chunk: Buffer) => (tty ? deliver("stdout", chunk) : splitter.push(chunk)));
     opened.on("end", () => end(null));
     opened.on("error", (error) => end(new IkadaError("Unavailable", `docker: logs: ${error.message}`, {}, error)));
     opened.on("close", () => end(new IkadaError("Unavailable", "docker: logs: the engine closed the stream")));
   };
   const id = request.containerId;
-  allowed
-    .then(() =>
-      engine.openStream(`logs of ${id.slice(0, 12)}`, {
+  const open = async (): Promise<void> => {
+    try {
+      const { tty } = await allowed;
+      const opened = await engine.openStream(`logs of ${id.slice(0, 12)}`, {
         path: `/containers/${id}/logs`,
         method: "GET",
         options: {
@@ -52,9 +55,13 @@ export function followLogs(
           tail: request.tailLines < 0 ? "all" : String(request.tailLines),
           since: request.sinceMs === 0 ? "0" : (request.sinceMs / 1000).toFixed(3),
         },
-      }),
-    )
-    .then(attach, (error: unknown) => end(IkadaError.from(error)));
+      });
+      attach(opened, tty);
+    } catch (caught) {
+      end(IkadaError.from(caught));
+    }
+  };
+  void open();
   return {
     close() {
       closed = true;

@@ -6,7 +6,7 @@ export interface ContainerOwner {
   readonly node: string;
 }
 
-/** Label names; all of them stand on each container. */
+/** Label names; all but the last stand on each container. */
 export const labelNames = {
   cluster: "ikada.cluster",
   node: "ikada.node",
@@ -18,6 +18,8 @@ export const labelNames = {
   role: "ikada.role",
   attempt: "ikada.attempt",
   specHash: "ikada.spec-hash",
+  /** Only where the end of the output stands for a message that was not written. */
+  messageFallback: "ikada.message-fallback",
 } as const;
 
 export type Labels = Readonly<Record<string, string>>;

@@ -139,6 +139,7 @@ export interface ResourceRequirements {
   readonly limits?: Readonly<Record<string, string>>;
 }
 
+/** An HTTP request of a probe or hook. */
 export interface HttpGet {
   readonly path?: string;
   readonly port: IntOrString;
@@ -154,6 +155,7 @@ export interface LifecycleHandler {
   readonly sleep?: { readonly seconds: number };
 }
 
+/** What is done after a container's start and before its end. */
 export interface Lifecycle {
   readonly postStart?: LifecycleHandler;
   readonly preStop?: LifecycleHandler;

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { IkadaError } from "../../../src/base/errors.js";
+import { settingsContract } from "./settings.js";
+import { plainSandbox, plainSecurity } from "./workbench.js";
 import type {
   ContainerEvent,
   ContainerInfo,
   ContainerRuntime,
   ContainerSpec,
+  ImageInfo,
   LogRequest,
 } from "../../../node-agent/core/runtime.js";
 
@@ -18,6 +21,8 @@ export interface RuntimeHarness {
   /** Lets time go on until `condition` holds; throws when it takes too long. */
   until(what: string, condition: () => boolean): Promise<void>;
   pause(durationMs: number): Promise<void>;
+  /** Makes by hand a container of the first owner with the labels of this one and another name; gives its id. */
+  impostor(containerId: string): Promise<string>;
   /** Removes all containers of both owners. */
   close(): Promise<void>;
 }
@@ -77,12 +82,17 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
       args: [],
       env: [],
       workingDir: undefined,
-      hostname: undefined,
+      sandbox: undefined,
       sandboxId: undefined,
       cpuSharesMilli: undefined,
       cpuLimitMilli: undefined,
       memoryLimitBytes: undefined,
-      publishedPorts: [],
+      processes: "own",
+      security: plainSecurity,
+      stopSignal: undefined,
+      stdin: "none",
+      tty: false,
+      terminationMessage: undefined,
       ...more,
     };
   }
@@ -98,7 +108,7 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   }
   const sandboxSpec = async (): Promise<ContainerSpec> => {
     const image = await done<string>((callback) => harness.runtime.ensureSandboxImage(callback));
-    return specOf(podUid(), [], { role: "sandbox", containerName: "", image, hostname: "contract" });
+    return specOf(podUid(), [], { role: "sandbox", containerName: "", image, sandbox: plainSandbox });
   };
   async function logs(request: Partial<LogRequest> & { containerId: string }): Promise<Record<string, string>> {
     const read: Record<string, string> = { stdout: "", stderr: "" };
@@ -170,10 +180,10 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   });
 
   it("knows images, and refuses to create without one", async () => {
-    const known = await done<string | undefined>((callback) => harness.runtime.imageId(harness.image, callback));
+    const known = await done<ImageInfo | undefined>((callback) => harness.runtime.image(harness.image, callback));
     assert.ok(known);
     const missing = "ikada-test/none:1";
-    assert.equal(await done((callback) => harness.runtime.imageId(missing, callback)), undefined);
+    assert.equal(await done((callback) => harness.runtime.image(missing, callback)), undefined);
     await assert.rejects(create(specOf(podUid(), ["true"], { image: missing })), refused("NotFound"));
   });
 
@@ -309,5 +319,19 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     const still = await done<ContainerInfo | undefined>((callback) => harness.stranger.inspect(foreign, callback));
     assert.equal(still?.phase, "running");
     assert.notEqual(await create(spec), foreign, "the same Pod under another owner is another container");
+  });
+
+  settingsContract({
+    inspect,
+    create,
+    start,
+    stop,
+    remove,
+    run,
+    sandboxSpec,
+    untilPhase,
+    printed: async (id) => (await logs({ containerId: id }))["stdout"] ?? "",
+    pause: (durationMs) => harness.pause(durationMs),
+    impostor: (id) => harness.impostor(id),
   });
 }

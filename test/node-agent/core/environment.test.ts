@@ -9,6 +9,7 @@ const sources: EnvironmentSources = {
   pod: podOf("web-1", {}, { namespace: "shop", labels: { app: "web" }, annotations: { "example.org/note": "n" } }),
   podIP: "10.0.0.9",
   hostIP: "192.0.2.1",
+  allocatable: { cpu: "4", memory: "8Gi" },
   nodeName: "node-1",
   configMap: (namespace, name) =>
     namespace === "shop" && name === "settings"

@@ -18,6 +18,10 @@ describe("container runtime: fake", () => {
         world.until(what, condition);
       },
       pause: async (durationMs) => world.pass(durationMs),
+      impostor: async (id) => {
+        const { owner, spec } = engine.require(id);
+        return engine.create(owner, spec, true);
+      },
       close: async () => undefined,
     };
   });

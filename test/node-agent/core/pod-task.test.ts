@@ -36,6 +36,8 @@ function info(
     finishedAt: phase === "exited" ? now : undefined,
     exitCode: phase === "exited" ? 1 : undefined,
     oomKilled: false,
+    message: undefined,
+    impostor: false,
     ip: name === "" && phase === "running" ? "10.0.0.5" : undefined,
     ...more,
   };
@@ -47,11 +49,12 @@ function view(observed: readonly ContainerInfo[], more: Partial<PodView> = {}): 
     removalGraceMs: undefined,
     record: newPodRecord(now - 60_000),
     observed,
-    images: new Map([["main", { attempt: 0, status: "ready" }]]),
+    images: new Map([["main", { attempt: 0, status: "ready", user: "" }]]),
     busy: new Map(),
     failures: new Map(),
     startErrors: new Map(),
-    unhealthy: new Set(),
+    unhealthy: new Map(),
+    restartMsMax: 300_000,
     environment: () => ({ variables: [], command: ["sleep"], args: [] }),
     now,
     ...more,
@@ -69,6 +72,7 @@ function actions(decision: Decision): string[] {
     if (action.kind === "create")
       return `create ${action.spec.containerName}-${action.spec.attempt} in ${action.spec.sandboxId}`;
     if (action.kind === "create-sandbox") return `create-sandbox ${action.attempt}`;
+    if (action.kind === "post-start") return `post-start ${action.containerId}`;
     if (action.kind === "image") return `image ${action.container}`;
     return `${action.kind} ${action.containerId}`;
   });
@@ -87,7 +91,9 @@ describe("next steps of a Pod", () => {
     ["and left alone", view([sandbox, info("main", 0, "running")]), []],
     [
       "an ended one is made again",
-      view([sandbox, info("main", 0, "exited")], { images: new Map([["main", { attempt: 1, status: "ready" }]]) }),
+      view([sandbox, info("main", 0, "exited")], {
+        images: new Map([["main", { attempt: 1, status: "ready", user: "" }]]),
+      }),
       ["create main-1 in sandbox-0"],
     ],
     ["with a look at its image first", view([sandbox, info("main", 0, "exited")]), ["image main"]],
@@ -103,7 +109,9 @@ describe("next steps of a Pod", () => {
     ],
     [
       "an unhealthy one is stopped",
-      view([sandbox, info("main", 0, "running")], { unhealthy: new Set(["main-0"]) }),
+      view([sandbox, info("main", 0, "running")], {
+        unhealthy: new Map([["main-0", { why: "it failed its probe", graceMs: undefined }]]),
+      }),
       ["stop main-0 30000"],
     ],
     [

@@ -1,5 +1,6 @@
 import { runtimeContract } from "../contract/runtime.js";
-import { ensureTestImage, testCluster, testImage } from "./test-engine.js";
+import Dockerode from "dockerode";
+import { ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
 
 describe("container runtime: docker", function () {
   this.timeout(60_000);
@@ -18,6 +19,12 @@ describe("container runtime: docker", function () {
         }
       },
       pause: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
+      impostor: async (id) => {
+        const docker = new Dockerode({ socketPath });
+        const { Config } = await docker.getContainer(id).inspect();
+        const options = { name: `by-hand-${id.slice(0, 8)}`, Image: testImage, Cmd: ["sleep", "60"] };
+        return (await docker.createContainer({ ...options, Labels: Config.Labels })).id;
+      },
       close: () => cluster.close(),
     };
   });

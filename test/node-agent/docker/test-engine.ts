@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { randomUUID } from "node:crypto";
 import Dockerode from "dockerode";
@@ -8,7 +10,7 @@ import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
 import { labelNames } from "../../../node-agent/docker/ownership.js";
 
 export const socketPath = "/var/run/docker.sock";
-export const testImage = "ikada-test/busybox:1";
+export const testImage = "ikada-test/busybox:2";
 
 /** A shell image made from this machine's static busybox (Debian package busybox-static), so that no registry is needed. */
 export async function ensureTestImage(): Promise<void> {
@@ -33,6 +35,8 @@ export async function ensureTestImage(): Promise<void> {
     "nc",
     "wget",
     "mkdir",
+    "id",
+    "grep",
   ]) {
     archive.entry({ name: `bin/${name}`, type: "symlink", linkname: "busybox" });
   }
@@ -46,17 +50,32 @@ export async function ensureTestImage(): Promise<void> {
 }
 
 /** A cluster id of its own, and what removes all its containers. */
-export function testCluster(): { clusterId: string; runtime(node: string): DockerRuntime; close(): Promise<void> } {
+export function testCluster(): {
+  clusterId: string;
+  folder: string;
+  runtime(node: string): DockerRuntime;
+  close(): Promise<void>;
+} {
+  const folder = mkdtempSync(join(tmpdir(), "ikada-docker-"));
   const clusterId = `t${randomUUID().replaceAll("-", "").slice(0, 15)}`;
   return {
     clusterId,
+    folder,
     runtime: (node) =>
-      new DockerRuntime({ socketPath, owner: { clusterId, node }, nodeUid: () => undefined, log: silentLog }),
+      new DockerRuntime({
+        socketPath,
+        owner: { clusterId, node },
+        nodeUid: () => undefined,
+        messageFolder: join(folder, "messages"),
+        seccompFolder: folder,
+        log: silentLog,
+      }),
     async close() {
       const docker = new Dockerode({ socketPath });
       const filters = { label: [`${labelNames.cluster}=${clusterId}`] };
       const containers = await docker.listContainers({ all: true, filters });
       for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
