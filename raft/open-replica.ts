@@ -127,10 +127,12 @@ function reachSnapshot(options: OpenReplicaOptions, opened: OpenedLog, done: Don
   if (!snapshot || snapshot.index <= before.index) return assemble(options, opened, done);
   const { index, term, configuration } = snapshot;
   if (entries[index - before.index - 1]?.term === term) return assemble(options, opened, done);
-  const commit = Math.max(hardState.commit, index);
-  const after = { before: { index, term }, hardState: { ...hardState, commit }, entries: [] };
-  const reset = { ...after, configuration, configurationIndex: index };
-  return log.reset(snapshot, () => assemble(options, { log, recoverTo, content: reset }, done));
+  // A member that was sent it has had the leader's term since before. A state that was restored from a backup brings its own, and no term is
+  // below that of the last entry.
+  const vote = term > hardState.term ? { term, vote: 0 } : hardState;
+  const reached = { ...vote, commit: Math.max(hardState.commit, index) };
+  const reset = { before: { index, term }, hardState: reached, entries: [], configuration, configurationIndex: index };
+  return log.reset(snapshot, () => assemble(options, { log, recoverTo, content: reset }, done), reached);
 }
 
 function assemble(options: OpenReplicaOptions, { log, recoverTo, content }: OpenedLog, done: Done<Replica>): void {

@@ -1,7 +1,7 @@
 import type { Done, Finished, Timer } from "../../src/base/env.js";
 import { invariant } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
-import type { Index, NodeId } from "../core/types.js";
+import type { HardState, Index, NodeId } from "../core/types.js";
 import type { LogRecord } from "./format.js";
 import { clusterHash } from "./format.js";
 import { entriesBeyondMarkerMax } from "./damage.js";
@@ -169,10 +169,10 @@ export class RaftLog {
 
   /**
    * Replaces the whole log by the point of a snapshot, behind which it goes on. `done` is called when that is durable; the
-   * old segments go afterwards. The same as an append with `snapshot`, which may have a hard state and entries too.
+   * old segments go afterwards. The same as an append with `snapshot`, which may have entries too.
    */
-  reset(snapshot: SnapshotPoint, done: () => void): void {
-    this.append({ snapshot, entries: [], mustSync: true }, done);
+  reset(snapshot: SnapshotPoint, done: () => void, hardState?: HardState): void {
+    this.append({ snapshot, hardState, entries: [], mustSync: true }, done);
     this.flush();
   }
 

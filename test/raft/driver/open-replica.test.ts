@@ -77,7 +77,7 @@ describe("a member that opens", () => {
   });
 
   it("resets a log that does not reach the snapshot that was installed", () => {
-    for (const installed of [snapshot(100, 3, 1, 2), snapshot(60, 2, 1, 2)]) {
+    for (const installed of [snapshot(100, 3, 1, 2), snapshot(60, 2, 1, 2), snapshot(100, 1, 1, 2)]) {
       const { index, term } = installed;
       const { disk } = filled();
       const options = { snapshot: installed, appliedIndex: index };
@@ -85,8 +85,20 @@ describe("a member that opens", () => {
         const { storage, initial } = open(disk, options);
         assert.deepEqual([storage.firstIndex(), storage.lastIndex(), storage.term(index)], [index + 1, index, term]);
         assert.deepEqual(initial.configuration, members(1, 2));
-        assert.deepEqual(initial.hardState, { term: 1, vote: 1, commit: index });
+        // It knows no term below that of its last entry, and has voted in none of those that it has not heard of.
+        assert.deepEqual(initial.hardState, { term, vote: term === 1 ? 1 : 0, commit: index });
       }
+    }
+  });
+
+  it("with nothing but a restored state begins behind it, in its term, as the only voter", () => {
+    const disk = new MemoryDisk();
+    const options = { initialMembers: [1], snapshot: snapshot(100, 1_000_003, 1), appliedIndex: 100 };
+    for (let starts = 0; starts < 2; starts++) {
+      const { storage, initial } = open(disk, options);
+      assert.deepEqual([storage.firstIndex(), storage.lastIndex()], [101, 100]);
+      assert.deepEqual(initial.configuration, members(1));
+      assert.deepEqual(initial.hardState, { term: 1_000_003, vote: 0, commit: 100 });
     }
   });
 
