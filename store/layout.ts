@@ -37,6 +37,9 @@ const tags = {
   lease: 0x6c,
   install: 0x69,
 } as const;
+const kinds: ReadonlyMap<number | undefined, keyof typeof tags> = new Map(
+  Object.entries(tags).map(([kind, tag]) => [tag, kind as keyof typeof tags]),
+);
 const terminator = [0x00, 0x01] as const;
 const numberBytes = 8;
 
@@ -51,6 +54,13 @@ export function installKey(): Uint8Array {
 /** Every row there can be: tags are ASCII. */
 export function allRows(): { from: Uint8Array; to: Uint8Array } {
   return { from: new Uint8Array(0), to: Uint8Array.of(0x80) };
+}
+
+/** What a row is. @throws Error when no version up to this one wrote such rows. */
+export function rowKind(row: Uint8Array): keyof typeof tags {
+  const kind = kinds.get(row[0]);
+  if (kind === undefined) throw new Error(`not a row of the store: ${hex(row)}`);
+  return kind;
 }
 
 export function keyspaceKey(keyspace: number): Uint8Array {

@@ -80,6 +80,11 @@ export class Persister {
     return this.#isWriting;
   }
 
+  /** The disk answers reads with everything up to here. */
+  get writtenIndex(): Index {
+    return this.#writtenIndex;
+  }
+
   get durableIndex(): Index {
     return this.#durableIndex;
   }

@@ -10,6 +10,7 @@ import type {
 } from "../raft/consensus.js";
 import type { ConfChange } from "../raft/core/configuration.js";
 import type { ConfState, Entry, Index } from "../raft/core/types.js";
+import { ReplicaBackups } from "./backup/backups.js";
 import { Barriers } from "./barriers.js";
 import { checkEntrySize, checkRequest } from "./check-request.js";
 import { encodeCommand, encodeCompaction } from "./codec.js";
@@ -27,6 +28,9 @@ import { installSnapshot } from "./snapshot-install.js";
 import { type SnapshotTaking, takeSnapshot } from "./snapshot-taking.js";
 import type { Applied, StateMachine } from "./state-machine.js";
 import type {
+  Backup,
+  BackupRequest,
+  Backups,
   ChangesQuery,
   ChangesResult,
   KeyRecord,
@@ -81,7 +85,7 @@ const flushIntervalMsDefault = 5_000;
  * The `…Then` methods are for code in the simulator, where there are no promises; their `done` runs exactly once and
  * may run before the call returns. The promise methods are the same with a promise around.
  */
-export class Replica implements Store, ConsensusHandlers {
+export class Replica implements Store, Backups, ConsensusHandlers {
   readonly #env: Env;
   readonly #keyValue: KeyValue;
   #state: StateMachine;
@@ -95,6 +99,7 @@ export class Replica implements Store, ConsensusHandlers {
   readonly #proposals = new Proposals();
   #digests: readonly { readonly index: Index; readonly digest: string }[] = [];
   readonly #memberChanges = new MemberChanges();
+  readonly #backups: ReplicaBackups;
   readonly #byIndex = new WaitList<Revision>();
   readonly #byRevision = new WaitList<void>();
   #consensus: Consensus | undefined;
@@ -123,8 +128,9 @@ export class Replica implements Store, ConsensusHandlers {
       state.appliedIndex,
       { flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault },
       {
-        onWritten: ({ objects, etcd }) => {
+        onWritten: ({ appliedIndex, objects, etcd }) => {
           env.failpoint(failpoints.storeAfterWrite);
+          this.#backups.written(appliedIndex);
           this.#objects.written(objects);
           this.#etcd.written(etcd);
         },
@@ -158,6 +164,14 @@ export class Replica implements Store, ConsensusHandlers {
       propose: (proposal) => this.#propose(proposal),
       compactThen: (revision, done, wait) => this.#compactThen(this.#etcd, revision, done, wait),
       quotaBytes: options.etcdQuotaBytes ?? Infinity,
+    });
+    this.#backups = new ReplicaBackups({
+      env,
+      keyValue,
+      waiter: (wait, what, done) => this.#waiter(wait, what, done),
+      barrier: (done, wait) => this.barrierThen(done, wait),
+      appliedIndex: () => this.#state.appliedIndex,
+      writtenIndex: () => this.#persister.writtenIndex,
     });
   }
 
@@ -343,6 +357,10 @@ export class Replica implements Store, ConsensusHandlers {
     this.reachedThen(revision, (error) => (error ? done(error, noRange) : this.#objects.range(query, done)), options);
   }
 
+  openBackup(request: BackupRequest, options?: WaitOptions): Promise<Backup> {
+    return promised((done) => this.#backups.open(request, done, options));
+  }
+
   onCommitted(entries: readonly Entry[]): void {
     this.#committed = this.#committed.length === 0 ? entries : [...this.#committed, ...entries];
     this.#apply();
@@ -522,6 +540,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#proposals.replaced(state);
     this.#byRevision.advance(state.revision, undefined);
     this.#byIndex.advance(state.appliedIndex, state.revision);
+    this.#backups.written(state.appliedIndex);
     this.#consensus?.applied(state.appliedIndex, state.appliedIndex);
     this.#apply();
   }
@@ -555,6 +574,7 @@ export class Replica implements Store, ConsensusHandlers {
     this.#proposals.refuseAll(reason);
     this.#barriers.refuseAll(reason);
     this.#memberChanges.refuseAll(reason);
+    this.#backups.close(reason);
     this.#byIndex.refuseAll(reason);
     this.#byRevision.refuseAll(reason);
     this.#objects.close(reason);

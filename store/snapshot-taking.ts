@@ -4,13 +4,9 @@ import { SnapshotWriter, type WrittenSnapshot } from "../raft/snapshot/file-writ
 import type { Done, Env } from "../src/base/env.js";
 import { decodeMeta } from "./codec.js";
 import type { KeyValue, KeyValuePair, KeyValueView } from "./key-value.js";
-import { allRows, installKey, metaKey } from "./layout.js";
-import { following } from "./scan.js";
-import { encodeRows, rowBytes } from "./snapshot-rows.js";
-
-/** Rows asked for at first, and at most: a page is about a chunk, whatever the rows' sizes. */
-const pageRowsFirst = 32;
-const pageRowsMax = 4096;
+import { installKey, metaKey } from "./layout.js";
+import { RowChunks } from "./row-chunks.js";
+import { encodeRows } from "./snapshot-rows.js";
 
 /**
  * Writes all rows, as they are on disk at the call, into a new file, while writes go on: the present, the history from the compact revision on,
@@ -32,9 +28,8 @@ export class SnapshotTaking {
   readonly #request: SnapshotRequest;
   readonly #done: Done<WrittenSnapshot>;
   readonly #startedMs: number;
+  readonly #chunks: RowChunks;
   #writer: SnapshotWriter | undefined;
-  #rows: KeyValuePair[] = [];
-  #rowsBytes = 0;
   #isOver = false;
 
   constructor(
@@ -47,6 +42,7 @@ export class SnapshotTaking {
     this.#view = view;
     this.#request = request;
     this.#done = done;
+    this.#chunks = new RowChunks(view, request.chunkBytes);
     this.#startedMs = env.clock.monotonic();
     this.#begin();
   }
@@ -67,49 +63,25 @@ export class SnapshotTaking {
         const { appliedIndex, appliedTerm } = decodeMeta(meta);
         const identity = { cluster: this.#request.cluster, index: appliedIndex, term: appliedTerm };
         this.#writer = new SnapshotWriter(this.#env.disk, identity);
-        return this.#writer.open((openError) =>
-          openError ? this.#fail(openError) : this.#read(allRows().from, pageRowsFirst),
-        );
+        return this.#writer.open((openError) => (openError ? this.#fail(openError) : this.#next()));
       });
     });
   }
 
-  #read(from: Uint8Array, limit: number): void {
+  #next(): void {
     if (this.#isOver) return;
-    this.#view.scan({ from, to: allRows().to, limit }, (error, rows) => {
+    this.#chunks.next((error, rows) => {
+      if (this.#isOver) return;
       if (error) return this.#fail(error);
-      const last = rows.at(-1);
-      const bytes = rows.reduce((sum, row) => sum + rowBytes(row), 0);
-      const fitting = Math.floor(this.#request.chunkBytes / Math.max(1, bytes / Math.max(1, rows.length)));
-      const next = Math.min(pageRowsMax, limit * 4, Math.max(1, fitting));
-      return this.#addPage(rows, 0, () => {
-        if (last && rows.length === limit) return this.#read(following(last.key), next);
-        return this.#writeRows(() => this.#finish());
-      });
+      return rows.length === 0 ? this.#finish() : this.#write(rows);
     });
   }
 
-  /** A chunk ends with the row that fills it, which depends on the rows alone. */
-  #addPage(page: readonly KeyValuePair[], from: number, then: () => void): void {
-    for (let at = from; at < page.length; at += 1) {
-      const row = page[at] as KeyValuePair;
-      this.#rows.push(row);
-      this.#rowsBytes += rowBytes(row);
-      if (this.#rowsBytes >= this.#request.chunkBytes) return this.#writeRows(() => this.#addPage(page, at + 1, then));
-    }
-    return then();
-  }
-
-  #writeRows(then: () => void): void {
-    if (this.#isOver) return;
-    if (this.#rows.length === 0) return then();
-    const payload = encodeRows(this.#rows);
-    this.#rows = [];
-    this.#rowsBytes = 0;
-    this.#writer?.add(payload, (error) => {
+  #write(rows: readonly KeyValuePair[]): void {
+    this.#writer?.add(encodeRows(rows), (error) => {
       if (error) return this.#fail(error);
       const dueMs = this.#startedMs + ((this.#writer?.written.bytes ?? 0) * 1000) / this.#request.bytesPerSecond;
-      this.#env.timers.after(Math.max(0, dueMs - this.#env.clock.monotonic()), then);
+      this.#env.timers.after(Math.max(0, dueMs - this.#env.clock.monotonic()), () => this.#next());
     });
   }
 

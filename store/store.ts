@@ -122,6 +122,60 @@ export interface Store {
   watch(prefix: string, from: Revision, observer: WatchObserver): { close(): void };
 }
 
+/** Backups of one replica. */
+export interface Backups {
+  /**
+   * Begins a backup: the state of this replica now, with everything that was acknowledged before the call unless `isLocal`. Writes go on.
+   * @throws IkadaError NoLeader, Deadline, Unavailable while this replica has no whole state
+   */
+  openBackup(request: BackupRequest, options?: WaitOptions): Promise<Backup>;
+}
+
+export interface BackupRequest {
+  readonly clusterId: string;
+  /** Of this program. */
+  readonly version: string;
+  /** A new SHA-256. */
+  readonly digest: DigestState;
+  /** Without asking the leader first: also where there is none, and perhaps without the newest writes. */
+  readonly isLocal: boolean;
+  /** Rows are put together up to this size. @default that of Raft snapshots */
+  readonly chunkBytes?: number;
+}
+
+/** Of Node's hashes, what deciding code may see. */
+export interface DigestState {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+/** The bytes of a backup's file, in order. It keeps the disk from reclaiming space until it is closed. */
+export interface Backup {
+  readonly about: BackupAbout;
+  /** The next bytes, about a chunk, at the replica's rate; undefined behind the last ones. One at a time. @throws IkadaError Cancelled when it was closed */
+  next(): Promise<Uint8Array | undefined>;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** What a backup says of itself. */
+export interface BackupAbout {
+  readonly clusterId: string;
+  /** Of the program that made it. */
+  readonly version: string;
+  /** When, by that server's clock, in milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  readonly objects: KeyspaceRevisions;
+  readonly etcd: KeyspaceRevisions;
+}
+
+export interface KeyspaceRevisions {
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+}
+
 export interface WatchObserver {
   /** `revision` is the progress: all changes up to it were given. May come with no events. */
   onBatch(batch: WatchBatch): void;

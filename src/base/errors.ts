@@ -25,6 +25,7 @@ export const reasons = {
   Conflict: "ABORTED",
   Deadline: "DEADLINE_EXCEEDED",
   Cancelled: "CANCELLED",
+  Damaged: "DATA_LOSS",
   DiskFull: "RESOURCE_EXHAUSTED",
   FieldConflict: "ABORTED",
   Forbidden: "PERMISSION_DENIED",

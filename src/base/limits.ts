@@ -76,6 +76,14 @@ export const limits = {
   logHeldBytesMax: 128 * 1024 * 1024,
   /** Writing a snapshot, and sending them to all members together. */
   snapshotBytesPerSecond: 32 * 1024 * 1024,
+  /**
+   * Backups that one replica sends at once, and the rate of all of them together. Each holds a view of the disk, so one ends after a while, and
+   * sooner when its reader stands still.
+   */
+  backupsMax: 2,
+  backupBytesPerSecond: 32 * 1024 * 1024,
+  backupMsMax: 60 * 60_000,
+  backupIdleMsMax: 30_000,
   /** Servers of a cluster, learners among them. */
   membersMax: 32,
   /** A learner this near to the leader's commit index is caught up: it needs less than a heartbeat for the rest. */
