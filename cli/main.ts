@@ -36,7 +36,9 @@ function buildProgram(): Command {
     version: string;
   };
   const program = new Command("ikada")
-    .description("Talks to an Ikada cluster. `ikada server` and `ikada agent` run its parts.")
+    .description(
+      "Talks to an Ikada cluster. `ikada server` and `ikada agent` run its parts, `ikada backup inspect` looks into a backup.",
+    )
     .version(manifest.version)
     .option(
       "--config <file>",

@@ -3,6 +3,13 @@ import { limits } from "../src/base/limits.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { ikada } from "#proto/api.js";
 import type { Calls } from "./calls.js";
+import {
+  backup,
+  backupToFile,
+  type BackupFileOptions,
+  type BackupFileResult,
+  type BackupOptions,
+} from "./cluster-backup.js";
 import { Deadline, type CallOptions } from "./deadline.js";
 
 /** A server: id and name (that of its certificate) are who it is, the addresses where its listeners are reached. */
@@ -107,6 +114,33 @@ export class Cluster {
   /** Resolves when server `to`, or the best other one, leads. @throws IkadaError NotFound, Invalid for a learner, NotReady when it did not come to lead, Unavailable, Deadline, Cancelled */
   async transfer(to?: number, options: CallOptions = {}): Promise<void> {
     await this.#calls.unary(apiMethods.transferLeadership, { to: to ?? 0 }, options);
+  }
+
+  /**
+   * The bytes of a backup of everything: objects, keys of etcd's services, leases, and who wrote what, as of one moment, while writes go on.
+   * Every write that was acknowledged before the call is in it, unless `local`. The bytes are good once the loop has come to its end;
+   * leaving it frees what the server holds for it. For admins alone: Secrets are in it.
+   *
+   * @throws IkadaError NoLeader, Overloaded when the server sends its share of backups already, Unavailable when it breaks off, Damaged when
+   * it did not come whole, Deadline, Cancelled by `signal`
+   *
+   * @example
+   * for await (const piece of client.cluster.backup()) await upload.write(piece);
+   */
+  backup(options: BackupOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    return backup(this.#calls, options);
+  }
+
+  /**
+   * The same into a file of mode 0600. It has its name only once it is whole and durable; otherwise nothing is left.
+   *
+   * @throws IkadaError AlreadyExists when the file is there and `force` is not given, DiskFull, and as `backup`
+   *
+   * @example
+   * const { revision, sha256 } = await client.cluster.backupTo("/var/backups/ikada.backup", { deadlineMs: 600_000 });
+   */
+  backupTo(file: string, options: BackupFileOptions = {}): Promise<BackupFileResult> {
+    return backupToFile(this.#calls, file, options);
   }
 
   async #change(change: ikada.api.v1.IChangeMembersRequest, options: ChangeOptions): Promise<void> {

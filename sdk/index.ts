@@ -28,6 +28,7 @@ export type {
 } from "./options.js";
 export { Cluster } from "./cluster.js";
 export type { ChangeOptions, ClusterMember, Server } from "./cluster.js";
+export type { BackupBegin, BackupFileOptions, BackupFileResult, BackupOptions } from "./cluster-backup.js";
 export type { ClusterStatus } from "./cluster-status.js";
 export type { Connection, ConnectionState, ConnectionStatus } from "./connection.js";
 export type { CallOptions } from "./deadline.js";

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { IkadaError } from "./base/errors.js";
 import { checkLimits } from "./base/limits.js";
 import { Scope } from "./base/lifecycle.js";
+import { restore } from "./backup/restore-main.js";
 import { readServerConfig, type ServerConfig } from "./config.js";
 import { allControllers } from "./controllers/catalog.js";
 import { Runner } from "./controllers/runner.js";
@@ -54,6 +55,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     tls,
     users: config.users,
     store,
+    backups: store,
     etcd: store.etcd,
     cache,
     replica: control,
@@ -132,9 +134,13 @@ function exitCodeOf(error: unknown): number {
 
 async function main(): Promise<void> {
   checkLimits();
+  if (process.argv[2] === "restore") return await restore(process.argv.slice(3));
   const { values } = parseArgs({ options: { config: { type: "string" }, "print-config": { type: "boolean" } } });
   if (values.config === undefined)
-    throw new IkadaError("BadRequest", "usage: ikada server --config FILE [--print-config]");
+    throw new IkadaError(
+      "BadRequest",
+      "usage: ikada server --config FILE [--print-config], or ikada server restore --from FILE --config FILE",
+    );
   const config = readServerConfig(values.config);
   if (values["print-config"] === true) {
     process.stdout.write(`${JSON.stringify(config, undefined, 2)}\n`);

@@ -8,6 +8,7 @@ import { RocksKeyValue } from "../store/rocks/rocks-key-value.js";
 import type { HostEnv } from "./host/env.js";
 import type { Scope } from "./base/lifecycle.js";
 import type { ServerConfig } from "./config.js";
+import { checkFinished } from "./backup/unfinished.js";
 import { AddressBook } from "./server/members/address-book.js";
 import { OwnEntry } from "./server/members/own-entry.js";
 import type { MemberAddresses, ReplicaControl } from "./server/replica-status.js";
@@ -30,6 +31,9 @@ export async function openReplica(
   onStatus: (status: ConsensusStatus) => void,
   onFatal: (error: Error) => void,
 ): Promise<OpenedReplica> {
+  await new Promise<void>((resolve, reject) => {
+    checkFinished(env.disk, config.dataFolder, (error) => (error ? reject(error) : resolve()));
+  });
   const keyValue = scope.use(await RocksKeyValue.open(join(config.dataFolder, "state")));
   const { state, snapshot } = await new Promise<OpenedState>((resolve, reject) => {
     openState(env, keyValue, config.clusterId, (error, opened) => (error ? reject(error) : resolve(opened)));

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { formatTable } from "../output.js";
 import { withSession } from "../session.js";
+import { addClusterBackup } from "./cluster-backup.js";
 import { addMemberCommands, serverNamed } from "./cluster-members.js";
 
-/** `ikada cluster status | transfer`, and what changes the members */
+/** `ikada cluster status | transfer`, what changes the members, and `backup` */
 export function addCluster(program: Command): void {
   const cluster = program.command("cluster").description("the servers and their leader");
 
@@ -53,4 +54,5 @@ export function addCluster(program: Command): void {
     );
 
   addMemberCommands(cluster);
+  addClusterBackup(cluster);
 }

@@ -33,6 +33,7 @@ export const apiMethods = {
     api.v1.TransferLeadershipResponse,
   ),
   changeMembers: method(Cluster.prototype.changeMembers, api.v1.ChangeMembersRequest, api.v1.ChangeMembersResponse),
+  backup: method(Cluster.prototype.backup, api.v1.BackupRequest, api.v1.BackupChunk),
 } as const;
 
 /**

@@ -1,6 +1,9 @@
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../base/errors.js";
 import { apiMethods } from "../host/api-methods.js";
+import type { Log } from "../base/env.js";
+import type { Backups } from "../../store/store.js";
+import { sendBackup } from "./send-backup.js";
 import type { Call, Listener } from "./listener.js";
 import type { AddressBook } from "./members/address-book.js";
 import { changeMembers } from "./members/change-members.js";
@@ -15,6 +18,8 @@ export interface ClusterServiceOptions {
   readonly replica: ReplicaControl;
   readonly links: ReplicaLinks;
   readonly operations: MemberOperations;
+  readonly backups: Backups;
+  readonly log: Log;
 }
 
 /** How long a replica may take to say how it is; then it counts as not reachable. */
@@ -30,6 +35,7 @@ export function addClusterService(listener: Listener, options: ClusterServiceOpt
     transferLeadership(options, to === 0 ? await bestSuccessor(options, call) : to, call),
   );
   listener.unary(apiMethods.changeMembers, (request, call) => changeMembers(options, request, call));
+  listener.stream(apiMethods.backup, (stream, call) => sendBackup(options, stream, call));
 }
 
 async function clusterStatus(options: ClusterServiceOptions): Promise<ikada.api.v1.IClusterStatusResponse> {

@@ -17,17 +17,19 @@ export interface GuardOptions {
 }
 
 /** How many calls of a class may be in work at once. */
-type Quota = "requests" | "watches" | "podStreams" | "sessions" | "peers";
+type Quota = "requests" | "watches" | "podStreams" | "backups" | "sessions" | "peers";
 const quotaMax: Readonly<Record<Quota, number>> = {
   requests: limits.requestsInWorkMax,
   watches: limits.watchesPerReplicaMax,
   podStreams: limits.podStreamsMax,
+  backups: limits.backupsMax,
   sessions: limits.agentSessionsMax,
   peers: 64,
 };
 const quotas: Readonly<Record<string, Quota>> = {
   "/ikada.api.v1.Resources/Watch": "watches",
   "/ikada.api.v1.Pods/Logs": "podStreams",
+  "/ikada.api.v1.Cluster/Backup": "backups",
   "/etcdserverpb.Watch/Watch": "watches",
   "/etcdserverpb.Lease/LeaseKeepAlive": "watches",
   "/ikada.agent.v1.Agent/Session": "sessions",

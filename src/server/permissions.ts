@@ -11,6 +11,7 @@ export type Permission =
   | "pods:logs"
   | "cluster:read"
   | "cluster:operate"
+  | "cluster:backup"
   | "etcd:use"
   | "agent:session"
   | "replica:peer";
@@ -36,6 +37,8 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Cluster/Status": "cluster:read",
   "/ikada.api.v1.Cluster/TransferLeadership": "cluster:operate",
   "/ikada.api.v1.Cluster/ChangeMembers": "cluster:operate",
+  // All that there is, Secrets among it.
+  "/ikada.api.v1.Cluster/Backup": "cluster:backup",
   "/ikada.agent.v1.Agent/Session": "agent:session",
   "/ikada.agent.v1.Agent/PodStream": "agent:session",
   "/ikada.agent.v1.Replicas/ShareLiveness": "replica:peer",
@@ -79,6 +82,7 @@ const rolePermissions: Readonly<Record<Role, ReadonlySet<Permission>>> = {
     "pods:logs",
     "cluster:read",
     "cluster:operate",
+    "cluster:backup",
     "etcd:use",
   ]),
   view: new Set<Permission>(["objects:read", "pods:logs", "cluster:read"]),

@@ -6,7 +6,7 @@ import { createClient, ServerTls } from "../host/tls.js";
 import type { TlsMaterial } from "../host/tls.js";
 import type { ObjectCache } from "../objects/cache.js";
 import type { EtcdKeyspace } from "../../store/etcd.js";
-import type { Store } from "../../store/store.js";
+import type { Backups, Store } from "../../store/store.js";
 import { AgentService } from "./agents/agent-service.js";
 import { LivenessTable } from "./agents/liveness-table.js";
 import { PodNetworkPlan } from "./agents/pod-network-plan.js";
@@ -42,6 +42,7 @@ export interface ServerOptions {
   readonly tls: TlsMaterial;
   readonly users: readonly User[];
   readonly store: Store;
+  readonly backups: Backups;
   /** Offered under etcd's names; absent: not at all. */
   readonly etcd?: EtcdKeyspace;
   readonly cache: ObjectCache;
@@ -125,7 +126,8 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addResourcesService(api, store, options.bookmarkMs);
   addPodsService(api, { store, agents, liveness, links });
   const { clusterId, version } = options;
-  addClusterService(api, { clusterId, version, members, replica, links, operations });
+  const { backups } = options;
+  addClusterService(api, { clusterId, version, members, replica, links, operations, backups, log });
   const states = scope.use(
     new StateWatch({
       self: options.id,

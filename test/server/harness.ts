@@ -102,6 +102,7 @@ export class TestCluster {
           tls: { ...identity, authority: cluster.authority.certificate },
           users,
           store: storeOf(cluster.store, member.id),
+          backups: cluster.store,
           etcd: cluster.store.etcd,
           cache: cluster.cache,
           replica: {
