@@ -6,14 +6,16 @@ import { runFailoverBench } from "./failover.js";
 import { machineLoad, median } from "./measure.js";
 import { microBenches } from "./micro.js";
 import { runRaftBench } from "./raft/run.js";
+import { runRestoreDrill } from "./restore.js";
 import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
 
 // `npm run bench`: a local three-server cluster and, where it is installed, a three-member etcd beside it, in turns.
 // `npm run bench -- failover`: how long writes stand still when the leader fails (bench/failover.ts).
+// `npm run bench -- restore`: a backup under load, the cluster destroyed, another one restored from it (bench/restore.ts).
 // `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
 
 const command = new Command("bench")
-  .argument("[what]", "api, raft or failover", "api")
+  .argument("[what]", "api, raft, failover or restore", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
@@ -25,6 +27,7 @@ const command = new Command("bench")
   .option("--times <count>", "failover: how often each", "30")
   .option("--minutes <count>", "failover --kind calm: how long", "10")
   .option("--hogs <count>", "failover --kind calm: processes that want a processor each", "2")
+  .option("--megabytes <count>", "restore: how much is in the cluster", "100")
   .parse();
 const options = command.opts<{
   rounds: string;
@@ -38,6 +41,7 @@ const options = command.opts<{
   times: string;
   minutes: string;
   hogs: string;
+  megabytes: string;
 }>();
 
 /** Of each workload, before anything is recorded: a program that is compiled while it runs begins slowly. */
@@ -57,6 +61,7 @@ else if (command.args[0] === "failover")
     minutes: Number(options.minutes),
     hogs: Number(options.hogs),
   });
+else if (command.args[0] === "restore") await runRestoreDrill(Number(options.megabytes));
 else await main(rounds, durationMs, Number(options.kills));
 
 async function main(rounds: number, durationMs: number, kills: number): Promise<void> {

@@ -16,8 +16,9 @@ import type { AnyObject } from "../src/api/object.js";
 import { IkadaError } from "../src/base/errors.js";
 import { parseArguments, runMain, type Arguments } from "./local/arguments.js";
 import { ensureBusyboxImage } from "./local/busybox-image.js";
-import { clusterProcesses, prepareCluster, type LocalCluster } from "./local/cluster.js";
+import { clusterProcesses, prepareCluster, type LocalCluster, type LocalOptions } from "./local/cluster.js";
 import { isRunning, startProcesses } from "./local/processes.js";
+import { joinOthers, restoreCluster } from "./local/restore.js";
 
 // The end of `npm run up`: deploy/up has seen to packages, build and engine.
 
@@ -32,19 +33,15 @@ await runMain(async () => {
   const docker = new Docker();
   await ensureBusyboxImage(docker, "ikada/hello:1");
   const running = isRunning(options.folder);
-  const cluster = await prepareCluster({ ...options, runtime: "docker" });
-  if (running) say(`the cluster in ${options.folder} is running already`);
+  const local = { ...options, runtime: "docker" } as const;
+  if (options.restore !== undefined) await restore(local, options, options.restore);
+  const cluster = await prepareCluster(local);
+  if (running || options.restore !== undefined) say(`the cluster in ${options.folder} is running already`);
   else await start(cluster, options);
 
-  const client = await Client.connect({
-    endpoints: cluster.servers.map((server) => server.api),
-    ca: readFileSync(join(cluster.folder, "pki", "ca.pem"), "utf8"),
-    token: readFileSync(join(cluster.folder, "pki", "admin.token"), "utf8"),
-  });
+  const client = await connect(cluster);
   try {
-    await eventually("a leader", cluster, async () =>
-      (await client.clusterStatus({ deadlineMs: 2_000 })).leader > 0 ? true : undefined,
-    );
+    await leaderOf(client, cluster);
     await eventually(`${cluster.agents.length} ready nodes`, cluster, async () => {
       const nodes = await all<Node>(client.list(kindNamed("nodes"), {}));
       const ready = nodes.filter((node) =>
@@ -76,13 +73,48 @@ await runMain(async () => {
   show(cluster, options);
 });
 
+/** Ends with a running cluster, which from then on is like any other. */
+async function restore(local: LocalOptions, options: Arguments, file: string): Promise<void> {
+  if (isRunning(options.folder))
+    throw new IkadaError("AlreadyExists", `the cluster in ${options.folder} is running`, {
+      hint: "stop it and forget its data first: npm run down -- --data",
+    });
+  say(`restoring ${file}`);
+  const cluster = await restoreCluster(local, file);
+  await start(cluster, options);
+  const client = await connect(cluster);
+  try {
+    await leaderOf(client, cluster);
+    say(`adding ${cluster.joining.map(({ name }) => name).join(", ")}`);
+    await joinOthers(cluster, client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function connect(cluster: LocalCluster): Promise<Client> {
+  return await Client.connect({
+    endpoints: cluster.servers.map((server) => server.api),
+    ca: readFileSync(join(cluster.folder, "pki", "ca.pem"), "utf8"),
+    token: readFileSync(join(cluster.folder, "pki", "admin.token"), "utf8"),
+  });
+}
+
+async function leaderOf(client: Client, cluster: LocalCluster): Promise<void> {
+  await eventually("a leader", cluster, async () =>
+    (await client.clusterStatus({ deadlineMs: 2_000 })).leader > 0 ? true : undefined,
+  );
+}
+
 async function start(cluster: LocalCluster, { portBase }: Arguments): Promise<void> {
-  for (const server of cluster.servers) {
+  for (const server of [...cluster.servers, ...cluster.joining]) {
     for (const address of [server.api, server.agents, server.replicas, server.raft, server.metrics])
       await checkFree(address, portBase);
   }
   for (const agent of cluster.agents) await checkFree(agent.metrics, portBase);
-  say(`starting ${cluster.servers.length} servers and ${cluster.agents.length} agents in ${cluster.folder}`);
+  say(
+    `starting ${cluster.servers.length + cluster.joining.length} servers and ${cluster.agents.length} agents in ${cluster.folder}`,
+  );
   await startProcesses(cluster.folder, clusterProcesses(cluster));
 }
 

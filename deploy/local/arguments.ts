@@ -14,6 +14,8 @@ export interface Arguments {
   readonly folder: string;
   readonly servers: number;
   readonly agents: number;
+  /** up only: the backup that the cluster begins with. */
+  readonly restore: string | undefined;
   /** down only: forget the data too. */
   readonly data: boolean;
   /** down only: this agent alone. */
@@ -26,10 +28,18 @@ export function parseArguments(): Arguments {
     .option("--port-base <number>", "first of 70 ports", String(portBaseDefault))
     .option("--servers <count>", "1, 3 or 5", "3")
     .option("--agents <count>", "1 to 9", "2")
+    .option("--restore <file>", "begin with what is in this backup")
     .option("--data", "forget the data too")
     .option("--node <name>", "this agent alone")
     .parse();
-  const options = command.opts<{ portBase: string; servers: string; agents: string; data?: boolean; node?: string }>();
+  const options = command.opts<{
+    portBase: string;
+    servers: string;
+    agents: string;
+    restore?: string;
+    data?: boolean;
+    node?: string;
+  }>();
   const portBase = between("--port-base", options.portBase, 1024, 65_000);
   const servers = between("--servers", options.servers, 1, 5);
   if (servers % 2 === 0)
@@ -42,6 +52,7 @@ export function parseArguments(): Arguments {
     folder: join(root, portBase === portBaseDefault ? ".ikada" : `.ikada-${portBase}`),
     servers,
     agents: between("--agents", options.agents, 1, 9),
+    restore: options.restore,
     data: options.data ?? false,
     node: options.node,
   };

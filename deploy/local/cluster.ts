@@ -64,7 +64,7 @@ export interface ServerHost {
 export const portsUsed = 70;
 const certificateDays = 7;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
-const launcher = join(root, "bin", "ikada");
+export const launcher = join(root, "bin", "ikada");
 
 /** Writes the files of a cluster: authority, certificates, tokens, configurations. What is there stays, except certificates, which are made fresh. */
 export async function prepareCluster(options: LocalOptions): Promise<LocalCluster> {

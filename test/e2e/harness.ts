@@ -16,6 +16,7 @@ import {
 } from "../../deploy/local/cluster.js";
 import { removeContainers } from "../../deploy/local/containers.js";
 import { freePorts } from "../../deploy/local/free-ports.js";
+import { restoreCluster } from "../../deploy/local/restore.js";
 import {
   addProcess,
   dropProcess,
@@ -42,8 +43,17 @@ export interface HarnessOptions extends Pick<
   readonly smallDisks?: ReadonlyMap<string, number>;
 }
 
+/** A large backup is taken over first. */
+const restoredMsMax = 300_000;
 /** What a killed run leaves behind is found by this name and the number of the process that made it. */
 const folderPattern = /^ikada-e2e-([0-9]+)-/;
+
+/** What a command did. */
+export interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** A cluster of real processes in a temporary folder, on free ports, with an id of its own. */
 export class Harness {
@@ -82,6 +92,24 @@ export class Harness {
     );
     try {
       await harness.eventually("a leader", async () => (await harness.leaderName()) !== undefined);
+    } catch (caught) {
+      process.stderr.write(harness.logs());
+      await harness.close();
+      throw caught;
+    }
+    return harness;
+  }
+
+  /** A cluster that begins with what is in a backup: one server has it, the other ones wait to be added. */
+  static async restored(file: string, options: HarnessOptions, onRestored?: () => void): Promise<Harness> {
+    const folder = mkdtempSync(join(tmpdir(), `ikada-e2e-${process.pid}-`));
+    const cluster = await restoreCluster({ ...options, folder, portBase: await freePorts(portsUsed) }, file);
+    onRestored?.();
+    await startProcesses(folder, clusterProcesses(cluster));
+    const endpoints = cluster.servers.map((server) => server.api);
+    const harness = new Harness(cluster, await Harness.#connect(cluster, endpoints), options.dockerSocket);
+    try {
+      await harness.eventually("a leader", async () => (await harness.leaderName()) !== undefined, restoredMsMax);
     } catch (caught) {
       process.stderr.write(harness.logs());
       await harness.close();
@@ -159,9 +187,14 @@ export class Harness {
   }
 
   /** Runs bin/ikada against this cluster. */
-  ikada(...words: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  ikada(...words: string[]): Promise<Run> {
+    return this.program(...words, "--config", this.cluster.contextFile);
+  }
+
+  /** Runs bin/ikada with these words alone. */
+  program(...words: string[]): Promise<Run> {
     return new Promise((resolve) => {
-      const args = [join(root, "bin", "ikada"), ...words, "--config", this.cluster.contextFile];
+      const args = [join(root, "bin", "ikada"), ...words];
       execFile(
         process.execPath,
         args,
@@ -226,6 +259,16 @@ export class Harness {
   #log(name: string): string[] {
     const file = join(this.cluster.folder, "logs", `${name}.log`);
     return existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+  }
+
+  /** As a fire would: kill -9 to everything at once, and nothing is left. */
+  async destroy(): Promise<void> {
+    const { servers, joining, agents, folder } = this.cluster;
+    const pids = ["supervisor", ...[...servers, ...joining, ...agents].map(({ name }) => name)].map((name) =>
+      ownPid(folder, name),
+    );
+    for (const pid of pids) if (pid !== undefined) process.kill(pid, "SIGKILL");
+    await this.close();
   }
 
   async close(): Promise<void> {
