@@ -31,6 +31,9 @@ export class ContainerWatch {
   #failures = 0;
   #events: { close(): void } | undefined;
   #timer: Timer | undefined;
+  #pingTimer: Timer | undefined;
+  /** The engine did not answer the last ping. */
+  #silent = false;
   #closed = false;
 
   constructor(env: Pick<Env, "timers">, runtime: ContainerRuntime, listener: ContainerWatchListener) {
@@ -51,11 +54,27 @@ export class ContainerWatch {
         if (!this.#closed) this.#listener.onEngine(error);
       },
     });
+    this.#ping();
+  }
+
+  /** An engine that hangs keeps its connections, so that nothing else tells of it until it is asked for something. */
+  #ping(): void {
+    this.#pingTimer = this.#env.timers.after(pingMs, () =>
+      this.#runtime.ping((error) => {
+        if (this.#closed) return;
+        if (error !== null) this.#listener.onEngine(error);
+        // What happened meanwhile may never be told.
+        else if (this.#silent) this.#list();
+        this.#silent = error !== null;
+        this.#ping();
+      }),
+    );
   }
 
   close(): void {
     this.#closed = true;
     this.#events?.close();
+    this.#pingTimer?.cancel();
     this.#timer?.cancel();
   }
 
@@ -171,6 +190,8 @@ export class ContainerWatch {
     this.#timer = this.#env.timers.after(backoffMs(engineBackoff, this.#failures), () => this.#list());
   }
 }
+
+const pingMs = 5_000;
 
 /** A slow second look, should the engine ever drop an event. */
 const resyncMs = 60_000;

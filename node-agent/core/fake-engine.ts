@@ -6,6 +6,7 @@ import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
 import type { ContainerEvent, ContainerInfo, ContainerSpec } from "./runtime.js";
 
 export type FakeOperation =
+  | "ping"
   | "list"
   | "inspect"
   | "create"
@@ -56,6 +57,8 @@ export class FakeEngine {
   readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
   readonly #observers = new Set<{ onEvent: EventObserver; onDown: () => void; onUp: () => void }>();
   #down = false;
+  /** As when the engine's process is stopped: connections stay, calls end by their deadlines, events are not told. */
+  hung = false;
   #count = 0;
   #addresses = 1;
   /** Names of all operations since the start, for tests. */
@@ -84,9 +87,11 @@ export class FakeEngine {
 
   /** Runs `work` after the operation's latency; `work` throws what the engine answers as an error. */
   run<T>(operation: FakeOperation, work: () => T, done: (error: Error | null, result: T | undefined) => void): void {
-    this.timers.after(this.#latencyMs(operation), () => {
+    const deadlineMs = operation === "ping" ? 5_000 : 15_000;
+    this.timers.after(this.hung ? deadlineMs : this.#latencyMs(operation), () => {
       let result: T;
       try {
+        if (this.hung) throw new IkadaError("Deadline", `fake engine: ${operation}: no answer within ${deadlineMs} ms`);
         if (this.#down) throw new IkadaError("Unavailable", "fake engine: down");
         this.history.push(operation);
         result = work();
@@ -234,7 +239,7 @@ export class FakeEngine {
   }
 
   #emit(container: FakeContainer, type: ContainerEvent["type"]): void {
-    if (this.#down) return;
+    if (this.#down || this.hung) return;
     for (const { onEvent } of this.#observers) {
       this.timers.after(this.#latencyMs("event"), () => onEvent(container, type));
     }
@@ -266,6 +271,7 @@ const pause: FakeProgram = {
 /** Medians of Docker 20.10 on two processors. */
 function measuredLatencyMs(operation: FakeOperation): number {
   const table: Record<FakeOperation, number> = {
+    ping: 1,
     list: 3,
     inspect: 1,
     create: 7,

@@ -30,6 +30,10 @@ export class FakeRuntime implements ContainerRuntime {
     this.#attached = false;
   }
 
+  ping(done: Finished): void {
+    this.#run("ping", () => undefined, done, undefined);
+  }
+
   list(done: Done<readonly ContainerInfo[]>): void {
     this.#run(
       "list",
@@ -237,4 +241,4 @@ export class FakeRuntime implements ContainerRuntime {
   }
 }
 
-const fakeSandboxImage = "ikada/sandbox:1";
+const fakeSandboxImage = "ikada/sandbox:2";

@@ -6,6 +6,8 @@ import type { Finished, Done } from "../../src/base/env.js";
  * only containers that carry the owner labels it was made with. Completions are callbacks, as in `Env`.
  */
 export interface ContainerRuntime {
+  /** Whether the engine answers at all; within a few seconds, also when it hangs. */
+  ping(done: Finished): void;
   /** All own containers in any state, also after a restart of the agent or the engine. */
   list(done: Done<readonly ContainerInfo[]>): void;
   /** One own container; undefined when it is gone or not an own one. */

@@ -60,6 +60,11 @@ export class DockerRuntime implements ContainerRuntime {
     this.#seccompFolder = options.seccompFolder;
   }
 
+  ping(done: Finished): void {
+    const pinged = this.#engine.call("ping", engineDeadlines.pingMs, () => this.#engine.docker.ping());
+    settle(pinged, done, undefined);
+  }
+
   list(done: Done<readonly ContainerInfo[]>): void {
     settle(this.#list(), done, []);
   }

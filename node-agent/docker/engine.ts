@@ -4,6 +4,8 @@ import { IkadaError, type Reason } from "../../src/base/errors.js";
 
 /** How long one call to the engine may take before it counts as failed, in milliseconds. */
 export const engineDeadlines = {
+  /** One that answers at all does so at once. */
+  pingMs: 5_000,
   /** Calls that only read. */
   readMs: 15_000,
   createMs: 60_000,

@@ -3,7 +3,7 @@ import { pack } from "tar-stream";
 import { pauseProgram, type MachineArchitecture } from "./pause-program.js";
 
 /** Changes with the content, so that agents of different versions can share one engine. */
-export const sandboxImageReference = "ikada/sandbox:1";
+export const sandboxImageReference = "ikada/sandbox:2";
 
 /**
  * The sandbox image as a tar that `docker load` takes (Docker image specification v1.2: manifest.json, configuration, layer).

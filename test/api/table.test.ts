@@ -25,7 +25,7 @@ describe("printed columns", () => {
     withValue(podManifest(), "status", { phase: "Running", containerStatuses });
   const running = status({ running: {} }, { ready: true });
 
-  const states: readonly (readonly [string, Manifest, string, string, string])[] = [
+  const states: (readonly [string, Manifest, string, string, string])[] = [
     ["nothing known", podManifest(), "Pending", "0/1", "0"],
     ["running", withStatuses(running), "Running", "1/1", "0"],
     ["unready", withStatuses(status({ running: {} })), "Running", "0/1", "0"],
@@ -65,6 +65,47 @@ describe("printed columns", () => {
       "0",
     ],
   ];
+  const inits = [
+    { name: "setup", image: "i" },
+    { name: "proxy", image: "i", restartPolicy: "Always" },
+  ];
+  const withInits = (...initContainerStatuses: readonly object[]): Manifest => {
+    const pod = withValue(
+      withStatuses(status({ waiting: { reason: "PodInitializing" } })),
+      "spec.initContainers",
+      inits,
+    );
+    return withValue(pod, "status.initContainerStatuses", initContainerStatuses);
+  };
+  const init = (name: string, state: object, more: object = {}): object => ({ ...status(state, more), name });
+  const done = init("setup", { terminated: { exitCode: 0, reason: "Completed" } });
+  states.push(
+    ["at its first init container", withInits(init("setup", { running: {} })), "Init:0/2", "0/2", "0"],
+    ["at its second", withInits(done, init("proxy", { running: {} }, { started: false })), "Init:1/2", "0/2", "0"],
+    [
+      "stuck",
+      withInits(init("setup", { waiting: { reason: "CrashLoopBackOff" } }, { restartCount: 2 })),
+      "Init:CrashLoopBackOff",
+      "0/2",
+      "2",
+    ],
+    ["broken", withInits(init("setup", { terminated: { exitCode: 1, reason: "Error" } })), "Init:Error", "0/2", "0"],
+    [
+      "past them, with a sidecar",
+      withValue(
+        withValue(
+          withInits(done, init("proxy", { running: {} }, { started: true, ready: true })),
+          "status.containerStatuses",
+          [running],
+        ),
+        "status.conditions",
+        [{ type: "Initialized", status: "True" }],
+      ),
+      "Running",
+      "2/2",
+      "0",
+    ],
+  );
   for (const [what, manifest, state, ready, restarts] of states)
     it(`of a Pod that is ${what}`, () =>
       assert.deepEqual(row(manifest), { NAME: "web-1", READY: ready, STATUS: state, RESTARTS: restarts, AGE: "90s" }));

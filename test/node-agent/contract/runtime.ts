@@ -170,6 +170,8 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     );
   });
 
+  it("answers", () => finish((callback) => harness.runtime.ping(callback)));
+
   it("gives the same id for a repeated create, and refuses another spec under the name", async () => {
     const spec = specOf(podUid(), ["sleep", "60"]);
     const id = await create(spec);

@@ -371,3 +371,22 @@ describe("a Pod's settings", () => {
     assert.equal(world.status("a").containerStatuses?.length, 1);
   });
 });
+
+describe("an engine that hangs", () => {
+  it("is told within seconds, changes nothing, and is caught up with when it answers again", () => {
+    const trial = new Trial({ containers: [sleeper] });
+    const world = trial.begin();
+    world.world.until("ready", () => world.ready("a"));
+    world.engine.hung = true;
+    const at = world.world.now;
+    world.world.until("told", () => /no answer/.test(world.engineErrors.at(-1) ?? ""));
+    assert.ok(world.world.now - at <= 10_000);
+    world.engine.signal(world.find("uid-a/main/0"), "SIGKILL");
+    world.world.pass(120_000);
+    assert.deepEqual(world.containers(), ["uid-a/main/0", "uid-a/sandbox/0"]);
+    assert.equal(world.fatal, undefined);
+    world.engine.hung = false;
+    world.world.until("answers", () => world.engineErrors.at(-1) === undefined);
+    world.world.until("again", () => trial.running().includes("main/1"));
+  });
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FrameSplitter } from "../../../node-agent/docker/frames.js";
@@ -27,10 +27,13 @@ describe("pause program", () => {
     try {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         const child = spawn(file, [], { stdio: "ignore" });
+        after(() => child.kill("SIGKILL"));
         const ended = new Promise((resolve) => child.once("exit", (code, by) => resolve(code ?? by)));
         await new Promise((resolve) => child.once("spawn", resolve));
         await new Promise((resolve) => setTimeout(resolve, 100));
         assert.equal(child.exitCode, null);
+        const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+        assert.match(status, /^SigIgn:\t0*10000$/m, "SIGCHLD: orphans are reaped");
         child.kill(signal);
         assert.equal(await ended, 0, signal);
       }
