@@ -8,7 +8,15 @@ import type { Client as Channel, ClientDuplexStream } from "@grpc/grpc-js";
 import { createAuthority, issueCertificate } from "../src/host/pki.js";
 import { createClient } from "../src/host/tls.js";
 import type { BenchClient, Contestant } from "./contestant.js";
-import { putRequest, rangeRequest, readLeads, readWatchResponse, watchRequest } from "./etcd-messages.js";
+import {
+  putRequest,
+  rangeRequest,
+  readLeads,
+  readToken,
+  readWatchResponse,
+  textsRequest,
+  watchRequest,
+} from "./etcd-messages.js";
 import { freePorts } from "../deploy/local/free-ports.js";
 
 const settleMsMax = 30_000;
@@ -16,20 +24,28 @@ const settleMsMax = 30_000;
 const tryMsMax = 500;
 const pauseMs = 10;
 
+const root = "root";
+/** Calls that let nobody in without a token: etcd wants a user and a role of this name first. */
+const usersAndRoles = [
+  ["/etcdserverpb.Auth/UserAdd", root, root],
+  ["/etcdserverpb.Auth/RoleAdd", root],
+  ["/etcdserverpb.Auth/UserGrantRole", root, root],
+  ["/etcdserverpb.Auth/AuthEnable"],
+] as const;
+
 /** The version of the etcd on this machine; undefined when there is none. */
 export function etcdVersion(): string | undefined {
   const { status, stdout } = spawnSync("etcd", ["--version"], { encoding: "utf8" });
   return status === 0 ? /etcd Version: (\S+)/.exec(stdout)?.[1] : undefined;
 }
 
-export interface EtcdContestant extends Contestant {
-  /** PEM of the authority of the members' certificates. */
-  readonly authority: string;
-  leaderAddress(): Promise<string>;
+export interface EtcdOptions {
+  /** Nobody without a token, as with Ikada; `endpoint` asks for one. @default false */
+  readonly authenticates?: boolean;
 }
 
 /** Three members with etcd's default timers, TLS for clients and peers as Ikada has it, and fsync on. */
-export async function startEtcd(): Promise<EtcdContestant> {
+export async function startEtcd({ authenticates = false }: EtcdOptions = {}): Promise<Contestant> {
   const folder = await mkdtemp(join(tmpdir(), "ikada-bench-etcd-"));
   const base = await freePorts(6);
   const authority = await createAuthority("bench");
@@ -89,10 +105,31 @@ export async function startEtcd(): Promise<EtcdContestant> {
     if (leads.some((answer) => answer.status === "rejected")) return -1;
     return leads.findIndex((answer) => answer.status === "fulfilled" && answer.value);
   };
+  const settled = async (): Promise<void> => {
+    const end = performance.now() + settleMsMax;
+    while (performance.now() < end) {
+      if ((await leader()) >= 0) return;
+      await sleep(50);
+    }
+    throw new Error(`etcd did not come up; its logs are in ${folder}`);
+  };
+  if (authenticates) {
+    await settled();
+    for (const [path, ...texts] of usersAndRoles) await unary(channels[0]!, path, textsRequest(...texts));
+  }
   return {
     name: "etcd",
-    authority: authority.certificate,
-    leaderAddress: async () => members[Math.max(0, await leader())]!.api,
+    async endpoint() {
+      const at = await leader();
+      if (at < 0) throw new Error("not all members answer, or there is no leader");
+      const login = textsRequest(root, root);
+      const token = authenticates
+        ? readToken(await unary(channels[at]!, "/etcdserverpb.Auth/Authenticate", login))
+        : "";
+      const { certificate: pem } = authority;
+      return { address: members[at]!.api, all: members.map(({ api }) => api), authority: pem, token };
+    },
+    pids: () => children.map((child) => child?.pid).filter((pid) => pid !== undefined),
     connect: async () =>
       new EtcdClient(
         members.map(({ api }) => createClient(api, { authority: authority.certificate })),
@@ -103,14 +140,7 @@ export async function startEtcd(): Promise<EtcdContestant> {
       if (!child) throw new Error("there is no leader to kill");
       child.kill("SIGKILL");
     },
-    async settle() {
-      const end = performance.now() + settleMsMax;
-      while (performance.now() < end) {
-        if ((await leader()) >= 0) return;
-        await sleep(50);
-      }
-      throw new Error(`etcd did not come up; its logs are in ${folder}`);
-    },
+    settle: settled,
     async close() {
       closing = true;
       for (const channel of channels) channel.close();

@@ -19,6 +19,24 @@ export function rangeRequest(key: string): Buffer {
   return asBuffer(Writer.create().uint32(10).bytes(bytesOf(key)));
 }
 
+/** What has texts alone in its fields 1, 2, …: AuthUserAddRequest, AuthRoleAddRequest, AuthUserGrantRoleRequest, AuthenticateRequest. */
+export function textsRequest(...texts: readonly string[]): Buffer {
+  const writer = Writer.create();
+  for (const [at, text] of texts.entries()) writer.uint32(((at + 1) << 3) | 2).string(text);
+  return asBuffer(writer);
+}
+
+/** Of an AuthenticateResponse { token = 2 }. */
+export function readToken(bytes: Uint8Array): string {
+  let token = "";
+  fields(bytes, (field, reader) => {
+    if (field !== 2) return false;
+    token = reader.string();
+    return true;
+  });
+  return token;
+}
+
 /** WatchRequest { create_request = 1 { key = 1, range_end = 2 } } with both ends 0: all keys. */
 export function watchRequest(): Buffer {
   const all = new Uint8Array([0]);

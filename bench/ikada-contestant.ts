@@ -10,12 +10,21 @@ import type { BenchClient, Contestant } from "./contestant.js";
 
 const settleMsMax = 60_000;
 
-/** Three servers without agents; values are ConfigMaps, so a write passes validation and field ownership too. */
-export async function startIkada(): Promise<Contestant> {
+/**
+ * Three servers without agents; values are ConfigMaps, so a write passes validation and field ownership too. `profileFolder`: where each
+ * thread leaves a profile of its processor time when it ends.
+ */
+export async function startIkada(profileFolder?: string): Promise<Contestant> {
   const folder = await mkdtemp(join(tmpdir(), "ikada-bench-"));
   const portBase = await freePorts(70);
   const cluster = await prepareCluster({ folder, portBase, servers: 3, agents: 0, runtime: "fake" });
-  await startProcesses(folder, clusterProcesses(cluster));
+  const flags = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
+  const processes = clusterProcesses(cluster).map(({ name, prefix, args }) => ({
+    name,
+    prefix,
+    args: [...flags, ...args],
+  }));
+  await startProcesses(folder, processes);
   const control = await connect(cluster);
   const leader = async (): Promise<string | undefined> => {
     const { leader: id, members } = await control.clusterStatus({ deadlineMs: 2_000 });
@@ -24,6 +33,14 @@ export async function startIkada(): Promise<Contestant> {
   return {
     name: "Ikada",
     connect: async () => benchClient(await connect(cluster)),
+    async endpoint() {
+      const name = await leader();
+      const found = cluster.servers.find((server) => server.name === name);
+      if (!found) throw new Error("not all servers answer, or there is no leader");
+      const { ca, token } = await credentials(cluster);
+      return { address: found.api, all: cluster.servers.map(({ api }) => api), authority: ca, token };
+    },
+    pids: () => cluster.servers.map(({ name }) => ownPid(folder, name)).filter((pid) => pid !== undefined),
     async killLeader() {
       const name = await leader();
       const pid = name === undefined ? undefined : ownPid(folder, name);
@@ -46,10 +63,14 @@ export async function startIkada(): Promise<Contestant> {
   };
 }
 
-async function connect({ folder, servers }: LocalCluster): Promise<Client> {
+async function connect(cluster: LocalCluster): Promise<Client> {
+  return Client.connect({ endpoints: cluster.servers.map(({ api }) => api), ...(await credentials(cluster)) });
+}
+
+async function credentials({ folder }: LocalCluster): Promise<{ readonly ca: string; readonly token: string }> {
   const read = (name: string): Promise<string> => readFile(join(folder, "pki", name), "utf8");
   const [ca, token] = await Promise.all([read("ca.pem"), read("admin.token")]);
-  return Client.connect({ endpoints: servers.map(({ api }) => api), ca, token });
+  return { ca, token };
 }
 
 function benchClient(client: Client): BenchClient {

@@ -3,26 +3,30 @@ import type { BenchClient, Contestant } from "./contestant.js";
 import { etcdVersion, startEtcd } from "./etcd-contestant.js";
 import { startIkada } from "./ikada-contestant.js";
 import { runFailoverBench } from "./failover.js";
+import { runKvBench } from "./kv/run.js";
 import { machineLoad, median } from "./measure.js";
 import { microBenches } from "./micro.js";
 import { runRaftBench } from "./raft/run.js";
 import { runRestoreDrill } from "./restore.js";
+import { runWatchBench } from "./watch/run.js";
 import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
 
 // `npm run bench`: a local three-server cluster and, where it is installed, a three-member etcd beside it, in turns.
 // `npm run bench -- failover`: how long writes stand still when the leader fails (bench/failover.ts).
 // `npm run bench -- restore`: a backup under load, the cluster destroyed, another one restored from it (bench/restore.ts).
+// `npm run bench -- kv`: etcd's API on three real servers, beside etcd (bench/kv/run.ts).
 // `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
+// `npm run bench -- watch`: how soon watchers are told, and what one does that never reads (bench/watch/run.ts).
 
 const command = new Command("bench")
-  .argument("[what]", "api, raft, failover or restore", "api")
+  .argument("[what]", "api, kv, watch, raft, failover or restore", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
   .option("--no-etcd", "Ikada alone")
   .option("--store", "the store's own figures, without Raft and network, instead")
-  .option("--only <label>", "raft: only the rows whose label begins so", "")
-  .option("--profile <folder>", "raft: leave a profile of each thread's processor time there")
+  .option("--only <label>", "kv, watch, raft: only the rows whose label begins so", "")
+  .option("--profile <folder>", "kv, watch, raft: leave a profile of each thread's processor time there")
   .option("--kind <list>", "failover: what happens to the leader", "kill9,sigterm,sigstop,blackhole,disk-hang")
   .option("--times <count>", "failover: how often each", "30")
   .option("--minutes <count>", "failover --kind calm: how long", "10")
@@ -51,9 +55,12 @@ const warmUpMs = 1_500;
 const figures = new Map<string, Map<string, number[]>>();
 
 const [rounds, durationMs] = [Number(options.rounds), Number(options.seconds) * 1000];
+const { etcd, only, profile: profileFolder } = options;
+const layered = { rounds, durationMs, etcd, profileFolder, only };
 if (options.store === true) await import("./store.js");
-else if (command.args[0] === "raft")
-  await runRaftBench({ rounds, durationMs, etcd: options.etcd, profileFolder: options.profile, only: options.only });
+else if (command.args[0] === "raft") await runRaftBench(layered);
+else if (command.args[0] === "kv") await runKvBench(layered);
+else if (command.args[0] === "watch") await runWatchBench(layered);
 else if (command.args[0] === "failover")
   await runFailoverBench({
     kinds: options.kind.split(","),

@@ -54,7 +54,7 @@ export type EtcdCommand =
   | { readonly type: "revoke"; readonly lease: number; readonly term?: number };
 
 export type EtcdResponse =
-  | { readonly type: "range"; readonly records: readonly KeyRecord[]; readonly count: number }
+  | ({ readonly type: "range" } & EtcdRecords)
   | { readonly type: "put"; readonly previous: KeyRecord | undefined }
   | { readonly type: "delete"; readonly previous: readonly KeyRecord[] }
   | { readonly type: "txn"; readonly succeeded: boolean; readonly responses: readonly EtcdResponse[] };
@@ -85,8 +85,8 @@ export interface EtcdKeyspace {
   execute(command: EtcdCommand, origin: string, options?: WaitOptions): Promise<EtcdOutcome>;
   /** What a transaction that only reads gives now. */
   read(txn: EtcdTxn): EtcdOutcome;
-  /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
-  range(query: EtcdRangeQuery): Promise<readonly KeyRecord[]>;
+  /** What a range holds, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
+  range(query: EtcdRangeQuery): Promise<EtcdRecords>;
   /** A number for all records of a revision, equal on all replicas; 0: the present one. @throws IkadaError as `range` */
   hashAt(revision: Revision): Promise<number>;
   /** Every change of the range after `from`, as `Store.watch`. @throws IkadaError Compacted */
@@ -98,6 +98,16 @@ export interface EtcdKeyspace {
 export interface EtcdRangeQuery extends EtcdRange {
   /** 0: the present. */
   readonly revision: Revision;
+  /** The first so many records; 0 for all. */
+  readonly limit: number;
+  /** No records, whatever the limit. */
+  readonly countOnly: boolean;
+}
+
+export interface EtcdRecords {
+  readonly records: readonly KeyRecord[];
+  /** Of all in the range. */
+  readonly count: number;
 }
 
 /** Which leases there are, on this replica. */

@@ -86,6 +86,11 @@ export class Keyspace {
     return this.#records.between(from, to, limit, false).map(({ record }) => record);
   }
 
+  /** How many live records there are with from <= key < to. */
+  count(from: string, to: string): number {
+    return this.#records.count(from, to);
+  }
+
   /** Equal on two replicas that have applied the same. */
   digestText(): string {
     return [this.#revision, this.#compactRevision, this.#timeMs, this.#digest.text()].join("-");

@@ -52,6 +52,11 @@ export class SortedMap<V> {
     }
   }
 
+  /** How many keys there are with from <= key < to, without looking at each. */
+  count(from: string, to: string): number {
+    return from < to ? this.#tree.forRange(from, to, false) : 0;
+  }
+
   /** Up to `limit` values with from <= key < to, ascending, or descending from the end. */
   between(from: string, to: string, limit: number, reverse: boolean): V[] {
     const found: V[] = [];

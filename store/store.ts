@@ -185,6 +185,11 @@ export interface WatchObserver {
    * without it the watch goes on with the history between, as always.
    */
   onReplaced?(): void;
+  /**
+   * While the past is replayed, asked before each part of it: calls back once, now or when there is room for more; a later call takes the place of
+   * one that is open. Without this method there always is. What changes now is told at once all the same.
+   */
+  whenRoom?(run: () => void): void;
 }
 
 export interface RangeQuery {

@@ -38,6 +38,13 @@ export class Watcher {
     this.#call(() => this.#observer.onBatch(batch));
   }
 
+  /** Calls back when the observer takes more of the past. */
+  whenRoom(run: () => void): void {
+    if (!this.#open) return;
+    if (this.#observer.whenRoom) this.#call(() => this.#observer.whenRoom?.(run));
+    else run();
+  }
+
   /** Tells that all up to `revision` was given, with an empty batch unless the observer knows already. */
   tell(revision: Revision): void {
     this.pass(revision);

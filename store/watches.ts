@@ -10,6 +10,10 @@ import { LiveWatchers, reduceBatch, Watcher } from "./watchers.js";
 /** A replay must come nearer to the present at least once in so many pages, or its watch is closed. */
 const pagesPerGain = 64;
 
+/** A part of what is in memory that a replay is given at once; what is left after the last full part is given as it becomes live. */
+const partEventsMax = 256;
+const partBytesMax = 1024 * 1024;
+
 /** What watches need to know of the state machine. */
 export interface WatchedState {
   /** The keyspace's number. */
@@ -20,8 +24,8 @@ export interface WatchedState {
 
 /**
  * All watches of one replica. A watch from the present is live at once. One from the past is given pages from disk up to
- * what is in memory, then, in one synchronous step, the rest from memory and its place among the live ones, so that
- * nothing falls between or comes twice. Live ones are called inside apply, so they have no queue here.
+ * what is in memory, then parts of that, as its observer has room for them; then, in one synchronous step, the rest from memory and its
+ * place among the live ones, so that nothing falls between or comes twice. Live ones are called inside apply, so they have no queue here.
  */
 export class Watches {
   readonly #env: Env;
@@ -100,11 +104,11 @@ export class Watches {
   }
 
   /** One step from the past towards the present. */
-  #advance(watcher: Watcher, progress: { readonly pages: number; readonly lag: number }): void {
+  #advance(watcher: Watcher, progress: Progress): void {
     if (this.#isReplacing) return;
     const compacted = compactedError(watcher.position, this.#state.compactRevision);
     if (compacted) return watcher.end(compacted);
-    if (watcher.position >= this.#recent.start) return this.#join(watcher);
+    if (watcher.position >= this.#recent.start) return this.#join(watcher, progress);
     const behind = progress.pages > 0 && progress.pages % pagesPerGain === 0;
     const lag = behind ? this.#lag(watcher) : progress.lag;
     if (behind && lag >= progress.lag) return watcher.end(slow(watcher));
@@ -128,11 +132,20 @@ export class Watches {
   }
 
   /** Synchronous from the first line to the last: no entry is applied in between. */
-  #join(watcher: Watcher): void {
+  #join(watcher: Watcher, progress: Progress): void {
     const { revision } = this.#state;
+    let [events, bytes] = [0, 0];
     for (const batch of this.#recent.after(watcher.position)) {
+      if (events >= partEventsMax || bytes >= partBytesMax)
+        return this.#soon(watcher, () => this.#advance(watcher, progress));
       const own = reduceBatch(batch, watcher.prefix);
-      if (own) watcher.give(own);
+      if (!own) {
+        watcher.pass(batch.revision);
+        continue;
+      }
+      watcher.give(own);
+      events += own.events.length;
+      for (const { record } of own.events) bytes += record.value.length;
     }
     if (!watcher.open) return;
     // Tells how far the replay went even when its end held nothing for this prefix.
@@ -144,14 +157,23 @@ export class Watches {
     return this.#recent.start - watcher.position;
   }
 
-  /** In a turn of its own, so that a long replay does not keep others waiting. */
+  /** When there is room, and in a turn of its own, so that a long replay does not keep others waiting. */
   #soon(watcher: Watcher, run: () => void): void {
     const epoch = this.#epoch;
-    const timer = this.#env.timers.after(0, () => {
-      if (watcher.open && epoch === this.#epoch) run();
+    const isStale = (): boolean => !watcher.open || epoch !== this.#epoch;
+    watcher.whenRoom(() => {
+      if (isStale()) return;
+      this.#env.timers.after(0, () => {
+        if (!isStale()) run();
+      });
     });
-    if (!watcher.open) timer.cancel();
   }
+}
+
+/** Of a replay: pages read from disk, and how far the last of them was known to be behind what is in memory. */
+interface Progress {
+  readonly pages: number;
+  readonly lag: number;
 }
 
 /** The refusal of a revision that cannot be read any more. */

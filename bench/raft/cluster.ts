@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../deploy/local/free-ports.js";
 import { createAuthority, issueCertificate, type Authority } from "../../src/host/pki.js";
 import type { ClientTls, TlsFiles } from "../../src/host/tls.js";
-import { Forked } from "./processes.js";
+import { Forked } from "../forked.js";
 import type { ServerOptions, ServerQuestion, ServerState, Versions } from "./server.js";
 
 const settleMsMax = 30_000;
@@ -34,7 +34,7 @@ export class BenchCluster {
     const started: Promise<unknown>[] = [];
     for (const { id, name } of members) {
       const tls = await serverFiles(folder, name, authority);
-      const server: Server = new Forked("./server.js", profileFolder);
+      const server: Server = new Forked("./raft/server.js", profileFolder);
       servers.push(server);
       started.push(server.ask({ id, members, dataFolder: join(folder, name), tls }));
     }

@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
-import { startEtcd, etcdVersion, type EtcdContestant } from "../etcd-contestant.js";
+import type { Contestant, Endpoint } from "../contestant.js";
+import { startEtcd, etcdVersion } from "../etcd-contestant.js";
 import { machineLoad, median } from "../measure.js";
 import type { Load, LoadResult } from "./client.js";
 import { BenchCluster } from "./cluster.js";
 import { durableWrites, type DiskRate } from "./disk.js";
-import { Forked } from "./processes.js";
+import { Forked } from "../forked.js";
 
 /** `npm run bench -- raft`: what docs/performance.md explains. */
 
@@ -58,7 +59,7 @@ export async function runRaftBench(options: RaftBenchOptions): Promise<void> {
     .flatMap((call) => inFlights.map((inFlight): Row => ({ label: `${labels[call]}, ${inFlight}`, call, inFlight })))
     .filter(({ label, call, inFlight }) => label.startsWith(options.only) && (call !== "packed" || inFlight === 1024));
   const cluster = await BenchCluster.start(profileFolder);
-  const client: Client = new Forked("./client.js", profileFolder);
+  const client: Client = new Forked("./raft/client.js", profileFolder);
   const etcd = rows.some(({ call }) => call === "etcd") ? await startEtcd() : undefined;
   try {
     await etcd?.settle();
@@ -91,11 +92,11 @@ export async function runRaftBench(options: RaftBenchOptions): Promise<void> {
 class Run {
   readonly #cluster: BenchCluster;
   readonly #client: Client;
-  readonly #etcd: EtcdContestant | undefined;
+  readonly #etcd: Contestant | undefined;
   /** Of each key, all acknowledged writes of the run. */
   readonly #acknowledged = new Map<string, { count: number; revision: number }>();
 
-  constructor(cluster: BenchCluster, client: Client, etcd: EtcdContestant | undefined) {
+  constructor(cluster: BenchCluster, client: Client, etcd: Contestant | undefined) {
     this.#cluster = cluster;
     this.#client = client;
     this.#etcd = etcd;
@@ -105,9 +106,7 @@ class Run {
   async measure({ label, call, inFlight }: Row, durationMs: number): Promise<Measured> {
     const leader = await this.#cluster.leader();
     const target =
-      call === "etcd"
-        ? { address: await this.#etcd!.leaderAddress(), tls: { authority: this.#etcd!.authority } }
-        : { address: leader.address, tls: this.#cluster.tls };
+      call === "etcd" ? targetOf(await this.#etcd!.endpoint()) : { address: leader.address, tls: this.#cluster.tls };
     const before = await this.#cluster.states();
     const result = await this.#client.ask<LoadResult>({ ...target, call, inFlight, durationMs });
     const after = await this.#cluster.states();
@@ -153,6 +152,10 @@ class Run {
       });
     }
   }
+}
+
+function targetOf({ address, authority }: Endpoint): Pick<Load, "address" | "tls"> {
+  return { address, tls: { authority } };
 }
 
 function print(figures: ReadonlyMap<Row, readonly Measured[]>, disk: readonly DiskRate[]): void {

@@ -20,8 +20,17 @@ export interface Method<RequestInput, Request, ResponseInput, Response> {
   readonly responseStream: boolean;
   readonly serializeRequest: (message: RequestInput) => Buffer;
   readonly deserializeRequest: (bytes: Buffer) => Request;
-  readonly serializeResponse: (message: ResponseInput) => Buffer;
+  readonly serializeResponse: (message: ResponseInput | Encoded) => Buffer;
   readonly deserializeResponse: (bytes: Buffer) => Response;
+}
+
+/** A message in its wire form: what goes to many is encoded once. */
+export class Encoded {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
 }
 
 /** What pbjs makes of a message. */
@@ -49,7 +58,8 @@ export function method<RequestInput, Request, ResponseInput, Response>(
     responseStream: rpc.responseStream === true,
     serializeRequest: (message) => asBuffer(request.encode(message).finish()),
     deserializeRequest: (bytes) => request.decode(bytes),
-    serializeResponse: (message) => asBuffer(response.encode(message).finish()),
+    serializeResponse: (message) =>
+      asBuffer(message instanceof Encoded ? message.bytes : response.encode(message).finish()),
     deserializeResponse: (bytes) => response.decode(bytes),
   };
 }
@@ -198,7 +208,9 @@ export function contextOf(call: ServerCall): CallContext {
   else call.once("cancelled", () => controller.abort());
   return {
     path: call.getPath(),
-    peer: call.getPeer(),
+    get peer() {
+      return call.getPeer();
+    },
     metadata: call.metadata,
     signal: controller.signal,
     remainingMs: () => Number(call.getDeadline()) - Date.now(),
@@ -226,9 +238,9 @@ export function serveUnary<RequestInput, Request, ResponseInput, Response>(
 export function serveStream<RequestInput, Request, ResponseInput, Response>(
   server: grpc.Server,
   method: Method<RequestInput, Request, ResponseInput, Response>,
-  handle: (call: grpc.ServerWritableStream<Request, ResponseInput>, context: CallContext) => Promise<void>,
+  handle: (call: grpc.ServerWritableStream<Request, ResponseInput | Encoded>, context: CallContext) => Promise<void>,
 ): void {
-  const handler: grpc.handleServerStreamingCall<Request, ResponseInput> = (call) => {
+  const handler: grpc.handleServerStreamingCall<Request, ResponseInput | Encoded> = (call) => {
     const context = contextOf(call);
     call.on("error", () => undefined);
     invoke(() => handle(call, context)).then(
@@ -243,9 +255,9 @@ export function serveStream<RequestInput, Request, ResponseInput, Response>(
 export function serveBidi<RequestInput, Request, ResponseInput, Response>(
   server: grpc.Server,
   method: Method<RequestInput, Request, ResponseInput, Response>,
-  handle: (call: grpc.ServerDuplexStream<Request, ResponseInput>, context: CallContext) => Promise<void>,
+  handle: (call: grpc.ServerDuplexStream<Request, ResponseInput | Encoded>, context: CallContext) => Promise<void>,
 ): void {
-  const handler: grpc.handleBidiStreamingCall<Request, ResponseInput> = (call) => {
+  const handler: grpc.handleBidiStreamingCall<Request, ResponseInput | Encoded> = (call) => {
     const context = contextOf(call);
     call.on("error", () => undefined);
     invoke(() => handle(call, context)).then(
@@ -271,7 +283,7 @@ export async function* readMessages<Request>(
   }
 }
 
-/** Writes one message and resolves when there is room for the next. @throws IkadaError Cancelled when the caller has gone */
+/** Writes one message and resolves when there is room for the next. @throws IkadaError when the signal is aborted: its reason, or Cancelled */
 export async function writeMessage<Message>(
   call: {
     write(message: Message): boolean;
@@ -281,7 +293,7 @@ export async function writeMessage<Message>(
   message: Message,
   signal: AbortSignal,
 ): Promise<void> {
-  if (signal.aborted) throw cancelled();
+  if (signal.aborted) throw endedBy(signal);
   if (call.write(message)) return;
   await new Promise<void>((resolve, reject) => {
     const drained = () => {
@@ -290,7 +302,7 @@ export async function writeMessage<Message>(
     };
     const gone = () => {
       call.removeListener("drain", drained);
-      reject(cancelled());
+      reject(endedBy(signal));
     };
     call.once("drain", drained);
     signal.addEventListener("abort", gone, { once: true });
@@ -339,6 +351,10 @@ export async function shutDown(server: grpc.Server, graceMs: number): Promise<vo
 }
 
 const acceptors = new WeakMap<grpc.Server, { readonly acceptor: Server; readonly sockets: ReadonlySet<Socket> }[]>();
+
+function endedBy({ reason }: AbortSignal): IkadaError {
+  return reason instanceof IkadaError ? reason : cancelled();
+}
 
 function cancelled(): IkadaError {
   return new IkadaError("Cancelled", "the call was cancelled");

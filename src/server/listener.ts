@@ -5,14 +5,14 @@ import { repeatHeader } from "../host/api-methods.js";
 import type { Log } from "../base/env.js";
 import type { WaitOptions } from "../../store/store.js";
 import { bind, channelOptions, serveBidi, serveStream, serveUnary, shutDown } from "../host/grpc.js";
-import type { CallContext, Method } from "../host/grpc.js";
+import type { CallContext, Encoded, Method } from "../host/grpc.js";
 import type { Caller } from "./authentication.js";
 import { Guard } from "./guard.js";
 import type { GuardOptions } from "./guard.js";
 import { permissionOf } from "./permissions.js";
 
 /** A call that has passed the guard. */
-export interface Call extends CallContext {
+export interface Call extends Pick<CallContext, "path" | "metadata" | "signal" | "remainingMs"> {
   /** Of a method that anyone may call there may be none. @throws IkadaError Unauthenticated then */
   readonly caller: Caller;
   /** See `repeatHeader`. */
@@ -57,7 +57,7 @@ export class Listener {
 
   stream<RequestInput, Request, ResponseInput, Response>(
     method: Method<RequestInput, Request, ResponseInput, Response>,
-    handle: (stream: grpc.ServerWritableStream<Request, ResponseInput>, call: Call) => Promise<void>,
+    handle: (stream: grpc.ServerWritableStream<Request, ResponseInput | Encoded>, call: Call) => Promise<void>,
   ): void {
     this.#register(method.path);
     serveStream(this.#server, method, (stream, context) =>
@@ -67,7 +67,7 @@ export class Listener {
 
   bidi<RequestInput, Request, ResponseInput, Response>(
     method: Method<RequestInput, Request, ResponseInput, Response>,
-    handle: (stream: grpc.ServerDuplexStream<Request, ResponseInput>, call: Call) => Promise<void>,
+    handle: (stream: grpc.ServerDuplexStream<Request, ResponseInput | Encoded>, call: Call) => Promise<void>,
   ): void {
     this.#register(method.path);
     serveBidi(this.#server, method, (stream, context) =>
@@ -98,13 +98,19 @@ export class Listener {
   #callOf(context: CallContext): Call {
     const deadlineMs = Math.max(1, Math.min(context.remainingMs(), limits.requestMsDefault));
     const guard = this.#guard;
+    const { path, metadata, signal } = context;
     return {
-      ...context,
+      path,
+      metadata,
+      signal,
+      remainingMs: () => context.remainingMs(),
       get caller() {
-        return guard.callerOf(context.metadata);
+        return guard.callerOf(metadata);
       },
-      isRepeat: context.metadata.get(repeatHeader).length > 0,
-      wait: { signal: context.signal, deadlineMs },
+      get isRepeat() {
+        return metadata.get(repeatHeader).length > 0;
+      },
+      wait: { signal, deadlineMs },
     };
   }
 

@@ -10,7 +10,7 @@ import type { Proposal } from "../proposals.js";
 import type { StateMachine } from "../state-machine.js";
 import type { KeyRecord, Revision, WaitOptions, WatchObserver } from "../store.js";
 import type { Waiter } from "../waiter.js";
-import { execute, recordsIn } from "./execute.js";
+import { execute, rangeIn } from "./execute.js";
 import type { Leases } from "./leases.js";
 import {
   type EtcdCommand,
@@ -18,6 +18,7 @@ import {
   type EtcdOutcome,
   type EtcdRange,
   type EtcdRangeQuery,
+  type EtcdRecords,
   type EtcdTxn,
   isIn,
 } from "../etcd.js";
@@ -38,6 +39,7 @@ export interface EtcdHost {
 
 /** Records read from disk at once. */
 const pageRecords = 1000;
+const nothing: EtcdRecords = { records: [], count: 0 };
 
 /** The keyspace of the services under etcd's names, on one replica: own revisions, history and quota, in the same log. */
 export class EtcdStore implements EtcdKeyspace {
@@ -109,34 +111,42 @@ export class EtcdStore implements EtcdKeyspace {
     return execute(this.#keyspace, this.leases, { type: "txn", txn }, { stamp: noStamp, term: 0 }).outcome;
   }
 
-  /** All records of a range, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
-  range(query: EtcdRangeQuery): Promise<readonly KeyRecord[]> {
+  /** What a range holds, in key order. @throws IkadaError Compacted, Invalid for a revision that is still to come */
+  range(query: EtcdRangeQuery): Promise<EtcdRecords> {
     return new Promise((resolve, reject) =>
-      this.rangeThen(query, (error, records) => (error ? reject(error) : resolve(records))),
+      this.rangeThen(query, (error, found) => (error ? reject(error) : resolve(found))),
     );
   }
 
-  rangeThen({ revision, ...range }: EtcdRangeQuery, done: Done<readonly KeyRecord[]>): void {
+  rangeThen({ revision, ...range }: EtcdRangeQuery, done: Done<EtcdRecords>): void {
     const keyspace = this.#keyspace;
-    if (revision <= 0 || revision === keyspace.revision) return done(null, recordsIn(keyspace, range));
+    if (revision <= 0 || revision === keyspace.revision) return done(null, rangeIn(keyspace, range));
     if (revision > keyspace.revision) {
       const present = `the present one is ${keyspace.revision}`;
-      return done(new IkadaError("Invalid", `revision ${revision} is still to come; ${present}`), []);
+      return done(new IkadaError("Invalid", `revision ${revision} is still to come; ${present}`), nothing);
     }
+    const kept = range.countOnly ? 0 : range.limit === 0 ? Infinity : range.limit;
     const found: KeyRecord[] = [];
+    let count = 0;
     const query = { prefix: commonPrefix(range), limit: pageRecords, revision };
     const readFrom = (after: string | undefined): void =>
       this.#host.view.range({ ...query, ...(after !== undefined && { after }) }, (error, { records, more }) => {
-        if (error) return done(error, []);
-        found.push(...records.filter(({ key }) => isIn(range, key)));
-        return more ? readFrom(records.at(-1)?.key) : done(null, found);
+        if (error) return done(error, nothing);
+        for (const record of records) {
+          if (!isIn(range, record.key)) continue;
+          count += 1;
+          if (found.length < kept) found.push(record);
+        }
+        return more ? readFrom(records.at(-1)?.key) : done(null, { records: found, count });
       });
     return readFrom(undefined);
   }
 
   async hashAt(revision: Revision): Promise<number> {
     const sum = new DigestSum();
-    for (const record of await this.range({ key: "\0", end: "\0", revision })) sum.add(recordDigest(record));
+    const all = { key: "\0", end: "\0", limit: 0, countOnly: false };
+    const { records } = await this.range({ ...all, revision });
+    for (const record of records) sum.add(recordDigest(record));
     return Number.parseInt(sum.text().slice(8), 16);
   }
 

@@ -9,6 +9,7 @@ import type {
   EtcdOperation,
   EtcdOutcome,
   EtcdRange,
+  EtcdRecords,
   EtcdRefusal,
   EtcdResponse,
   EtcdTxn,
@@ -34,13 +35,27 @@ export function execute(
   return new Execution(keyspace, leases).run(command, stamp);
 }
 
+/** What a range holds now. Only records that are asked for are looked at. */
+export function rangeIn(keyspace: Keyspace, { limit, countOnly, ...range }: RangeAsked): EtcdRecords {
+  const records = countOnly ? [] : recordsIn(keyspace, range, limit);
+  const isAll = !countOnly && (limit === 0 || records.length < limit);
+  return { records, count: isAll ? records.length : countIn(keyspace, range) };
+}
+
+type RangeAsked = EtcdRange & { readonly limit: number; readonly countOnly: boolean };
+
 /** Records of a range that are there now, up to `limit`; 0 for all. */
-export function recordsIn(keyspace: Keyspace, { key, end }: EtcdRange, limit = 0): KeyRecord[] {
+function recordsIn(keyspace: Keyspace, { key, end }: EtcdRange, limit = 0): KeyRecord[] {
   if (end === "") {
     const record = keyspace.get(key);
     return record ? [record] : [];
   }
   return keyspace.between(key, end === "\0" ? behindAll : end, limit === 0 ? Infinity : limit);
+}
+
+function countIn(keyspace: Keyspace, { key, end }: EtcdRange): number {
+  if (end === "") return keyspace.get(key) ? 1 : 0;
+  return keyspace.count(key, end === "\0" ? behindAll : end);
 }
 
 class Execution {
@@ -119,9 +134,8 @@ class Execution {
       case "put":
         return { type: "put", previous: this.#put(operation) };
       case "range": {
-        const records = recordsIn(this.#keyspace, operation.range);
-        const limit = operation.countOnly ? 0 : operation.limit === 0 ? records.length : operation.limit;
-        return { type: "range", records: records.slice(0, limit), count: records.length };
+        const { range, limit, countOnly } = operation;
+        return { type: "range", ...rangeIn(this.#keyspace, { ...range, limit, countOnly }) };
       }
       default: {
         const previous = recordsIn(this.#keyspace, operation.range);

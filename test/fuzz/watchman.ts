@@ -53,19 +53,6 @@ export class Watchman {
     return { term: this.#term, memory: this.#memory, lags: this.#probe?.lags ?? new Map<string, Lag>() };
   }
 
-  /** Ids of the processes that have ended since the last call, by server. */
-  takeEnded(): readonly string[] {
-    const ended: string[] = [];
-    for (const [name, pid] of this.#pids) {
-      if (existsSync(`/proc/${pid}`)) continue;
-      const next = this.#site.harness.pid(name);
-      if (next === undefined) continue;
-      ended.push(name);
-      this.#pids.set(name, next);
-    }
-    return ended;
-  }
-
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#looking;

@@ -78,6 +78,7 @@ describe("permissions", () => {
       metrics,
       log: silentLog,
       leaderAddress: () => undefined,
+      isOtherBetter: () => false,
     };
     const listener = new Listener(options, 10);
     const rpc = { path: "/ikada.api.v1.Resources/Nuke", requestStream: undefined, responseStream: undefined };

@@ -88,8 +88,13 @@ describe("the policy of compaction, for the keyspace of etcd's services", () => 
     }
     assert.equal(store.etcd.compactRevision(), 17);
     assert.equal(store.compactRevision(), 0);
-    await assert.rejects(store.etcd.range({ key: "k", end: "", revision: 16 }), { reason: "Compacted" });
-    assert.equal((await store.etcd.range({ key: "k", end: "", revision: 17 })).length, 1);
+    await assert.rejects(store.etcd.range({ key: "k", end: "", revision: 16, limit: 0, countOnly: false }), {
+      reason: "Compacted",
+    });
+    assert.equal(
+      (await store.etcd.range({ key: "k", end: "", revision: 17, limit: 0, countOnly: false })).records.length,
+      1,
+    );
     policy.close();
   });
 

@@ -3,7 +3,10 @@ import * as fc from "fast-check";
 import { ByteWriter } from "../../src/base/byte-writer.js";
 import { WireReader } from "../../src/base/wire.js";
 import { readEtcdCommand, writeEtcdCommand } from "../../store/etcd/codec.js";
+import { rangeIn } from "../../store/etcd/execute.js";
 import type { EtcdCommand, EtcdCompare, EtcdOperation, EtcdOutcome, EtcdTxn } from "../../store/etcd.js";
+import { Keyspace } from "../../store/keyspace.js";
+import { noStamp } from "../../store/layout.js";
 import { openLocalStore } from "../../store/local-store.js";
 import { MemoryKeyValue } from "../../store/memory-key-value.js";
 import type { Replica } from "../../store/replica.js";
@@ -45,6 +48,8 @@ describe("the keyspace of etcd's services", () => {
 
   const run = (...operations: EtcdOperation[]): Promise<EtcdOutcome> => runTxn(txn(operations));
   const runTxn = (one: EtcdTxn): Promise<EtcdOutcome> => store.etcd.execute({ type: "txn", txn: one }, "test");
+  const read = async (key: string, end = "", revision = 0): Promise<readonly KeyRecord[]> =>
+    (await store.etcd.range({ key, end, revision, limit: 0, countOnly: false })).records;
   const responses = async (outcome: Promise<EtcdOutcome>) => {
     const { result } = await outcome;
     assert.equal(result.type, "txn");
@@ -57,7 +62,7 @@ describe("the keyspace of etcd's services", () => {
     assert.equal((await run(put("b", "1"), put("c", "1"))).revision, 2);
     assert.equal((await run(range("a"))).revision, 2);
     assert.equal(store.revision(), 0);
-    assert.deepEqual(values(await store.etcd.range({ key: "\0", end: "\0", revision: 0 })), ["a=1", "b=1", "c=1"]);
+    assert.deepEqual(values(await read("\0", "\0")), ["a=1", "b=1", "c=1"]);
     assert.equal(store.peek("a"), undefined);
   });
 
@@ -80,7 +85,7 @@ describe("the keyspace of etcd's services", () => {
     const outer = txn([put("k", "2"), { type: "txn", txn: inner }]);
     const [, nested] = await responses(runTxn(outer));
     assert.equal(nested?.type === "txn" && nested.succeeded, true);
-    assert.deepEqual(values(await store.etcd.range({ key: "inner", end: "", revision: 0 })), ["inner=yes"]);
+    assert.deepEqual(values(await read("inner", "")), ["inner=yes"]);
   });
 
   it("compares a missing key as one of zeros, whose value is like no other", async () => {
@@ -103,14 +108,14 @@ describe("the keyspace of etcd's services", () => {
     await store.etcd.execute({ type: "grant", lease: 7, ttlSeconds: 60 }, "test");
     await run(put("k", "1", 7));
     await run({ type: "put", key: "k", value: bytes("2"), lease: undefined });
-    const [record] = await store.etcd.range({ key: "k", end: "", revision: 0 });
+    const [record] = await read("k", "");
     assert.deepEqual([text(record), record?.lease, record?.version], ["2", 7, 2]);
     await run({ type: "put", key: "k", value: undefined, lease: 0 });
-    const [later] = await store.etcd.range({ key: "k", end: "", revision: 0 });
+    const [later] = await read("k", "");
     assert.deepEqual([text(later), later?.lease], ["2", undefined]);
     const refused = await run(put("other", "x"), { type: "put", key: "none", value: undefined, lease: 0 });
     assert.deepEqual(refused.result, { type: "refused", reason: "KeyNotFound" });
-    assert.equal((await store.etcd.range({ key: "other", end: "", revision: 0 })).length, 0, "nothing was done");
+    assert.equal((await read("other", "")).length, 0, "nothing was done");
   });
 
   it("removes a lease's keys in one revision when it is revoked", async () => {
@@ -123,7 +128,7 @@ describe("the keyspace of etcd's services", () => {
     assert.deepEqual(store.etcd.leases.keys(7), ["a"]);
     const { revision } = await store.etcd.execute({ type: "revoke", lease: 7 }, "test");
     assert.equal(revision, 3);
-    assert.deepEqual(values(await store.etcd.range({ key: "a", end: "z", revision: 0 })), ["b=2", "c=1"]);
+    assert.deepEqual(values(await read("a", "z")), ["b=2", "c=1"]);
     assert.deepEqual(store.etcd.leases.ids(), []);
   });
 
@@ -143,8 +148,7 @@ describe("the keyspace of etcd's services", () => {
   it("reads the past, watches from it, and is compacted by itself", async () => {
     for (const value of ["1", "2", "3", "4"]) await run(put(`k${value}`, value));
     await run(remove("k2"));
-    const past = (revision: number): Promise<string[]> =>
-      store.etcd.range({ key: "k", end: "l", revision }).then(values);
+    const past = (revision: number): Promise<string[]> => read("k", "l", revision).then(values);
     assert.deepEqual(await past(2), ["k1=1", "k2=2"]);
     assert.deepEqual(await past(5), ["k1=1", "k3=3", "k4=4"]);
     await assert.rejects(past(6), { reason: "Invalid" });
@@ -170,7 +174,7 @@ describe("the keyspace of etcd's services", () => {
       ["b", ["b"]],
     ] as const) {
       const range = { key, end: "\0" };
-      const past = await store.etcd.range({ ...range, revision: 3 });
+      const past = await read(key, "\0", 3);
       assert.deepEqual(
         past.map((record) => record.key),
         expected,
@@ -184,6 +188,51 @@ describe("the keyspace of etcd's services", () => {
     const hash = await store.etcd.hashAt(0);
     await run(put("d", "1"));
     assert.equal(await store.etcd.hashAt(4), hash);
+  });
+
+  it("counts all of a range and gives as many as are wanted, now and in the past", async () => {
+    for (const key of ["a", "b", "c", "d"]) await run(put(key, "1"));
+    await run(remove("b"));
+    const asked = { key: "a", end: "d", limit: 0, countOnly: false };
+    const read = async (revision: number, more: { limit?: number; countOnly?: boolean }): Promise<unknown> => {
+      const { records, count } = await store.etcd.range({ ...asked, ...more, revision });
+      return [records.map(({ key }) => key).join(""), count];
+    };
+    for (const [revision, keys] of [
+      [0, "ac"],
+      [4, "abc"],
+    ] as const) {
+      assert.deepEqual(await read(revision, {}), [keys, keys.length]);
+      assert.deepEqual(await read(revision, { limit: 1 }), ["a", keys.length]);
+      assert.deepEqual(await read(revision, { limit: keys.length }), [keys, keys.length]);
+      assert.deepEqual(await read(revision, { limit: 9 }), [keys, keys.length]);
+      assert.deepEqual(await read(revision, { countOnly: true }), ["", keys.length]);
+    }
+    const [, all] = await responses(run(put("x", "1"), { ...range("a", "\0", 2), countOnly: true } as EtcdOperation));
+    assert.deepEqual(all, { type: "range", records: [], count: 4 });
+    assert.deepEqual(await store.etcd.range({ ...asked, end: "", revision: 0, countOnly: true }), {
+      records: [],
+      count: 1,
+    });
+  });
+
+  it("looks at no more records than a limit asks for", () => {
+    let looks = 0;
+    class Counting extends Keyspace {
+      override between(from: string, to: string, limit: number): KeyRecord[] {
+        const found = super.between(from, to, limit);
+        looks += found.length;
+        return found;
+      }
+    }
+    const keyspace = new Counting(1, { rows: new ByteWriter(1024), put: () => undefined });
+    keyspace.transact(noStamp, () => {
+      for (let at = 0; at < 100; at += 1) keyspace.put(`k${at}`, bytes("1"));
+    });
+    const found = rangeIn(keyspace, { key: "k", end: "l", limit: 3, countOnly: false });
+    assert.deepEqual([found.records.length, found.count, looks], [3, 100, 3]);
+    assert.equal(rangeIn(keyspace, { key: "k", end: "l", limit: 0, countOnly: true }).count, 100);
+    assert.equal(looks, 3);
   });
 
   it("refuses puts above its quota until enough is removed", async () => {

@@ -1,5 +1,5 @@
 import { etcdserverpb as pb, type mvccpb } from "#proto/etcd.js";
-import { bytesOf, type EtcdRange, textOf } from "../../../store/etcd.js";
+import { bytesOf, type EtcdRange, type EtcdRecords, textOf } from "../../../store/etcd.js";
 import type { KeyRecord } from "../../../store/store.js";
 import { etcdError } from "./etcd-error.js";
 
@@ -26,8 +26,7 @@ export function rangeOf({ key, rangeEnd }: { readonly key: Uint8Array; readonly 
 /** Filters, sorts and cuts what a range holds, as the request wants it. */
 export function rangeResponse(
   request: pb.RangeRequest,
-  records: readonly KeyRecord[],
-  count = records.length,
+  { records, count }: EtcdRecords,
 ): Omit<pb.IRangeResponse, "header"> {
   if (request.countOnly) return { kvs: [], more: false, count };
   const kept = isFiltered(request) ? records.filter((record) => passes(request, record)) : records;

@@ -74,7 +74,7 @@ function operationResponse(request: pb.RequestOp, response: EtcdResponse, header
   const inner = { revision: header.revision ?? 0 };
   switch (response.type) {
     case "range": {
-      const made = rangeResponse(request.requestRange as pb.RangeRequest, response.records, response.count);
+      const made = rangeResponse(request.requestRange as pb.RangeRequest, response);
       return { responseRange: { header: inner, ...made } };
     }
     case "put": {

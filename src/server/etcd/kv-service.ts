@@ -4,7 +4,7 @@ import { etcdMethods } from "../../host/etcd-methods.js";
 import type { EtcdOperation, EtcdResponse } from "../../../store/etcd.js";
 import type { Call, Listener } from "../listener.js";
 import { etcdError, inEtcdWords } from "./etcd-error.js";
-import { rangeOf, rangeResponse, toKeyValue } from "./etcd-records.js";
+import { rangeOf, rangeResponse, recordsNeeded, toKeyValue } from "./etcd-records.js";
 import type { EtcdServices } from "./etcd-services.js";
 import { putOf, txnOf, txnResponse, writes } from "./etcd-txn.js";
 
@@ -23,8 +23,9 @@ async function range(services: EtcdServices, request: pb.RangeRequest, call: Cal
   if (!request.serializable) await services.barrier(call.wait);
   if (request.revision > etcd.revision()) throw etcdError("FutureRevision");
   const header = services.header();
-  const records = await inEtcdWords(etcd.range({ ...wanted, revision: request.revision }));
-  return { header, ...rangeResponse(request, records) };
+  const { revision, countOnly } = request;
+  const found = await inEtcdWords(etcd.range({ ...wanted, revision, limit: recordsNeeded(request), countOnly }));
+  return { header, ...rangeResponse(request, found) };
 }
 
 async function put(services: EtcdServices, request: pb.PutRequest, call: Call): Promise<pb.IPutResponse> {

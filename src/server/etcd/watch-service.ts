@@ -3,37 +3,49 @@ import { etcdserverpb as pb, mvccpb } from "#proto/etcd.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { etcdMethods } from "../../host/etcd-methods.js";
-import { readMessages, writeMessage } from "../../host/grpc.js";
+import { Encoded, readMessages, writeMessage } from "../../host/grpc.js";
+import { bytesOf } from "../../../store/etcd.js";
 import type { Revision, WatchBatch, WatchEvent } from "../../../store/store.js";
 import type { Call, Listener } from "../listener.js";
+import { SharedEncoding } from "../shared-encoding.js";
 import { rangeOf, toKeyValue } from "./etcd-records.js";
 import type { EtcdServices } from "./etcd-services.js";
 
-type WatchStream = ServerDuplexStream<pb.WatchRequest, pb.IWatchResponse>;
+type WatchStream = ServerDuplexStream<pb.WatchRequest, pb.IWatchResponse | Encoded>;
 
 /** How often a quiet watch that wants it is told how far the store is. */
 const progressMs = 10_000;
 /** A response with `fragment` is cut into pieces of about this size. */
 const fragmentBytes = 1024 * 1024;
-/** What an event weighs beside its records. */
-const eventBytes = 64;
+/** What a queued response weighs beside its bytes. */
+const queuedBytes = 64;
 
 /** etcdserverpb.Watch, on any replica. */
 export function addWatchService(listener: Listener, services: EtcdServices): void {
+  const encoding = new SharedEncoding(encodeEvent);
   listener.bidi(etcdMethods.watch, async (stream, call) => {
-    const session = new WatchSession(services, stream, call);
+    const session = new WatchSession(services, encoding, stream, call);
     await session.run();
   });
+}
+
+interface Queued {
+  readonly response: Encoded;
+  readonly bytes: number;
+  /** Whose events of which revision they are; of other responses neither. */
+  readonly watchId: number | undefined;
+  readonly revision: Revision;
 }
 
 /** One stream with any number of watches on it. */
 class WatchSession {
   readonly #services: EtcdServices;
+  readonly #encoding: SharedEncoding<EventShape>;
   readonly #stream: WatchStream;
   readonly #call: Call;
   readonly #watches = new Map<number, OneWatch>();
   /** To be sent, in this order. */
-  readonly #queue: { readonly response: pb.IWatchResponse; readonly bytes: number }[] = [];
+  #queue: Queued[] = [];
   #queuedBytes = 0;
   #wake: (() => void) | undefined;
   #isOver = false;
@@ -41,8 +53,9 @@ class WatchSession {
   /** Somebody asked how far it is, and not all watches had reached the present. */
   #owesProgress = false;
 
-  constructor(services: EtcdServices, stream: WatchStream, call: Call) {
+  constructor(services: EtcdServices, encoding: SharedEncoding<EventShape>, stream: WatchStream, call: Call) {
     this.#services = services;
+    this.#encoding = encoding;
     this.#stream = stream;
     this.#call = call;
   }
@@ -68,14 +81,38 @@ class WatchSession {
       const next = this.#queue.shift();
       if (next) {
         this.#queuedBytes -= next.bytes;
+        this.#offerRoom();
         await writeMessage(this.#stream, next.response, this.#call.signal).catch(() => (this.#isOver = true));
       } else if (this.#isOver) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
-  #push(response: pb.IWatchResponse, bytes = 0): void {
-    this.#queue.push({ response: { header: this.#services.header(), ...response }, bytes });
+  /** To watches that replay the past. */
+  #offerRoom(): void {
+    if (this.#queue.length > limits.watchQueueEventsMax / 4 || this.#queuedBytes > limits.watchQueueBytesMax / 4)
+      return;
+    for (const watch of this.#watches.values()) {
+      const run = watch.room;
+      watch.room = undefined;
+      run?.();
+    }
+  }
+
+  #push(response: pb.IWatchResponse): void {
+    const encoded = pb.WatchResponse.encode({ header: this.#services.header(), ...response }).finish();
+    this.#enqueue(encoded, undefined, 0);
+  }
+
+  /** A message's bytes behind another's are the message of both: only the head is of this watch alone. */
+  #pushEvents(watchId: number, revision: Revision, fragment: boolean, events: readonly Uint8Array[]): void {
+    const head = pb.WatchResponse.encode({ header: this.#services.header(revision), watchId, fragment }).finish();
+    this.#enqueue(Buffer.concat([head, ...events]), watchId, revision);
+  }
+
+  #enqueue(encoded: Uint8Array, watchId: number | undefined, revision: Revision): void {
+    const bytes = encoded.length + queuedBytes;
+    this.#queue.push({ response: new Encoded(encoded), bytes, watchId, revision });
     this.#queuedBytes += bytes;
     this.#wake?.();
     this.#wake = undefined;
@@ -112,6 +149,10 @@ class WatchSession {
       watch.handle = etcd.watch(range, from, {
         onBatch: (batch) => this.#onBatch(watchId, watch, batch),
         onError: (error) => this.#end(watchId, watch, error),
+        whenRoom: (run) => {
+          watch.room = run;
+          this.#offerRoom();
+        },
       });
     } catch (caught) {
       this.#end(watchId, watch, IkadaError.from(caught));
@@ -127,20 +168,25 @@ class WatchSession {
 
   #onBatch(watchId: number, watch: OneWatch, { revision, events }: WatchBatch): void {
     watch.progress = revision;
-    const shown = events.filter((event) => watch.wants(event)).map((event) => watch.show(event));
-    if (shown.length > 0) {
-      const pieces = watch.request.fragment ? inPieces(shown) : [shown];
-      pieces.forEach((piece, at) => {
-        const fragment = at < pieces.length - 1;
-        const bytes = piece.reduce((sum, event) => sum + bytesOfEvent(event), 0);
-        this.#push({ watchId, events: piece, fragment, header: this.#services.header(revision) }, bytes);
-      });
-    }
-    if (this.#queue.length > limits.watchQueueEventsMax || this.#queuedBytes > limits.watchQueueBytesMax) {
-      const behind = `${this.#queue.length} responses behind`;
-      this.#cancel(watchId, { cancelReason: `the watcher is ${behind}; watch again from revision ${revision + 1}` });
-    }
+    const shape = watch.request.prevKv ? "with the record before" : "plain";
+    const shown = events.filter((event) => watch.wants(event)).map((event) => this.#encoding.bytesOf(event, shape));
+    const pieces = shown.length === 0 ? [] : watch.request.fragment ? inPieces(shown) : [shown];
+    for (const [at, piece] of pieces.entries()) this.#pushEvents(watchId, revision, at < pieces.length - 1, piece);
+    if (this.#queue.length > limits.watchQueueEventsMax || this.#queuedBytes > limits.watchQueueBytesMax)
+      this.#cutOff(watchId, revision);
     this.#payProgress();
+  }
+
+  /** Lets go of what is queued for it, so that the client goes on from there. `revision`: of its last events. */
+  #cutOff(watchId: number, revision: Revision): void {
+    const queued = this.#queue.length;
+    const own = this.#queue.filter((each) => each.watchId === watchId);
+    this.#queue = this.#queue.filter((each) => each.watchId !== watchId);
+    for (const { bytes } of own) this.#queuedBytes -= bytes;
+    const from = own[0]?.revision ?? revision + 1;
+    this.#cancel(watchId, {
+      cancelReason: `the watcher is ${queued} responses behind; watch again from revision ${from}`,
+    });
   }
 
   /** The store has ended it. */
@@ -184,6 +230,8 @@ class WatchSession {
 class OneWatch {
   readonly request: pb.WatchCreateRequest;
   handle: { close(): void } | undefined;
+  /** To be called when there is room for more of the past. */
+  room: (() => void) | undefined;
   /** All changes up to it were given. */
   progress: Revision;
   /** Of the last progress that was told. */
@@ -208,36 +256,33 @@ class OneWatch {
     return !this.request.filters.includes(type === "put" ? NOPUT : NODELETE);
   }
 
-  show({ type, record, previous }: WatchEvent): mvccpb.IEvent {
-    const { PUT, DELETE } = mvccpb.Event.EventType;
-    const prevKv = this.request.prevKv && previous ? toKeyValue(previous) : null;
-    if (type === "put") return { type: PUT, kv: toKeyValue(record), prevKv };
-    // Of a deletion etcd shows the key and its revision only.
-    const { key, modRevision } = toKeyValue(record);
-    return { type: DELETE, kv: { key: key ?? null, modRevision: modRevision ?? null }, prevKv };
-  }
-
   close(): void {
     this.handle?.close();
   }
 }
 
-function bytesOfEvent({ kv, prevKv }: mvccpb.IEvent): number {
-  const [now, before] = [kv, prevKv].map((one) => (one?.key?.length ?? 0) + (one?.value?.length ?? 0));
-  return (now ?? 0) + (before ?? 0) + eventBytes;
+type EventShape = "plain" | "with the record before";
+
+/** A response that holds this event and nothing else. */
+function encodeEvent({ type, record, previous }: WatchEvent, shape: EventShape): Uint8Array {
+  const { PUT, DELETE } = mvccpb.Event.EventType;
+  const prevKv = shape !== "plain" && previous ? toKeyValue(previous) : null;
+  // Of a deletion etcd shows the key and its revision only.
+  const kv = type === "put" ? toKeyValue(record) : { key: bytesOf(record.key), modRevision: record.modRevision };
+  const event = { type: type === "put" ? PUT : DELETE, kv, prevKv };
+  return pb.WatchResponse.encode({ events: [event] }).finish();
 }
 
-function inPieces(events: readonly mvccpb.IEvent[]): mvccpb.IEvent[][] {
-  const pieces: mvccpb.IEvent[][] = [[]];
+function inPieces(events: readonly Uint8Array[]): Uint8Array[][] {
+  const pieces: Uint8Array[][] = [[]];
   let bytes = 0;
   for (const event of events) {
-    const size = bytesOfEvent(event);
-    if (bytes > 0 && bytes + size > fragmentBytes) {
+    if (bytes > 0 && bytes + event.length > fragmentBytes) {
       pieces.push([]);
       bytes = 0;
     }
     pieces.at(-1)?.push(event);
-    bytes += size;
+    bytes += event.length;
   }
   return pieces;
 }

@@ -37,7 +37,9 @@ export class AddressBook {
   }
 
   member(id: number): MemberAddresses | undefined {
-    return this.members.find((member) => member.id === id);
+    const entry = this.#entries.get(id);
+    if (entry) return entry.removed ? undefined : entry;
+    return this.#configured.find((member) => member.id === id);
   }
 
   /** Undefined when only the configuration knows this server, or nobody does. */

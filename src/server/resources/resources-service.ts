@@ -1,6 +1,7 @@
 import { apiMethods } from "../../host/api-methods.js";
 import type { Store } from "../../../store/store.js";
 import type { Listener } from "../listener.js";
+import { SharedEncoding } from "../shared-encoding.js";
 import { applyToObject } from "./apply.js";
 import { createObject } from "./create.js";
 import { deleteCollection } from "./delete-collection.js";
@@ -16,12 +17,14 @@ import { tableOfObjects } from "./table.js";
 import { undoChanges } from "./undo.js";
 import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
+import { encodeEvent } from "./watch-queue.js";
 
 /** ikada.api.v1.Resources: each verb has a file of its own in this folder. */
 export function addResourcesService(listener: Listener, store: Store, bookmarkMs = bookmarkMsDefault): void {
   listener.unary(apiMethods.get, (request, call) => getObject(store, request, call));
   listener.unary(apiMethods.list, (request, call) => listObjects(store, request, call));
-  listener.stream(apiMethods.watch, (stream, call) => watchObjects(store, stream, call, bookmarkMs));
+  const encoding = new SharedEncoding(encodeEvent);
+  listener.stream(apiMethods.watch, (stream, call) => watchObjects(store, stream, call, encoding, bookmarkMs));
   listener.unary(apiMethods.create, (request, call) => createObject(store, request, call));
   listener.unary(apiMethods.update, (request, call) =>
     request.subresource === "scale" ? updateScale(store, request, call) : updateObject(store, request, call),

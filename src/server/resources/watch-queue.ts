@@ -1,25 +1,37 @@
 import { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
+import { Encoded } from "../../host/grpc.js";
 import type { Revision, WatchBatch, WatchEvent, WatchObserver } from "../../../store/store.js";
 import { parsed } from "./selection.js";
+import type { SharedEncoding } from "../shared-encoding.js";
 import type { Selection } from "./selection.js";
 import { recordOf, toWire } from "./wire.js";
 
+type WatchEventType = ikada.api.v1.WatchEvent.Type;
 const { Type } = ikada.api.v1.WatchEvent;
+
+/** An event as watchers to whom it is of this type are sent it. */
+export function encodeEvent({ record, previous }: WatchEvent, type: WatchEventType): Uint8Array {
+  const revision = record.modRevision;
+  // As Kubernetes: the last state that was selected, with the revision of the change.
+  const shown = type === Type.DELETED && previous ? recordOf(parsed(previous), revision) : record;
+  return ikada.api.v1.WatchEvent.encode({ type, object: toWire(shown), revision }).finish();
+}
 
 /**
  * What one watcher has yet to be sent, bounded by events and bytes. Owner: one watch call.
  *
  * 1. Events leave in the order of their revisions, each revision's together.
- * 2. Past a bound the watch ends at once with SlowWatcher and the last revision that was taken whole. Otherwise what was
- *    queued before the end is still given.
+ * 2. Past a bound the watch ends at once with SlowWatcher and the last revision that was taken whole, and lets go of what was queued.
+ *    Otherwise what was queued before the end is still given.
  * 3. A bookmark is sent only when nothing waits, and promises that all changes up to it were sent.
  */
 export class WatchQueue implements WatchObserver {
   readonly #selection: Selection;
+  readonly #encoding: SharedEncoding<WatchEventType>;
   readonly #present: () => Revision;
-  readonly #events: { readonly event: ikada.api.v1.IWatchEvent; readonly bytes: number }[] = [];
+  #events: { readonly message: Encoded; readonly revision: Revision; readonly bytes: number }[] = [];
   #head = 0;
   #bytes = 0;
   /** All changes up to it are queued or sent. */
@@ -29,12 +41,14 @@ export class WatchQueue implements WatchObserver {
   #bookmarked: Revision;
   /** All events of all revisions up to it were taken. */
   #taken: Revision;
-  #overflowed = false;
+  readonly #cut = new AbortController();
   #end: Error | undefined;
   #wake: (() => void) | undefined;
+  #room: (() => void) | undefined;
 
-  constructor(selection: Selection, from: Revision, present: () => Revision) {
+  constructor(selection: Selection, encoding: SharedEncoding<WatchEventType>, from: Revision, present: () => Revision) {
     this.#selection = selection;
+    this.#encoding = encoding;
     this.#present = present;
     this.#progress = from;
     this.#bookmarked = from;
@@ -42,19 +56,20 @@ export class WatchQueue implements WatchObserver {
     this.#live = from >= present();
   }
 
+  /** Aborted, with the reason, when nothing more shall be sent, not even what was queued. */
+  get cut(): AbortSignal {
+    return this.#cut.signal;
+  }
+
   onBatch(batch: WatchBatch): void {
     if (this.#end) return;
     for (const event of batch.events) {
-      const sent = this.#toSend(event);
-      if (!sent) continue;
-      const bytes = (sent.object?.json?.length ?? 0) + envelopeBytes;
-      this.#events.push({ event: sent, bytes });
-      this.#bytes += bytes;
+      const type = this.#typeOf(event);
+      if (type !== undefined) this.#push(this.#encoding.bytesOf(event, type), event.record.modRevision);
     }
     const waiting = this.#events.length - this.#head;
     if (waiting > limits.watchQueueEventsMax || this.#bytes > limits.watchQueueBytesMax) {
-      this.#overflowed = true;
-      this.end(
+      this.cutOff(
         new IkadaError("SlowWatcher", `the watcher is ${waiting} events (${this.#bytes} bytes) behind`, {
           revision: this.#taken,
           hint: "watch again from the revision of the last event received",
@@ -71,24 +86,28 @@ export class WatchQueue implements WatchObserver {
     this.end(error);
   }
 
+  whenRoom(run: () => void): void {
+    this.#room = run;
+    this.#offerRoom();
+  }
+
   /** The next event; undefined when none waits. @throws why the watch has ended */
-  take(): ikada.api.v1.IWatchEvent | undefined {
-    const ended = this.#end;
-    if (ended && this.#overflowed) throw ended;
+  take(): Encoded | undefined {
     const next = this.#events[this.#head];
     if (!next) {
-      if (ended) throw ended;
+      if (this.#end) throw this.#end;
       return undefined;
     }
     this.#head += 1;
     this.#bytes -= next.bytes;
     const following = this.#events[this.#head];
-    if (following?.event.revision !== next.event.revision) this.#taken = next.event.revision ?? this.#taken;
+    if (following?.revision !== next.revision) this.#taken = next.revision;
     if (this.#head > 1024 || this.#head === this.#events.length) {
       this.#events.splice(0, this.#head);
       this.#head = 0;
     }
-    return next.event;
+    this.#offerRoom();
+    return next.message;
   }
 
   /** Resolves when `take` has something to give or to throw. */
@@ -106,9 +125,16 @@ export class WatchQueue implements WatchObserver {
     if (revision <= this.#bookmarked) return;
     this.#progress = revision;
     this.#bookmarked = revision;
-    this.#events.push({ event: { type: Type.BOOKMARK, revision }, bytes: envelopeBytes });
-    this.#bytes += envelopeBytes;
+    this.#push(ikada.api.v1.WatchEvent.encode({ type: Type.BOOKMARK, revision }).finish(), revision);
     this.#notify();
+  }
+
+  /** Ends it at once: what was queued is not given. */
+  cutOff(error: Error): void {
+    this.#events = [];
+    this.#head = 0;
+    this.end(error);
+    this.#cut.abort(this.#end);
   }
 
   end(error: Error): void {
@@ -116,22 +142,33 @@ export class WatchQueue implements WatchObserver {
     this.#notify();
   }
 
+  #offerRoom(): void {
+    const waiting = this.#events.length - this.#head;
+    if (!this.#room || waiting > limits.watchQueueEventsMax / 4 || this.#bytes > limits.watchQueueBytesMax / 4) return;
+    const run = this.#room;
+    this.#room = undefined;
+    run();
+  }
+
   #notify(): void {
     this.#wake?.();
     this.#wake = undefined;
   }
 
-  #toSend(event: WatchEvent): ikada.api.v1.IWatchEvent | undefined {
-    const { record, previous } = event;
-    const revision = record.modRevision;
+  #push(message: Uint8Array, revision: Revision): void {
+    const bytes = message.length + queuedBytes;
+    this.#events.push({ message: new Encoded(message), revision, bytes });
+    this.#bytes += bytes;
+  }
+
+  /** As what the selection sees it; undefined: not at all. */
+  #typeOf({ type, record, previous }: WatchEvent): WatchEventType | undefined {
     const did = previous !== undefined && this.#selection.matches(previous);
-    const does = event.type === "put" && this.#selection.matches(record);
-    if (does) return { type: did ? Type.MODIFIED : Type.ADDED, object: toWire(record), revision };
-    if (!did) return undefined;
-    // As Kubernetes: the last state that was selected, with the revision of the change.
-    return { type: Type.DELETED, object: toWire(recordOf(parsed(previous), revision)), revision };
+    const does = type === "put" && this.#selection.matches(record);
+    if (does) return did ? Type.MODIFIED : Type.ADDED;
+    return did ? Type.DELETED : undefined;
   }
 }
 
-/** What an event weighs beside its object. */
-const envelopeBytes = 256;
+/** What a queued event weighs beside its bytes. */
+const queuedBytes = 64;

@@ -4,10 +4,11 @@ import { ikada } from "#proto/api.js";
 import { IkadaError } from "../../../src/base/errors.js";
 import { limits } from "../../../src/base/limits.js";
 import { apiMethods } from "../../../src/host/api-methods.js";
-import { callServerStream, callUnary, readStream } from "../../../src/host/grpc.js";
+import { callServerStream, callUnary, type Encoded, readStream } from "../../../src/host/grpc.js";
 import { kindOf } from "../../../src/api/registry.js";
 import { selectionOf } from "../../../src/server/resources/selection.js";
-import { WatchQueue } from "../../../src/server/resources/watch-queue.js";
+import { encodeEvent, WatchQueue } from "../../../src/server/resources/watch-queue.js";
+import { SharedEncoding } from "../../../src/server/shared-encoding.js";
 import { recordOf } from "../../../src/server/resources/wire.js";
 import { bearer, eventually, TestCluster, tokens } from "../harness.js";
 import { configMap, read, wire } from "../objects.js";
@@ -156,20 +157,25 @@ describe("lists and watches", () => {
         return { type: "put" as const, key: record.key, record, previous: undefined };
       }),
     });
-    const ended = new WatchQueue(selectionOf(request), 1, () => 1);
+    const encoding = new SharedEncoding(encodeEvent);
+    const ended = new WatchQueue(selectionOf(request), encoding, 1, () => 1);
+    const nameOf = (message: Encoded | undefined) =>
+      message && ikada.api.v1.WatchEvent.decode(message.bytes).object?.name;
     ended.onBatch(batch(2, 2));
     ended.onError(new IkadaError("Unavailable", "the store closes"));
-    assert.equal(ended.take()?.object?.name, "r2-0");
-    assert.equal(ended.take()?.object?.name, "r2-1");
+    assert.equal(nameOf(ended.take()), "r2-0");
+    assert.equal(nameOf(ended.take()), "r2-1");
     assert.throws(() => ended.take(), { reason: "Unavailable" });
 
-    const slow = new WatchQueue(selectionOf(request), 1, () => 1);
+    const slow = new WatchQueue(selectionOf(request), encoding, 1, () => 1);
     slow.onBatch(batch(2, 1));
     slow.onBatch(batch(3, 2));
     slow.take();
     slow.take();
     // Of revision 3 only the first event was taken, so revision 2 is the last whole one.
+    assert.equal(slow.cut.aborted, false);
     slow.onBatch(batch(4, limits.watchQueueEventsMax + 1));
+    assert.equal(slow.cut.aborted, true, "a write that waits for the client waits no longer");
     assert.throws(
       () => slow.take(),
       (error: IkadaError) => error.reason === "SlowWatcher" && error.details.revision === 2,

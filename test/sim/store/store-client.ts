@@ -192,7 +192,7 @@ export class StoreClient extends PatientClient {
     }
     if (draw < 0.6) {
       const past = Math.max(1, random.between(1, Math.max(1, store.etcd.revision())));
-      return { of: "range", query: { ...draws.range(), revision: past } };
+      return { of: "range", query: { ...draws.range(), revision: past, limit: 0, countOnly: false } };
     }
     if (draw < 0.85) {
       const before = random.chance(0.4) ? { before: random.between(1, store.revision() + 1) } : {};
@@ -210,7 +210,7 @@ export class StoreClient extends PatientClient {
           deadlineMs: this.deadlineMs(),
         });
       case "range":
-        return store.etcd.rangeThen(what.query, (error, records) => done(error, { of: "range", records }));
+        return store.etcd.rangeThen(what.query, (error, { records }) => done(error, { of: "range", records }));
       case "changes":
         return store.changesThen(what.query, (error, result) => {
           if (!error) this.#times.push(...result.changes.map(({ timeMs }) => timeMs));

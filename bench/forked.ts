@@ -7,7 +7,7 @@ export class Forked<Question, Answer> {
   readonly #exited: Promise<void>;
   readonly #waiting: { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void }[] = [];
 
-  /** `profileFolder`: where each of its threads leaves a profile of its processor time when it ends. */
+  /** `file`: beside this one, or below. `profileFolder`: where each of its threads leaves a profile of its processor time when it ends. */
   constructor(file: string, profileFolder: string | undefined) {
     const path = fileURLToPath(new URL(file, import.meta.url));
     const execArgv = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
