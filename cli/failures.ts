@@ -14,10 +14,11 @@ export class Failures extends Error {
 /** Ends the process with a code that says more than that something failed. */
 export class ExitStatus extends Error {
   override readonly name = "ExitStatus";
-  readonly code: 0 | 1 | 2;
+  /** 0 to 255; `exec` passes on its command's. */
+  readonly code: number;
 
   /** Without `cause` nothing failed, and nothing is reported. */
-  constructor(code: 0 | 1 | 2, cause?: unknown) {
+  constructor(code: number, cause?: unknown) {
     super(`exit code ${code}`, cause === undefined ? undefined : { cause });
     this.code = code;
   }

@@ -8,12 +8,14 @@ import { addCertificate } from "./commands/certificate.js";
 import { addCluster } from "./commands/cluster.js";
 import { addCompletion } from "./commands/completion.js";
 import { addContext } from "./commands/context.js";
+import { addCopy } from "./commands/copy.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
 import { addDiff } from "./commands/diff.js";
 import { addEdit } from "./commands/edit.js";
 import { addEtcd } from "./commands/etcd.js";
 import { addEvents } from "./commands/events.js";
+import { addAttach, addExec } from "./commands/exec.js";
 import { addExplain } from "./commands/explain.js";
 import { addGet } from "./commands/get.js";
 import { addHistory, addUndo } from "./commands/history.js";
@@ -21,15 +23,17 @@ import { addKinds } from "./commands/kinds.js";
 import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
 import { addPatch } from "./commands/patch.js";
+import { addPortForward } from "./commands/port-forward.js";
 import { addRollout } from "./commands/rollout.js";
 import { addScale } from "./commands/scale.js";
+import { addTop } from "./commands/top.js";
 import { addWait } from "./commands/wait.js";
 import { ExitStatus, Failures } from "./failures.js";
 import { parseSpan } from "./flags.js";
 import { harmless } from "./output.js";
 
-/** 0: done; 1: refused or failed; 2: the command line makes no sense. `diff` has its own meanings. */
-type ExitCode = 0 | 1 | 2;
+/** 0: done; 1: refused or failed; 2: the command line makes no sense. `diff` has its own meanings, `exec` and `attach` have their command's. */
+type ExitCode = number;
 
 function buildProgram(): Command {
   const manifest = JSON.parse(readFileSync(fileURLToPath(new URL("../../package.json", import.meta.url)), "utf8")) as {
@@ -66,6 +70,11 @@ function buildProgram(): Command {
     addUndo,
     addWait,
     addLogs,
+    addExec,
+    addAttach,
+    addPortForward,
+    addCopy,
+    addTop,
     addEvents,
     addCluster,
     addEtcd,

@@ -15,6 +15,7 @@ import { Agent } from "./core/agent.js";
 import { lockDataFolder } from "./instance-lock.js";
 import { openMachine } from "./machine.js";
 import { NodeReport } from "./node-report.js";
+import { StatsKeeper } from "./stats-keeper.js";
 import { Uplink } from "./uplink.js";
 
 /** A process that has to stop, and has not after this time, is ended. */
@@ -53,10 +54,12 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   });
   await new Promise<void>((resolve, reject) => agent.start((error) => (error ? reject(error) : resolve())));
   scope.use(agent);
+  const stats = scope.use(new StatsKeeper({ agent, runtime, log }));
   uplink = scope.use(
     new Uplink({
       agent,
       runtime,
+      stats,
       servers: config.servers,
       tls: config.tls,
       node: config.name,

@@ -7,8 +7,8 @@ import { agentMethods } from "../src/host/agent-methods.js";
 import { errorFromStatus } from "../src/host/grpc-errors.js";
 import { callBidi } from "../src/host/grpc.js";
 import type { Agent } from "./core/agent.js";
-import type { ContainerRuntime } from "./core/runtime.js";
-import { openPodStream } from "./pod-stream.js";
+import { openPodStream, refusePodStream } from "./pod-stream.js";
+import type { StreamSources } from "./stream-sources.js";
 import { decodeAssignments, encodeJson, encodeReports } from "./wire.js";
 
 type Stream = ClientDuplexStream<ikada.agent.v1.IAgentMessage, ikada.agent.v1.ServerMessage>;
@@ -18,7 +18,8 @@ export interface SessionOptions {
   /** `host:port`, for messages. */
   readonly server: string;
   readonly agent: Agent;
-  readonly runtime: Pick<ContainerRuntime, "logs">;
+  readonly runtime: StreamSources["runtime"];
+  readonly stats: StreamSources["stats"];
   readonly hello: {
     readonly node: string;
     readonly clusterId: string;
@@ -39,14 +40,15 @@ const welcomeMs = 5_000;
 const silentBeatsMax = 5;
 const silentMsMin = 3_000;
 const goodbyeMs = 500;
-/** Log streams of one session. */
-const podStreamsMax = 64;
+/** Streams to Pods of one session: logs, exec, forwarded connections, copies. */
+const podStreamsMax = 128;
 
 /** One session with one server, from the call to its end. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #stream: Stream;
-  readonly #podStreams = new Set<{ close(): void }>();
+  /** By the server's id for them. */
+  readonly #podStreams = new Map<string, { close(): void }>();
   #welcomed = false;
   #closing = false;
   #over = false;
@@ -99,7 +101,7 @@ export class Session {
     // What was on its way when the session ended must not touch the agent, which may be in another session by now.
     if (this.#over) return;
     this.#heardAt = performance.now();
-    const { welcome, assignments, accepted, open } = message;
+    const { welcome, assignments, accepted, open, close } = message;
     if (welcome) this.#takeWelcome(welcome);
     else if (!this.#welcomed) throw new IkadaError("BadRequest", "the first message of a server is welcome");
     else if (assignments) {
@@ -107,6 +109,7 @@ export class Session {
       if (refused !== undefined) throw new IkadaError("Conflict", `assignments refused: ${refused}`);
     } else if (accepted) this.#options.agent.acknowledge(accepted.sequence ?? 0);
     else if (open) this.#openStream(open);
+    else if (close) this.#podStreams.get(close.streamId ?? "")?.close();
   }
 
   #takeWelcome(welcome: ikada.agent.v1.IWelcome): void {
@@ -139,20 +142,20 @@ export class Session {
   }
 
   #openStream(open: ikada.agent.v1.IOpenStream): void {
-    const { client, agent, runtime, log } = this.#options;
+    const { client, agent, runtime, stats, log } = this.#options;
     if (this.#podStreams.size >= podStreamsMax) {
-      log.warn("too many streams are open; one more is not opened", { open: this.#podStreams.size });
+      log.warn("too many streams are open; one more is refused", { open: this.#podStreams.size });
+      const message = `this node has ${podStreamsMax} streams open, which is its limit`;
+      refusePodStream(open, client, new IkadaError("Overloaded", message, { hint: "end some, or retry later" }));
       return;
     }
+    const id = open.streamId ?? "";
     const holder: { close(): void } = { close: () => stream?.close() };
-    this.#podStreams.add(holder);
-    const stream: { close(): void } | undefined = openPodStream(open, {
-      client,
-      agent,
-      runtime,
-      log,
-      onEnd: () => this.#podStreams.delete(holder),
-    });
+    this.#podStreams.set(id, holder);
+    const onEnd = (): void => {
+      if (this.#podStreams.get(id) === holder) this.#podStreams.delete(id);
+    };
+    const stream: { close(): void } | undefined = openPodStream(open, { client, agent, runtime, stats, log, onEnd });
   }
 
   #finish(error: IkadaError | undefined): void {
@@ -162,7 +165,7 @@ export class Session {
     this.#timers = [];
     if (this.#welcomed) this.#options.agent.disconnect();
     this.#welcomed = false;
-    for (const stream of this.#podStreams) stream.close();
+    for (const stream of this.#podStreams.values()) stream.close();
     // After the end of the stream a cancel does nothing; what it reports as an error was told already.
     this.#stream.cancel();
     this.#end(this.#closing ? undefined : error);

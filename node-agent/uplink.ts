@@ -4,12 +4,13 @@ import type { Log, Random } from "../src/base/env.js";
 import { IkadaError } from "../src/base/errors.js";
 import { createClient, loadTlsFiles, type TlsFiles } from "../src/host/tls.js";
 import type { Agent } from "./core/agent.js";
-import type { ContainerRuntime } from "./core/runtime.js";
 import { Session } from "./session.js";
+import type { StreamSources } from "./stream-sources.js";
 
 export interface UplinkOptions {
   readonly agent: Agent;
-  readonly runtime: Pick<ContainerRuntime, "logs">;
+  readonly runtime: StreamSources["runtime"];
+  readonly stats: StreamSources["stats"];
   readonly servers: readonly string[];
   readonly tls: TlsFiles;
   readonly node: string;
@@ -90,7 +91,7 @@ export class Uplink {
   }
 
   async #attempt(server: string): Promise<{ welcomed: boolean; error: IkadaError | undefined }> {
-    const { agent, runtime, tls, node, clusterId, version, labels, nodeStatus, log } = this.#options;
+    const { agent, runtime, stats, tls, node, clusterId, version, labels, nodeStatus, log } = this.#options;
     let welcomed = false;
     let client: ReturnType<typeof createClient> | undefined;
     try {
@@ -101,6 +102,7 @@ export class Uplink {
         server,
         agent,
         runtime,
+        stats,
         hello: { node, clusterId, version, bootId: this.#bootId, labels },
         nodeStatus,
         log,

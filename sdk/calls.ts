@@ -2,7 +2,7 @@ import type { Metadata } from "@grpc/grpc-js";
 import { IkadaError, type Reason } from "../src/base/errors.js";
 import { limits } from "../src/base/limits.js";
 import { leaderHeader, repeatHeader } from "../src/host/api-methods.js";
-import { callServerStream, callUnary, readStream, type Method } from "../src/host/grpc.js";
+import { callBidi, callServerStream, callUnary, readStream, writeMessage, type Method } from "../src/host/grpc.js";
 import { pauseMsAfter } from "./backoff.js";
 import { BackupBudget, backupMs, firstAnswer, settlesWithin } from "./backup.js";
 import type { ClientConnection } from "./connection.js";
@@ -38,6 +38,15 @@ interface Question {
   readonly deadline: Deadline;
   /** How many servers were asked, the same one twice counted twice. */
   asked: number;
+}
+
+/** What a call in both directions sends. */
+export interface DuplexRequest<Message> {
+  /** The first message. */
+  readonly request: Message;
+  readonly input: AsyncIterable<Message>;
+  /** Called just before the first message is sent. */
+  readonly onSent: () => void;
 }
 
 /** What `Calls` needs to know of its client. */
@@ -196,6 +205,74 @@ export class Calls {
     } catch (caught) {
       throw this.#judged(IkadaError.from(caught), attempt, over.signal.aborted || deadline.leftMs <= 0);
     } finally {
+      over.end();
+    }
+  }
+
+  /**
+   * As `stream`, with messages of the caller too: `request` once the server has taken the call, then those of `input` as fast as it takes them.
+   * From `onSent` on the server may have done something, and the call is not to be repeated.
+   */
+  duplex<RequestInput extends object, Request, ResponseInput, Response extends object>(
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    { request, input, onSent }: DuplexRequest<NoInfer<RequestInput>>,
+    deadline: Deadline,
+    number = 1,
+  ): { readonly address: string; readonly messages: AsyncGenerator<Response, void, undefined> } {
+    const server = this.#endpoints.current;
+    const attempt = this.#describe(server, method, request, { asked: number - 1 });
+    const open = (): AsyncGenerator<Response, void, undefined> =>
+      this.#openDuplex(attempt, method, { request, input, onSent }, deadline);
+    return { address: server, messages: interceptedStream(this.#interceptors, attempt, open, deadline) };
+  }
+
+  async *#openDuplex<RequestInput, Request, ResponseInput, Response>(
+    attempt: Attempt,
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    { request, input, onSent }: DuplexRequest<RequestInput>,
+    deadline: Deadline,
+  ): AsyncGenerator<Response, void, undefined> {
+    const { server } = attempt;
+    const over = this.#begin(deadline.signal);
+    let fault: IkadaError | undefined;
+    const late = setTimeout(() => {
+      fault = new IkadaError("Unavailable", `${server} did not take the call within ${tryMsMax} ms`);
+      over.end();
+    }, tryMsMax);
+    const call = callBidi(this.#endpoints.channel(server), method, {
+      metadata: this.#metadata(attempt, false),
+      ...deadline.rest(),
+      signal: over.signal,
+      onMetadata: (headers) => {
+        clearTimeout(late);
+        this.#heard(headers);
+        this.#connection.answered(server);
+        void send();
+      },
+    });
+    const send = async (): Promise<void> => {
+      try {
+        onSent();
+        await writeMessage(call, request, over.signal);
+        for await (const message of input) await writeMessage(call, message, over.signal);
+        call.end();
+      } catch (caught) {
+        // After the end of the call nobody asks for what became of its input.
+        if (over.signal.aborted) return;
+        fault = IkadaError.from(caught);
+        over.end();
+      }
+    };
+    try {
+      yield* readStream(call);
+    } catch (caught) {
+      if (fault) throw fault;
+      const error = this.#judged(IkadaError.from(caught), attempt, over.signal.aborted || deadline.leftMs <= 0);
+      // Not by this side: a server that is shutting down cancels the calls it still has.
+      if (error.reason !== "Cancelled" || over.signal.aborted) throw error;
+      throw new IkadaError("Unavailable", `${server} has ended the call: ${error.message}`, error.details, error);
+    } finally {
+      clearTimeout(late);
       over.end();
     }
   }

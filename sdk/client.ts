@@ -20,6 +20,7 @@ import { Deadline, type CallOptions } from "./deadline.js";
 import { Endpoints } from "./endpoints.js";
 import { Informer, type InformerOptions } from "./informer.js";
 import { readLogs } from "./logs.js";
+import { PodAccess } from "./pod-access.js";
 import { modify, type ChangeFunction } from "./modify.js";
 import type {
   ApplyOptions,
@@ -72,6 +73,8 @@ export class Client {
   readonly connection: Connection;
   /** The servers, and changes of them. */
   readonly cluster: Cluster;
+  /** Ways into running Pods: commands, terminals, connections, files, and what they use. */
+  readonly access: PodAccess;
   /** Namespaces, cluster-scoped. */
   readonly namespaces: StatusResource<Namespace>;
   /** Machines that run Pods, cluster-scoped. */
@@ -98,6 +101,7 @@ export class Client {
     this.#scope.use(endpoints);
     this.#scope.defer(async () => void (await Promise.all([...this.#informers].map((each) => each.close()))));
     this.cluster = new Cluster(this.#calls);
+    this.access = new PodAccess(this.#calls);
     this.namespaces = new StatusResource(this, "namespaces");
     this.nodes = new StatusResource(this, "nodes");
     this.pods = new StatusResource(this, "pods");

@@ -37,6 +37,22 @@ export type { InformerHandlers, InformerOptions } from "./informer.js";
 export type { Attempt, AttemptResult, Interceptor } from "./interceptors.js";
 export type { ChangeFunction } from "./modify.js";
 export type { IndexBy } from "./object-index.js";
+export { PodAccess } from "./pod-access.js";
+export type {
+  AttachOptions,
+  ContainerOptions,
+  ContainerUsage,
+  ExecOptions,
+  NodeStats,
+  NodeStatsOptions,
+  PodOptions,
+  PodStats,
+  PodStatsOptions,
+  Stats,
+  UnreachedNode,
+} from "./access-options.js";
+export { RemoteProcess } from "./remote-process.js";
+export type { ProcessOutput, TerminalSize } from "./remote-process.js";
 export { Resource, ScalableResource, StatusResource } from "./resource.js";
 export type { Draft, StatusDraft } from "./resource.js";
 export type { Table, TableOptions } from "./table.js";

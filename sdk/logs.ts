@@ -21,6 +21,8 @@ export async function* readLogs(
     tailLines: options.tailLines ?? null,
     sinceSeconds: options.sinceSeconds ?? null,
     timestamps: options.timestamps ?? false,
+    sinceMs: options.sinceTime?.getTime() ?? null,
+    limitBytes: options.limitBytes ?? null,
   };
   const deadline = new Deadline(options);
   for (let tries = 1; ; tries += 1) {

@@ -203,6 +203,10 @@ export interface LogOptions extends CallOptions {
   readonly tailLines?: number;
   /** Not older than that. @default all */
   readonly sinceSeconds?: number;
+  /** Not older than this moment, by the node's clock; instead of `sinceSeconds`. @default all */
+  readonly sinceTime?: Date;
+  /** No more than these. @default all */
+  readonly limitBytes?: number;
   /** Each line begins with its time. @default false */
   readonly timestamps?: boolean;
 }

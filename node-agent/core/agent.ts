@@ -12,7 +12,7 @@ import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
 import type { ProbeNetwork } from "./prober.js";
 import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
-import type { ContainerRuntime } from "./runtime.js";
+import type { ContainerInfo, ContainerRuntime } from "./runtime.js";
 import { StateFile } from "./state-file.js";
 
 /** In the data folder. */
@@ -181,6 +181,29 @@ export class Agent {
     if (found !== undefined) return found.id;
     const what = previous ? `no previous container "${name}"` : `container "${name}" has not started yet`;
     return new IkadaError("NotFound", `${what} in pod ${podUid} on node ${this.#options.nodeName}`);
+  }
+
+  /** A container that a command, or its own input and output, is wanted of. */
+  findRunning(podUid: string, name: string): string | IkadaError {
+    const running = this.#watch
+      .ofPod(podUid)
+      .find((info) => info.role === "container" && info.containerName === name && info.phase === "running");
+    if (running !== undefined) return running.id;
+    const hint = "'ikada describe pod' shows what its containers do";
+    return new IkadaError("Conflict", `container "${name}" is not running`, { hint });
+  }
+
+  /** What holds a Pod's network. */
+  findSandbox(podUid: string): string | IkadaError {
+    const sandbox = this.#watch.ofPod(podUid).find((info) => info.role === "sandbox" && info.phase === "running");
+    if (sandbox !== undefined) return sandbox.id;
+    const hint = "'ikada describe pod' shows what its containers do";
+    return new IkadaError("Conflict", "the Pod has no network yet, or no more", { hint });
+  }
+
+  /** Of all Pods. */
+  runningContainers(): readonly ContainerInfo[] {
+    return [...this.#watch.all()].filter(({ role, phase }) => role === "container" && phase === "running");
   }
 
   #load<T>(file: StateFile<T>, what: string, done: (error: Error | null, value: T | undefined) => void): void {

@@ -109,7 +109,7 @@ export const shellImage: FakeImage = {
 };
 
 function isKnown(name: string): boolean {
-  return ["sh", "sleep", "echo", "true", "false", "env", "cat", "grep", "hostname", "id"].includes(name);
+  return ["sh", "sleep", "echo", "true", "false", "env", "httpd", "cat", "grep", "hostname", "id"].includes(name);
 }
 
 /**
@@ -169,6 +169,9 @@ function runShell(
       }
       case "false":
         exitCode = 1;
+        break;
+      case "httpd":
+        runForMs = Infinity;
         break;
       case "trap": {
         const handler = /'exit (\d+)' (\w+)/.exec(statement);

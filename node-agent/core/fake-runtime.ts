@@ -1,7 +1,18 @@
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
+import type {
+  ArchiveRequest,
+  AttachRequest,
+  ConnectRequest,
+  ContainerStream,
+  ContainerUsage,
+  ExecStreamRequest,
+  StreamSink,
+} from "./access.js";
+import { FakeAccess } from "./fake-access.js";
 import { imageKey, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
-import { shellImage } from "./fake-program.js";
+import { runsFakeProcess } from "./fake-process.js";
+import { shellImage, type FakeExec, type FakeImage } from "./fake-program.js";
 import type {
   ContainerInfo,
   ContainerObserver,
@@ -18,11 +29,14 @@ import type {
 export class FakeRuntime implements ContainerRuntime {
   readonly #engine: FakeEngine;
   readonly #owner: string;
+  readonly #access: FakeAccess;
   #attached = true;
 
   constructor(engine: FakeEngine, owner: { readonly clusterId: string; readonly node: string }) {
     this.#engine = engine;
     this.#owner = `${owner.clusterId}/${owner.node}`;
+    const isHeard = (): boolean => this.#attached;
+    this.#access = new FakeAccess({ engine, require: (id) => this.#require(id), isHeard });
   }
 
   /** Calls that reached the engine still take effect there. */
@@ -147,7 +161,7 @@ export class FakeRuntime implements ContainerRuntime {
       (error, container) => {
         if (error !== null) return done(error, { exitCode: -1, output: "" });
         const script = engine.images.get(imageKey(container.spec.image)) ?? shellImage;
-        const { takesMs, exitCode, output } = script.exec(request.command);
+        const { takesMs, exitCode, output } = outcomeOf(script, container, request.command);
         const late = takesMs > request.timeoutMs;
         engine.timers.after(Math.min(takesMs, request.timeoutMs), () => {
           if (!this.#attached) return;
@@ -223,6 +237,30 @@ export class FakeRuntime implements ContainerRuntime {
     return { close };
   }
 
+  openExec(request: ExecStreamRequest, sink: StreamSink): ContainerStream {
+    return this.#access.openExec(request, sink);
+  }
+
+  attach(request: AttachRequest, sink: StreamSink): ContainerStream {
+    return this.#access.attach(request, sink);
+  }
+
+  connect(request: ConnectRequest, sink: StreamSink): ContainerStream {
+    return this.#access.connect(request, sink);
+  }
+
+  readArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
+    return this.#access.readArchive(request, sink);
+  }
+
+  writeArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
+    return this.#access.writeArchive(request, sink);
+  }
+
+  usage(containerIds: readonly string[], done: Done<ReadonlyMap<string, ContainerUsage>>): void {
+    this.#access.usage(containerIds, done);
+  }
+
   #own(id: string): FakeContainer | undefined {
     const container = this.#engine.containers.get(id);
     return container?.owner === this.#owner ? container : undefined;
@@ -239,6 +277,13 @@ export class FakeRuntime implements ContainerRuntime {
       if (this.#attached) done(error, error === null ? (result as T) : none);
     });
   }
+}
+
+/** `busybox ps | busybox grep -q '[b]usybox NAME'` looks at what runs on streams; all else is up to the image. */
+function outcomeOf(image: FakeImage, container: FakeContainer, command: readonly string[]): FakeExec {
+  const [, applet] = /^busybox ps \| .*\[b\](usybox .*)'$/.exec(command[2] ?? "") ?? [];
+  if (applet === undefined) return image.exec(command);
+  return { exitCode: runsFakeProcess(container, `b${applet}`) ? 0 : 1, output: "", takesMs: 5 };
 }
 
 const fakeSandboxImage = "ikada/sandbox:2";

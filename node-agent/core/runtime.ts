@@ -1,11 +1,12 @@
 import type { Finished, Done } from "../../src/base/env.js";
+import type { ContainerAccess } from "./access.js";
 
 /**
  * What the agent needs of a container engine: Docker (node-agent/docker), or a scripted fake for tests and
  * simulation. One contract suite (test/node-agent/contract) runs on both. An implementation sees and touches
  * only containers that carry the owner labels it was made with. Completions are callbacks, as in `Env`.
  */
-export interface ContainerRuntime {
+export interface ContainerRuntime extends ContainerAccess {
   /** Whether the engine answers at all; within a few seconds, also when it hangs. */
   ping(done: Finished): void;
   /** All own containers in any state, also after a restart of the agent or the engine. */

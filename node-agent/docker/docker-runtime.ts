@@ -3,6 +3,15 @@ import { finished } from "node:stream/promises";
 import type { Done, Finished, Log } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type {
+  ArchiveRequest,
+  AttachRequest,
+  ConnectRequest,
+  ContainerStream,
+  ContainerUsage,
+  ExecStreamRequest,
+  StreamSink,
+} from "../core/access.js";
+import type {
   ContainerInfo,
   ContainerObserver,
   ContainerRuntime,
@@ -13,6 +22,7 @@ import type {
   LogRequest,
   LogSink,
 } from "../core/runtime.js";
+import { DockerAccess } from "./access.js";
 import { containerInfo, createOptions, withTag } from "./container-form.js";
 import { Engine, engineDeadlines } from "./engine.js";
 import { endOfOutput, Messages } from "./messages.js";
@@ -40,6 +50,7 @@ export interface DockerRuntimeOptions {
 /** Containers of one owner on one Docker engine. Speaks API 1.41 and above; no state but a cache of what can't change. */
 export class DockerRuntime implements ContainerRuntime {
   readonly #engine: Engine;
+  readonly #access: DockerAccess;
   readonly #owner: ContainerOwner;
   readonly #nodeUid: () => string | undefined;
   readonly #log: Log;
@@ -58,6 +69,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.#log = options.log;
     this.#messages = new Messages(options.messageFolder);
     this.#seccompFolder = options.seccompFolder;
+    this.#access = new DockerAccess(this.#engine, (id) => this.#requireOwn(id), options.log);
   }
 
   ping(done: Finished): void {
@@ -123,6 +135,30 @@ export class DockerRuntime implements ContainerRuntime {
 
   logs(request: LogRequest, sink: LogSink): { close(): void } {
     return followLogs(this.#engine, this.#requireOwn(request.containerId), request, sink);
+  }
+
+  openExec(request: ExecStreamRequest, sink: StreamSink): ContainerStream {
+    return this.#access.openExec(request, sink);
+  }
+
+  attach(request: AttachRequest, sink: StreamSink): ContainerStream {
+    return this.#access.attach(request, sink);
+  }
+
+  connect(request: ConnectRequest, sink: StreamSink): ContainerStream {
+    return this.#access.connect(request, sink);
+  }
+
+  readArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
+    return this.#access.readArchive(request, sink);
+  }
+
+  writeArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
+    return this.#access.writeArchive(request, sink);
+  }
+
+  usage(containerIds: readonly string[], done: Done<ReadonlyMap<string, ContainerUsage>>): void {
+    this.#access.usage(containerIds, done);
   }
 
   async #list(): Promise<readonly ContainerInfo[]> {

@@ -33,8 +33,10 @@ export interface EngineStreamRequest {
  */
 export class Engine {
   readonly docker: Dockerode;
+  readonly socketPath: string;
 
   constructor(socketPath: string) {
+    this.socketPath = socketPath;
     this.docker = new Dockerode({ socketPath });
   }
 

@@ -41,7 +41,7 @@ async function collect(stream: IncomingMessage, bytesMax: number): Promise<strin
 }
 
 /** The output may end a moment before the engine knows the exit code. */
-async function exitCodeOf(engine: Engine, execId: string, signal: AbortSignal): Promise<number> {
+export async function exitCodeOf(engine: Engine, execId: string, signal: AbortSignal): Promise<number> {
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 250)) {
     const state = await engine.call(`inspect exec ${execId.slice(0, 12)}`, engineDeadlines.readMs, (abortSignal) =>
       engine.docker.getExec(execId).inspect({ abortSignal }),

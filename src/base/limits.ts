@@ -59,7 +59,7 @@ export const limits = {
   agentSessionsMax: 2_000,
   /** Connections to one listener, in all states; more are closed at once. */
   connectionsPerListenerMax: 4_096,
-  /** Log streams open on one replica. */
+  /** Streams to Pods (logs, exec, forwarded connections, copies) open on one replica. */
   podStreamsMax: 256,
   /** Election timeout base and its random extra; heartbeat is one tick. */
   tickMs: 50,

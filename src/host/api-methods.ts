@@ -2,7 +2,7 @@ import { ikada } from "#proto/api.js";
 import { method } from "./grpc.js";
 
 const { api } = ikada;
-const { Cluster, Pods, Resources } = api.v1;
+const { Cluster, Nodes, Pods, Resources } = api.v1;
 
 /** The methods of proto/api.proto, for the server and the SDK. */
 export const apiMethods = {
@@ -26,6 +26,13 @@ export const apiMethods = {
   kinds: method(Resources.prototype.kinds, api.v1.KindsRequest, api.v1.KindsResponse),
   table: method(Resources.prototype.table, api.v1.TableRequest, api.v1.TableResponse),
   logs: method(Pods.prototype.logs, api.v1.LogsRequest, api.v1.LogsChunk),
+  exec: method(Pods.prototype.exec, api.v1.ExecInput, api.v1.ExecOutput),
+  attach: method(Pods.prototype.attach, api.v1.ExecInput, api.v1.ExecOutput),
+  portForward: method(Pods.prototype.portForward, api.v1.PortForwardInput, api.v1.PortForwardOutput),
+  readArchive: method(Pods.prototype.readArchive, api.v1.ReadArchiveRequest, api.v1.ArchiveChunk),
+  writeArchive: method(Pods.prototype.writeArchive, api.v1.WriteArchiveInput, api.v1.WriteArchiveResponse),
+  podStats: method(Pods.prototype.stats, api.v1.PodStatsRequest, api.v1.PodStatsResponse),
+  nodeStats: method(Nodes.prototype.stats, api.v1.NodeStatsRequest, api.v1.NodeStatsResponse),
   clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
   transferLeadership: method(
     Cluster.prototype.transferLeadership,

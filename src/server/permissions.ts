@@ -9,6 +9,7 @@ export type Permission =
   | "objects:write"
   | "secrets:read"
   | "pods:logs"
+  | "pods:exec"
   | "cluster:read"
   | "cluster:operate"
   | "cluster:backup"
@@ -34,6 +35,14 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Resources/Kinds": "objects:read",
   "/ikada.api.v1.Resources/Table": "objects:read",
   "/ikada.api.v1.Pods/Logs": "pods:logs",
+  // Whoever may do these may do all that the container may, and reads its Secrets.
+  "/ikada.api.v1.Pods/Exec": "pods:exec",
+  "/ikada.api.v1.Pods/Attach": "pods:exec",
+  "/ikada.api.v1.Pods/PortForward": "pods:exec",
+  "/ikada.api.v1.Pods/ReadArchive": "pods:exec",
+  "/ikada.api.v1.Pods/WriteArchive": "pods:exec",
+  "/ikada.api.v1.Pods/Stats": "objects:read",
+  "/ikada.api.v1.Nodes/Stats": "objects:read",
   "/ikada.api.v1.Cluster/Status": "cluster:read",
   "/ikada.api.v1.Cluster/TransferLeadership": "cluster:operate",
   "/ikada.api.v1.Cluster/ChangeMembers": "cluster:operate",
@@ -80,6 +89,7 @@ const rolePermissions: Readonly<Record<Role, ReadonlySet<Permission>>> = {
     "objects:write",
     "secrets:read",
     "pods:logs",
+    "pods:exec",
     "cluster:read",
     "cluster:operate",
     "cluster:backup",

@@ -17,7 +17,7 @@ import { addClusterService } from "./cluster-service.js";
 import { addEtcdServices } from "./etcd/etcd-services.js";
 import { LeaseClock } from "./etcd/lease-clock.js";
 import { Listener } from "./listener.js";
-import { addPodsService } from "./pods-service.js";
+import { addPodsService } from "./pods/pods-service.js";
 import { addReflection } from "./reflection.js";
 import type { AddressBook } from "./members/address-book.js";
 import { MemberOperations } from "./members/member-operations.js";
@@ -126,7 +126,7 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     streamsPerConnection.api,
   );
   addResourcesService(api, store, options.bookmarkMs);
-  addPodsService(api, { store, agents, liveness, links });
+  addPodsService(api, { store, cache, agents, liveness, links });
   const { clusterId, version } = options;
   const { backups } = options;
   addClusterService(api, { clusterId, version, members, replica, links, operations, backups, log });

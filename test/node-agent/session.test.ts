@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
+import { ikada } from "#proto/agent.js";
 import { AgentProcess, until } from "./agent-process.js";
 import { podOf } from "./agent-world.js";
 import { TestIdentity, TestPlan, TestServer } from "./test-server.js";
@@ -92,6 +93,35 @@ describe("agent process with the fake runtime", function () {
     server.tell({ pods: [podOf("a")] });
     await until("running", () => server.statuses.get("uid-a")?.phase === "Running");
     assert.equal(await server.logs({ podUid: "uid-a", container: "main", tailLines: -1 }), "");
+  });
+
+  it("runs commands on streams, and refuses more than it can hold", async () => {
+    const server = await connected();
+    const exec = { podUid: "uid-a", container: "main", command: ["cat"], stdin: true };
+    const [missing] = await server.stream({ exec }).then((frames) => frames.slice(-1));
+    assert.deepEqual([missing?.end, missing?.reason, missing?.hint !== ""], [true, "Conflict", true]);
+    server.tell({ pods: [podOf("a")] });
+    await until("running", () => server.statuses.get("uid-a")?.phase === "Running");
+    const frames = await server.stream({ exec }, [{ data: new TextEncoder().encode("hello") }, { end: true }]);
+    assert.equal(frames.map(({ data }) => new TextDecoder().decode(data)).join(""), "hello");
+    assert.deepEqual([frames.at(-1)?.end, frames.at(-1)?.exitCode], [true, 0]);
+
+    const held = Array.from({ length: 128 }, (_, at) => `held-${at}`);
+    for (const streamId of held) void server.stream({ streamId, exec });
+    const refused = (await server.stream({ exec })).at(-1);
+    assert.deepEqual([refused?.end, refused?.reason], [true, "Overloaded"]);
+    for (const streamId of held.slice(0, 2)) server.closeStream(streamId);
+    await until("room for another", async () => {
+      const last = (await server.stream({ exec }, [{ end: true }])).at(-1);
+      return last?.exitCode === 0;
+    });
+    const stats = (await server.stream({ stats: {} })).find(({ data }) => data.length > 0);
+    const { memoryBytes, containers } = ikada.agent.v1.NodeStats.decode(stats!.data);
+    assert.ok(memoryBytes > 0);
+    assert.deepEqual(
+      containers.map(({ podUid, container }) => [podUid, container]),
+      containers.length === 0 ? [] : [["uid-a", "main"]],
+    );
   });
 
   it("runs once per data folder, and ends on SIGTERM", async () => {

@@ -43,7 +43,9 @@ export class TestServer {
   readonly #server = new grpc.Server();
   address = "";
   readonly hellos: ikada.agent.v1.Hello[] = [];
-  readonly #waitingStreams = new Map<string, (frames: ikada.agent.v1.StreamFrame[], error: string) => void>();
+  readonly #waitingStreams = new Map<string, (frames: ikada.agent.v1.StreamFrame[]) => void>();
+  /** What goes into streams once they have begun. */
+  readonly #inputs = new Map<string, readonly ikada.agent.v1.IStreamFrame[]>();
   #session: SessionCall | undefined;
   #dead = false;
   heartbeats = 0;
@@ -89,15 +91,29 @@ export class TestServer {
   }
 
   /** Text of a container's log. */
-  logs(request: ikada.agent.v1.ILogStream): Promise<string> {
-    const streamId = `stream-${Math.random()}`;
-    return new Promise((resolve, reject) => {
-      this.#waitingStreams.set(streamId, (frames, error) => {
-        if (error !== "") reject(new Error(error));
-        else resolve(frames.map(({ data }) => new TextDecoder().decode(data)).join(""));
-      });
-      this.#session?.write({ open: { streamId, logs: request } });
+  async logs(request: ikada.agent.v1.ILogStream): Promise<string> {
+    const frames = await this.stream({ logs: request });
+    const error = frames.at(-1)?.error ?? "";
+    if (error !== "") throw new Error(error);
+    return frames.map(({ data }) => new TextDecoder().decode(data)).join("");
+  }
+
+  /** All frames of a stream, which is given `input` once it has begun. */
+  stream(
+    open: ikada.agent.v1.IOpenStream,
+    input: readonly ikada.agent.v1.IStreamFrame[] = [],
+  ): Promise<ikada.agent.v1.StreamFrame[]> {
+    const streamId = open.streamId ?? `stream-${Math.random()}`;
+    this.#inputs.set(streamId, input);
+    return new Promise((resolve) => {
+      this.#waitingStreams.set(streamId, resolve);
+      this.#session?.write({ open: { ...open, streamId } });
     });
+  }
+
+  /** Says in the session that nobody reads this stream any more. */
+  closeStream(streamId: string): void {
+    this.#session?.write({ close: { streamId } });
   }
 
   async #serve(call: SessionCall, signal: AbortSignal): Promise<void> {
@@ -139,10 +155,13 @@ export class TestServer {
     signal: AbortSignal,
   ): Promise<void> {
     const frames: ikada.agent.v1.StreamFrame[] = [];
-    for await (const frame of readMessages(call, signal)) frames.push(frame);
+    for await (const frame of readMessages(call, signal)) {
+      frames.push(frame);
+      if (frame.opened) for (const input of this.#inputs.get(frames[0]?.streamId ?? "") ?? []) call.write(input);
+    }
     const finish = this.#waitingStreams.get(frames[0]?.streamId ?? "");
     if (finish === undefined) throw new IkadaError("NotFound", "nobody waits for this stream");
-    finish(frames, frames.at(-1)?.error ?? "");
+    finish(frames);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   Cluster,
   IkadaError,
   Informer,
+  PodAccess,
   Resource,
   ScalableResource,
   StatusResource,
@@ -29,6 +30,8 @@ const scale: Scale = {
 };
 const change = (): void => undefined;
 const web = deployment("web", 1) as never;
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 type Run = (client: Client, options: CallOptions) => Promise<unknown> | AsyncGenerator;
 
@@ -96,6 +99,15 @@ const methods: Record<string, Record<string, Run | "local">> = {
     replace: (client, options) => client.cluster.replace(1, server, options),
     transfer: (client, options) => client.cluster.transfer(2, options),
   },
+  PodAccess: {
+    exec: (client, options) => client.access.exec("web", ["true"], { namespace, ...options }),
+    attach: (client, options) => client.access.attach("web", { namespace, ...options }),
+    connect: (client, options) => client.access.connect("web", 80, { namespace, ...options }),
+    readArchive: (client, options) => client.access.readArchive("web", "/", { namespace, ...options }),
+    writeArchive: (client, options) => client.access.writeArchive("web", "/", nothing(), { namespace, ...options }),
+    podStats: (client, options) => client.access.podStats(options),
+    nodeStats: (client, options) => client.access.nodeStats(options),
+  },
   ClientConnection: {
     changes: (client, options) => client.connection.changes(options),
     // The client's own parts call these.
@@ -108,7 +120,7 @@ const methods: Record<string, Record<string, Run | "local">> = {
   // Its options are those of `informer`; these read what it has in memory.
   Informer: { get: "local", list: "local", by: "local", on: "local", close: "local" },
 };
-const classes = { Client, Resource, StatusResource, ScalableResource, Cluster, ClientConnection, Informer };
+const classes = { Client, PodAccess, Resource, StatusResource, ScalableResource, Cluster, ClientConnection, Informer };
 
 /** Until a method is done, whichever of the two it gives. */
 async function finish(run: Run, client: Client, options: CallOptions): Promise<void> {

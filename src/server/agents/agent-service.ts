@@ -33,11 +33,16 @@ export class AgentService {
     return this.#sessions.has(node);
   }
 
-  /** Frames of a stream from a node whose session is here. @throws IkadaError Unavailable when it is not */
-  openStream(node: string, request: StreamRequest, signal: AbortSignal): FrameSource {
+  /** Frames of a stream from a node whose session is here; it is given those of `input`. @throws IkadaError Unavailable when it is not */
+  openStream(node: string, request: StreamRequest, signal: AbortSignal, input?: FrameSource): FrameSource {
     const session = this.#sessions.get(node);
     if (!session) throw new IkadaError("Unavailable", `node ${node} has no session with this replica`);
-    return this.#streams.open(node, (streamId) => session.requestStream({ ...request, streamId }), signal);
+    const agent = {
+      node,
+      ask: (streamId: string) => session.requestStream({ ...request, streamId }),
+      close: (streamId: string) => session.closeStream(streamId),
+    };
+    return this.#streams.open(agent, signal, input);
   }
 
   /** Ends all sessions, so that agents go to other replicas at once. */

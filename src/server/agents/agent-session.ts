@@ -52,6 +52,11 @@ export class AgentSession {
     this.#stream.write({ open });
   }
 
+  /** Tells the agent that nobody reads a stream any more. */
+  closeStream(streamId: string): void {
+    if (!this.#call.signal.aborted) this.#stream.write({ close: { streamId } });
+  }
+
   /** Runs until the session ends. @throws IkadaError why it ended, unless the agent ended it */
   async run(messages: ReturnType<typeof readMessages<ikada.agent.v1.AgentMessage>>): Promise<void> {
     const { liveness, heartbeatMs, cache } = this.#services;

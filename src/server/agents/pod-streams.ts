@@ -3,9 +3,10 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ikada } from "#proto/agent.js";
 import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
-import { readMessages } from "../../host/grpc.js";
+import { readMessages, writeMessage } from "../../host/grpc.js";
 import type { Call } from "../listener.js";
 import { firstMessage } from "./first-message.js";
+import { InterruptibleWait } from "./interruptible-wait.js";
 
 export type StreamFrame = ikada.agent.v1.IStreamFrame;
 export type AgentStream = ServerDuplexStream<ikada.agent.v1.StreamFrame, StreamFrame>;
@@ -13,9 +14,23 @@ export type AgentStream = ServerDuplexStream<ikada.agent.v1.StreamFrame, StreamF
 export type StreamRequest = Omit<ikada.agent.v1.IOpenStream, "streamId">;
 export type FrameSource = AsyncGenerator<StreamFrame, void, undefined>;
 
+/** The agent of a session, as streams need it. */
+export interface StreamAgent {
+  readonly node: string;
+  /** To open a stream of this id. */
+  ask(streamId: string): void;
+  /** Nobody reads it any more. */
+  close(streamId: string): void;
+}
+
 interface Waiting {
   readonly node: string;
-  readonly take: (frames: FrameSource) => Promise<void>;
+  readonly take: (opened: OpenedStream) => Promise<void>;
+}
+
+interface OpenedStream {
+  readonly frames: FrameSource;
+  readonly stream: AgentStream;
 }
 
 /** How long an agent may take to open a stream that it was asked for. */
@@ -26,23 +41,26 @@ export class PodStreams {
   readonly #waiting = new Map<string, Waiting>();
 
   /**
-   * Asks `node` for a stream (`ask` gives the agent its id) and yields its frames. Leaving the loop ends the stream.
-   * @throws IkadaError Unavailable when the agent does not open it, Overloaded
+   * Asks an agent for a stream and yields its frames, while it is given those of `input`. Nothing is read from either side that the other has
+   * no room for. Leaving the loop ends the stream.
+   * @throws IkadaError Unavailable when the agent does not open it, Overloaded, Cancelled, what `input` throws
    */
   async *open(
-    node: string,
-    ask: (streamId: string) => void,
+    agent: StreamAgent,
     signal: AbortSignal,
+    input?: FrameSource,
   ): AsyncGenerator<StreamFrame, void, undefined> {
     if (this.#waiting.size >= limits.podStreamsMax) {
       throw new IkadaError("Overloaded", `${this.#waiting.size} streams wait for their agents, which is the limit`);
     }
+    const { node } = agent;
     const id = randomBytes(16).toString("hex");
+    let isComplete = false;
     let finish: () => void = () => undefined;
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const opened = new Promise<FrameSource>((resolve, reject) => {
+    const opened = new Promise<OpenedStream>((resolve, reject) => {
       const fail = (reason: "Unavailable" | "Cancelled", message: string) => {
         this.#waiting.delete(id);
         clearTimeout(timer);
@@ -55,10 +73,10 @@ export class PodStreams {
       signal.addEventListener("abort", cancel, { once: true });
       this.#waiting.set(id, {
         node,
-        take: (frames) => {
+        take: (stream) => {
           clearTimeout(timer);
           signal.removeEventListener("abort", cancel);
-          resolve(frames);
+          resolve(stream);
           return finished;
         },
       });
@@ -66,12 +84,16 @@ export class PodStreams {
     try {
       // Inside the try: a session that is closing throws here, and nothing may stay behind.
       const asked = opened.catch((error: unknown) => IkadaError.from(error));
-      ask(id);
-      const frames = await asked;
-      if (frames instanceof IkadaError) throw frames;
-      yield* frames;
+      agent.ask(id);
+      const stream = await asked;
+      if (stream instanceof IkadaError) throw stream;
+      for await (const frame of exchange(stream, input, signal)) {
+        isComplete ||= frame.end === true;
+        yield frame;
+      }
     } finally {
       this.#waiting.delete(id);
+      if (!isComplete) agent.close(id);
       finish();
     }
   }
@@ -86,11 +108,53 @@ export class PodStreams {
       throw new IkadaError("NotFound", "nobody waits for this stream");
     }
     this.#waiting.delete(id);
-    await waiting.take(prepend(first.value, frames));
+    await waiting.take({ stream, frames: prepend(first.value, frames) });
+  }
+}
+
+/** The agent's frames. The caller's end, and a fault in its input, end them too, also while the agent is silent. */
+async function* exchange(
+  { frames, stream }: OpenedStream,
+  input: FrameSource | undefined,
+  signal: AbortSignal,
+): FrameSource {
+  const wait = new InterruptibleWait();
+  const over = new AbortController();
+  const cancel = (): void => {
+    wait.interrupt(new IkadaError("Cancelled", "the call was cancelled"));
+    over.abort();
+  };
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  if (input) void pass(input, stream, over.signal, (error) => wait.interrupt(error));
+  try {
+    for (;;) {
+      const next = await wait.for(frames.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    over.abort();
+  }
+}
+
+/** Ends with its input, or with the exchange. */
+async function pass(
+  input: FrameSource,
+  stream: AgentStream,
+  over: AbortSignal,
+  onFault: (error: IkadaError) => void,
+): Promise<void> {
+  try {
+    for await (const frame of input) await writeMessage(stream, frame, over);
+  } catch (caught) {
+    // After the end of the exchange nobody asks for what became of the input.
+    if (!over.aborted) onFault(IkadaError.from(caught));
   }
 }
 
 async function* prepend(first: ikada.agent.v1.StreamFrame, rest: AsyncIterable<StreamFrame>): FrameSource {
-  if (first.end || first.data.length > 0) yield first;
+  if (first.end || first.opened || first.data.length > 0) yield first;
   yield* rest;
 }

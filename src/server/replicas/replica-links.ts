@@ -1,9 +1,9 @@
-import type { Client } from "@grpc/grpc-js";
+import { connectivityState, type Client } from "@grpc/grpc-js";
 import type { ikada } from "#proto/agent.js";
 import { ikada as api } from "#proto/api.js";
 import type { Log } from "../../base/env.js";
 import { replicaMethods } from "../../host/agent-methods.js";
-import { callBidi, callServerStream, callUnary, readStream } from "../../host/grpc.js";
+import { callBidi, callUnary, readStream, writeMessage } from "../../host/grpc.js";
 import { errorFromStatus } from "../../host/grpc-errors.js";
 import { IkadaError } from "../../base/errors.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
@@ -85,11 +85,50 @@ export class ReplicaLinks {
     return seconds ?? undefined;
   }
 
-  /** Frames of a stream from a node whose session `replica` has. */
-  async *podStream(replica: number, node: string, open: StreamRequest, signal: AbortSignal): FrameSource {
+  /** Whether a call to this replica would go out now; when not, a connection is being made. */
+  isReady(replica: number): boolean {
+    return this.#client(replica).getChannel().getConnectivityState(true) === connectivityState.READY;
+  }
+
+  /** Frames of a stream from a node whose session `replica` has; it is given those of `input`. @throws IkadaError also what `input` throws */
+  async *podStream(
+    replica: number,
+    node: string,
+    open: StreamRequest,
+    signal: AbortSignal,
+    input?: FrameSource,
+  ): FrameSource {
     const client = this.#client(replica);
     await connected(client);
-    yield* readStream(callServerStream(client, replicaMethods.podStream, { node, open }, { signal }));
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    let fault: IkadaError | undefined;
+    const call = callBidi(client, replicaMethods.podStream, { signal: over.signal });
+    const pass = async (): Promise<void> => {
+      try {
+        await writeMessage(call, { node, open }, over.signal);
+        for await (const frame of input ?? []) await writeMessage(call, { frame }, over.signal);
+      } catch (caught) {
+        // After the end of the call nobody asks for what became of the input.
+        if (over.signal.aborted) return;
+        fault = IkadaError.from(caught);
+        end();
+      }
+    };
+    void pass();
+    try {
+      yield* readStream(call);
+    } catch (caught) {
+      if (fault) throw fault;
+      // Not by this side: a replica that is shutting down cancels the calls it still has.
+      if (IkadaError.from(caught).reason !== "Cancelled" || over.signal.aborted) throw caught;
+      throw new IkadaError("Unavailable", `replica ${replica} has ended the stream`, {}, caught);
+    } finally {
+      signal.removeEventListener("abort", end);
+      end();
+    }
   }
 
   close(): void {

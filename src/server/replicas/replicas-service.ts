@@ -5,7 +5,9 @@ import { IkadaError } from "../../base/errors.js";
 import { replicaMethods } from "../../host/agent-methods.js";
 import { readMessages, writeMessage } from "../../host/grpc.js";
 import type { AgentService } from "../agents/agent-service.js";
+import { firstMessage } from "../agents/first-message.js";
 import type { LivenessTable } from "../agents/liveness-table.js";
+import type { FrameSource } from "../agents/pod-streams.js";
 import type { LeaseClock } from "../etcd/lease-clock.js";
 import type { Call, Listener } from "../listener.js";
 import type { AddressBook } from "../members/address-book.js";
@@ -25,16 +27,21 @@ export interface ReplicasServiceOptions {
   readonly leases: LeaseClock;
 }
 
+const openMsMax = 10_000;
+
 type LivenessStream = ServerDuplexStream<ikada.agent.v1.Liveness, ikada.agent.v1.ILivenessSeen>;
 
 /** ikada.agent.v1.Replicas: what the other replicas ask of this one. */
 export function addReplicasService(listener: Listener, options: ReplicasServiceOptions): void {
   const latest = new Map<number, LivenessStream>();
   listener.bidi(replicaMethods.shareLiveness, (stream, call) => takeLiveness(options, latest, stream, call));
-  listener.stream(replicaMethods.podStream, async (stream, call) => {
-    const { node, open } = stream.request;
-    if (!open?.logs) throw new IkadaError("Unsupported", "this kind of pod stream is not known here");
-    for await (const frame of options.agents.openStream(node, { logs: open.logs }, call.signal)) {
+  listener.bidi(replicaMethods.podStream, async (stream, call) => {
+    const messages = readMessages<ikada.agent.v1.RemotePodStream>(stream, call.signal);
+    const first = await firstMessage(messages, openMsMax, "no message that says which stream");
+    if (first.done || !first.value.open) throw new IkadaError("BadRequest", "the first message says which stream");
+    const { node, open } = first.value;
+    // Whatever kind of stream: what it is for is between the asking replica and the agent.
+    for await (const frame of options.agents.openStream(node, open, call.signal, framesOf(messages))) {
       await writeMessage(stream, frame, call.signal);
     }
   });
@@ -58,6 +65,10 @@ export function addReplicasService(listener: Listener, options: ReplicasServiceO
     await changeMembers(options, api.api.v1.ChangeMembersRequest.decode(request), call);
     return {};
   });
+}
+
+async function* framesOf(messages: AsyncIterable<ikada.agent.v1.RemotePodStream>): FrameSource {
+  for await (const { frame } of messages) if (frame) yield frame;
 }
 
 async function takeLiveness(

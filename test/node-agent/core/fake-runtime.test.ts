@@ -1,15 +1,18 @@
 import { FakeEngine } from "../../../node-agent/core/fake-engine.js";
 import { shellImage } from "../../../node-agent/core/fake-program.js";
 import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
-import { runtimeContract } from "../contract/runtime.js";
+import { accessContract } from "../contract/access.js";
+import { runtimeContract, type RuntimeHarness } from "../contract/runtime.js";
 import { VirtualWorld } from "../virtual-world.js";
 
 describe("container runtime: fake", () => {
-  runtimeContract(async () => {
+  const open = async (): Promise<RuntimeHarness> => {
     const world = new VirtualWorld();
     const { clock, timers } = world;
     const image = "ikada-test/busybox:1";
-    const engine = new FakeEngine({ clock, timers, images: { [image]: shellImage }, registry: () => "no registry" });
+    const serve = (port: number) => (port === 8080 ? { status: 404, takesMs: 1 } : undefined);
+    const serving = { ...shellImage, serve };
+    const engine = new FakeEngine({ clock, timers, images: { [image]: serving }, registry: () => "no registry" });
     return {
       runtime: new FakeRuntime(engine, { clusterId: "contract", node: "a" }),
       stranger: new FakeRuntime(engine, { clusterId: "contract", node: "b" }),
@@ -24,5 +27,7 @@ describe("container runtime: fake", () => {
       },
       close: async () => undefined,
     };
-  });
+  };
+  runtimeContract(open);
+  describe("ways into containers", () => accessContract(open));
 });

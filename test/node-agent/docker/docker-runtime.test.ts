@@ -1,10 +1,11 @@
-import { runtimeContract } from "../contract/runtime.js";
 import Dockerode from "dockerode";
+import { accessContract } from "../contract/access.js";
+import { runtimeContract, type RuntimeHarness } from "../contract/runtime.js";
 import { ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
 
 describe("container runtime: docker", function () {
   this.timeout(60_000);
-  runtimeContract(async () => {
+  const open = async (): Promise<RuntimeHarness> => {
     await ensureTestImage();
     const cluster = testCluster();
     return {
@@ -27,5 +28,7 @@ describe("container runtime: docker", function () {
       },
       close: () => cluster.close(),
     };
-  });
+  };
+  runtimeContract(open);
+  describe("ways into containers", () => accessContract(open));
 });

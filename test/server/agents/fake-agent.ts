@@ -5,6 +5,8 @@ import { agentMethods } from "../../../src/host/agent-methods.js";
 import { callBidi } from "../../../src/host/grpc.js";
 import { errorFromStatus } from "../../../src/host/grpc-errors.js";
 
+export type AgentStream = grpc.ClientDuplexStream<ikada.agent.v1.IStreamFrame, ikada.agent.v1.StreamFrame>;
+
 const { Type } = ikada.agent.v1.Assignments;
 
 /** An agent's side of the protocol, and nothing of what an agent does. */
@@ -16,6 +18,9 @@ export class FakeAgent {
   /** What it was told to run, as an agent keeps it: by uid, and by `Kind/namespace/name`. */
   readonly pods = new Map<string, unknown>();
   readonly objects = new Map<string, unknown>();
+  /** Streams that servers ask for, and give up, as they come. */
+  onOpen: (open: ikada.agent.v1.IOpenStream) => void = () => undefined;
+  readonly closed: string[] = [];
   revision = 0;
   welcome: ikada.agent.v1.IWelcome | undefined;
   error: IkadaError | undefined;
@@ -63,7 +68,7 @@ export class FakeAgent {
   }
 
   /** Opens the stream that the server asked for. */
-  openStream(streamId: string): ReturnType<typeof callBidi<ikada.agent.v1.IStreamFrame, unknown, unknown, unknown>> {
+  openStream(streamId: string): AgentStream {
     const stream = callBidi(this.#client, agentMethods.podStream);
     stream.on("error", () => undefined);
     stream.on("data", () => undefined);
@@ -75,6 +80,8 @@ export class FakeAgent {
     this.messages.push(message);
     if (message.welcome) this.welcome = message.welcome;
     if (message.accepted) this.accepted.push(message.accepted.sequence ?? 0);
+    if (message.open) this.onOpen(message.open);
+    if (message.close) this.closed.push(message.close.streamId ?? "");
     if (!message.assignments) return;
     const { type, appliesTo, resultsIn, pods, removedUids, objects, removedObjects } = message.assignments;
     this.assignments.push(message.assignments);
