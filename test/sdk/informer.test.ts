@@ -271,4 +271,53 @@ describe("an informer of a real cluster", () => {
       await cluster.close();
     }
   });
+
+  it("waits for a server that is behind, and does not go back to what that one has", async () => {
+    let present = Infinity;
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const cluster = await TestCluster.start(2, {
+      storeOf: (store, id) =>
+        id === 1
+          ? store
+          : {
+              ...wrapped(store, {}),
+              revision: () => Math.min(present, store.revision()),
+              barrier: async (options) => {
+                if (present < Infinity) await released;
+                return store.barrier(options);
+              },
+            },
+    });
+    const endpoints = cluster.addresses.map(({ api }) => api);
+    const client = await Client.connect({ endpoints, ca: cluster.authority.certificate, token: tokens.admin });
+    try {
+      await client.create(configMap("a", {}));
+      present = cluster.store.revision();
+      const told: string[] = [];
+      const informer = client.configMaps.informer({ namespace });
+      informer.on({
+        added: ({ metadata }) => told.push(`added ${metadata.name}`),
+        deleted: ({ metadata }) => told.push(`deleted ${metadata.name}`),
+      });
+      await informer.synced;
+      // Two, because a watch asks again for the revision that it saw last.
+      for (const name of ["b", "c"]) await client.create(configMap(name));
+      await eventually(() => informer.size === 3);
+      const { revision } = informer;
+      cluster.leader = 2;
+      await cluster.kill(1);
+      await cluster.seed(configMap("d", {}, { uid: "uid-d" }));
+      await eventually(() => client.connection.status.lastError?.server === endpoints[0]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual([informer.revision, informer.size], [revision, 3]);
+      present = Infinity;
+      release();
+      await eventually(() => informer.size === 4);
+      assert.deepEqual(told, ["added a", "added b", "added c", "added d"]);
+    } finally {
+      await client.close();
+      await cluster.close();
+    }
+  });
 });
