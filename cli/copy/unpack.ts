@@ -65,7 +65,8 @@ export class Unpacker {
 
   /** How many things were made. @throws IkadaError BadRequest when the archive was broken off, or was empty */
   end(): number {
-    if (!this.#reader.ended || !this.#reader.betweenEntries) throw new IkadaError("BadRequest", "the archive was broken off");
+    if (!this.#reader.ended || !this.#reader.betweenEntries)
+      throw new IkadaError("BadRequest", "the archive was broken off");
     if (this.#entries === 0) throw new IkadaError("BadRequest", "the archive is empty");
     for (const link of this.#links) this.#makeLink(link);
     return this.#entries;

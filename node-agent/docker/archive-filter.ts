@@ -37,7 +37,8 @@ export class ArchiveFilter {
 
   /** The end of the new archive. @throws IkadaError BadRequest when the caller's was broken off, or had nothing */
   end(): Uint8Array {
-    if (!this.#reader.ended || !this.#reader.betweenEntries) throw new IkadaError("BadRequest", "the archive was broken off");
+    if (!this.#reader.ended || !this.#reader.betweenEntries)
+      throw new IkadaError("BadRequest", "the archive was broken off");
     if (this.#entries === 0) throw new IkadaError("BadRequest", "the archive is empty");
     return tarEnd();
   }

@@ -44,7 +44,12 @@ async function write(
   const open = first.done ? undefined : first.value.open;
   if (!open) throw new IkadaError("BadRequest", "the first message of this call is `open`");
   const { archive, ...way } = await wayTo(routes, open, call);
-  const target: NodeStream = { ...way, request: { writeArchive: archive }, input: inputOf(callerInput(messages, call.signal)), begins: true };
+  const target: NodeStream = {
+    ...way,
+    request: { writeArchive: archive },
+    input: inputOf(callerInput(messages, call.signal)),
+    begins: true,
+  };
   for await (const frame of nodeFrames(routes, target, call.signal)) if (frame.end) break;
   await writeMessage(stream, {}, call.signal);
 }

@@ -33,7 +33,14 @@ async function serve(routes: PodRoutes, stream: PortStream, call: Call): Promise
   const reference = { namespace: open.namespace ?? "", pod: open.pod ?? "" };
   const { node, uid: podUid, object } = await findTarget(routes.store, reference, call);
   const request = { port: { podUid, port } };
-  const way = { node, object, request, input: inputOf(callerInput(messages, call.signal)), begins: true, afterLoss: "connect again" };
+  const way = {
+    node,
+    object,
+    request,
+    input: inputOf(callerInput(messages, call.signal)),
+    begins: true,
+    afterLoss: "connect again",
+  };
   for await (const { opened, data } of nodeFrames(routes, way, call.signal)) {
     if (opened || (data && data.length > 0)) await writeMessage(stream, { data: data ?? null }, call.signal);
   }
