@@ -125,7 +125,8 @@ export class Cluster {
    * it did not come whole, Deadline, Cancelled by `signal`
    *
    * @example
-   * for await (const piece of client.cluster.backup()) await upload.write(piece);
+   * let bytes = 0;
+   * for await (const piece of client.cluster.backup()) bytes += piece.length;
    */
   backup(options: BackupOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     return backup(this.#calls, options);
@@ -137,7 +138,7 @@ export class Cluster {
    * @throws IkadaError AlreadyExists when the file is there and `force` is not given, DiskFull, and as `backup`
    *
    * @example
-   * const { revision, sha256 } = await client.cluster.backupTo("/var/backups/ikada.backup", { deadlineMs: 600_000 });
+   * const { revision, sha256 } = await client.cluster.backupTo("ikada.backup", { deadlineMs: 600_000 });
    */
   backupTo(file: string, options: BackupFileOptions = {}): Promise<BackupFileResult> {
     return backupToFile(this.#calls, file, options);

@@ -225,6 +225,7 @@ function targetOf(pod: string, options: AttachOptions): ikada.api.v1.IExecReques
 async function* pieces(archive: AsyncIterable<Uint8Array>): AsyncGenerator<ikada.api.v1.IWriteArchiveInput> {
   for await (const chunk of archive)
     for (let at = 0; at < chunk.length; at += messageBytesMax) yield { data: chunk.subarray(at, at + messageBytesMax) };
+  yield { end: true };
 }
 
 function usageFromWire(usage: ikada.api.v1.IContainerUsage): ContainerUsage {

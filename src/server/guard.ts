@@ -14,8 +14,6 @@ export interface GuardOptions {
   readonly log: Log;
   /** API address of the leader, sent with every answer; undefined: not known, or not this listener's business. */
   readonly leaderAddress: () => string | undefined;
-  /** Whether callers do better with another server, so that they are told of it before their call is done. */
-  readonly isOtherBetter: () => boolean;
 }
 
 /** How many calls of a class may be in work at once. */
@@ -77,35 +75,19 @@ export class Guard {
   readonly interceptor: grpc.ServerInterceptor = (method, call) => {
     const { metrics } = this.#options;
     const done = metrics.callStarted(method.path);
-    const isUnary = !method.requestStream && !method.responseStream;
     let release: (() => void) | undefined;
-    let headers: grpc.Metadata | undefined;
     const finish = (code: grpc.status) => {
       release?.();
       release = undefined;
       done(code);
     };
-    const sendHeaders = () => {
-      if (headers) call.sendMetadata(headers);
-      headers = undefined;
-    };
     // The library's own answers pass no interceptor on their way out.
-    const sendStatus = call.sendStatus.bind(call);
+    const send = call.sendStatus.bind(call);
     call.sendStatus = (status) => {
       const reasoned = reasonedStatus(status);
       finish(reasoned.code ?? grpc.status.UNKNOWN);
-      sendHeaders();
-      sendStatus(reasoned);
+      send(reasoned);
     };
-    if (isUnary) {
-      // The library waits until the message has left before it sends the status: another packet, and another turn for both sides.
-      const sendMessage = call.sendMessage.bind(call);
-      call.sendMessage = (message, sent) => {
-        sendHeaders();
-        sendMessage(message, nothing);
-        sent();
-      };
-    }
     const guarded: grpc.ServerInterceptingCall = new grpc.ServerInterceptingCall(call, {
       start: (next) => {
         next({
@@ -119,14 +101,14 @@ export class Guard {
               guarded.sendStatus({ code, details, metadata: trailers });
               return;
             }
-            headers = this.#headers();
-            // Watchers know at once that they are connected, writers where the leader is even when their write never comes to an end.
-            if (!isUnary || this.#options.isOtherBetter()) sendHeaders();
+            this.#sendHeaders(guarded);
             pass(metadata);
           },
           onCancel: () => finish(grpc.status.CANCELLED),
         });
       },
+      // The headers have gone before the handler ran.
+      sendMetadata: (metadata, next) => next(metadata),
     });
     return guarded;
   };
@@ -180,19 +162,16 @@ export class Guard {
     };
   }
 
-  #headers(): grpc.Metadata {
+  /** At once and not with the first message: watchers know that they are connected, failed writers where the leader is. */
+  #sendHeaders(call: grpc.ServerInterceptingCall): void {
     const headers = new grpc.Metadata();
     const leader = this.#options.leaderAddress();
     if (leader !== undefined) headers.set(leaderHeader, leader);
-    return headers;
+    call.sendMetadata(headers);
   }
 
   #refuse(path: string, caught: unknown): void {
     const error = IkadaError.from(caught);
     this.#options.log.info("call refused", { path, reason: error.reason, error: error.message });
   }
-}
-
-function nothing(): void {
-  // An error of the connection ends the call by itself.
 }

@@ -117,12 +117,10 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     (leader, lease, renew, deadlineMs) => links.lease(leader, lease, renew, deadlineMs),
   );
   const leaderAddress = () => members.member(replica.status().leader)?.api;
-  const isOtherBetter = () => replica.status().leader !== options.id;
   const operations = new MemberOperations(replica, members);
   const guard = { metrics, log };
-  const alone = { leaderAddress: none, isOtherBetter: () => false };
   const api = new Listener(
-    { ...guard, authenticate: userAuthentication(options.users), leaderAddress, isOtherBetter },
+    { ...guard, authenticate: userAuthentication(options.users), leaderAddress },
     streamsPerConnection.api,
   );
   addResourcesService(api, store, options.bookmarkMs);
@@ -149,12 +147,12 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   addReflection(api);
 
   const authenticate = certificateAuthentication("node");
-  const agentListener = new Listener({ ...guard, ...alone, authenticate }, streamsPerConnection.agents);
+  const agentListener = new Listener({ ...guard, authenticate, leaderAddress: none }, streamsPerConnection.agents);
   agents.addTo(agentListener);
 
   const isMember = (name: string): boolean => members.members.some((member) => member.name === name);
   const replicaListener = new Listener(
-    { ...guard, ...alone, authenticate: certificateAuthentication("server", isMember) },
+    { ...guard, authenticate: certificateAuthentication("server", isMember), leaderAddress: none },
     streamsPerConnection.replicas,
   );
   addReplicasService(replicaListener, { members, liveness, agents, replica, version, links, operations, leases });

@@ -3,7 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { issueCertificate } from "../../src/host/pki.js";
+import { createAuthority, issueCertificate } from "../../src/host/pki.js";
 
 interface Run {
   readonly code: number;
@@ -17,8 +17,10 @@ const launcher = resolve("bin", "ikada");
 describe("bin/ikada", function () {
   this.timeout(60_000);
   let folder: string;
-  before(() => {
+  let authority: string;
+  before(async () => {
     folder = mkdtempSync(join(tmpdir(), "ikada-cli-"));
+    authority = (await createAuthority("test")).certificate;
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -39,7 +41,7 @@ describe("bin/ikada", function () {
   }
 
   const context = (more: object = {}) =>
-    write("context.json", { endpoints: ["127.0.0.1:1"], ca: "none", token: "none", ...more });
+    write("context.json", { endpoints: ["127.0.0.1:1"], ca: authority, token: "none", ...more });
 
   it("0 for help and for what needs no cluster", async () => {
     const [help, kinds, bare] = await Promise.all([

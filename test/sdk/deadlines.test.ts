@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   Cluster,
   IkadaError,
@@ -98,6 +100,8 @@ const methods: Record<string, Record<string, Run | "local">> = {
     remove: (client, options) => client.cluster.remove(4, options),
     replace: (client, options) => client.cluster.replace(1, server, options),
     transfer: (client, options) => client.cluster.transfer(2, options),
+    backup: (client, options) => client.cluster.backup(options),
+    backupTo: (client, options) => client.cluster.backupTo(join(tmpdir(), `ikada-deadline-${process.pid}`), options),
   },
   PodAccess: {
     exec: (client, options) => client.access.exec("web", ["true"], { namespace, ...options }),

@@ -104,7 +104,6 @@ describe("listeners", () => {
       metrics: new ServerMetrics(registry),
       log: silentLog,
       leaderAddress: () => undefined,
-      isOtherBetter: () => false,
     });
     const server = new grpc.Server({ interceptors: [guard.interceptor] });
     const waiting: (() => void)[] = [];

@@ -78,7 +78,6 @@ describe("permissions", () => {
       metrics,
       log: silentLog,
       leaderAddress: () => undefined,
-      isOtherBetter: () => false,
     };
     const listener = new Listener(options, 10);
     const rpc = { path: "/ikada.api.v1.Resources/Nuke", requestStream: undefined, responseStream: undefined };

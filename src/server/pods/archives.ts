@@ -6,7 +6,6 @@ import { readMessages, writeMessage } from "../../host/grpc.js";
 import { firstMessage } from "../agents/first-message.js";
 import type { FrameSource } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
-import { callerInput } from "./caller-input.js";
 import { nodeFrames, type NodeStream, type PodRoutes } from "./pod-route.js";
 import { chosenContainer, findTarget } from "./pod-target.js";
 
@@ -47,7 +46,7 @@ async function write(
   const target: NodeStream = {
     ...way,
     request: { writeArchive: archive },
-    input: inputOf(callerInput(messages, call.signal)),
+    input: inputOf(messages),
     begins: true,
   };
   for await (const frame of nodeFrames(routes, target, call.signal)) if (frame.end) break;
@@ -64,11 +63,12 @@ async function wayTo(routes: PodRoutes, request: Request, call: Call) {
   return { archive, node, object, afterLoss: "copy again; a part may have been copied" };
 }
 
-/** @throws IkadaError BadRequest */
+/** @throws IkadaError BadRequest, Cancelled when the caller went before it said that this is all */
 async function* inputOf(messages: AsyncGenerator<Input, void, undefined>): FrameSource {
-  for await (const { open, data } of messages) {
+  for await (const { open, data, end } of messages) {
     if (open) throw new IkadaError("BadRequest", "`open` came twice");
     if (data && data.length > 0) yield { data };
+    if (end) return yield { end: true };
   }
-  yield { end: true };
+  throw new IkadaError("Cancelled", "the caller ended before the archive did");
 }
