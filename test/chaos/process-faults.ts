@@ -30,8 +30,7 @@ function signal(site: Site, names: readonly string[], name: "SIGKILL" | "SIGTERM
   return {
     what: `${name} to ${names.join(", ")}`,
     end: async () => {
-      for (const [server, pid] of pids)
-        await harness.eventually(`the end of ${server}`, () => Promise.resolve(harness.pid(server) !== pid));
+      for (const [server, pid] of pids) await harness.ended(server, pid);
       harness.startStopped();
     },
   };

@@ -162,9 +162,11 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
 
   it("the command line: exec passes input and the exit code on, logs of all with prefix, port-forward, top", async function () {
     this.timeout(120_000);
-    const exec = await cluster.ikada("exec", "first", "--", "sh", "-c", "echo out; echo err >&2; exit 9");
+    // Behind `--` everything is the command's.
+    const inFirst = ["exec", "first", "--config", cluster.cluster.contextFile, "--"];
+    const exec = await cluster.program(...inFirst, "sh", "-c", "echo out; echo err >&2; exit 9");
     assert.deepEqual(exec, { code: 9, stdout: "out\n", stderr: "err\n" });
-    const nothing = await cluster.ikada("exec", "first", "--", "no-such-program");
+    const nothing = await cluster.program(...inFirst, "no-such-program");
     assert.ok(nothing.code >= 126, JSON.stringify(nothing));
     const logs = await cluster.ikada("logs", "-l", "app=access");
     assert.deepEqual(

@@ -166,7 +166,12 @@ export class Harness {
     const pid = ownPid(this.cluster.folder, name);
     if (pid === undefined) throw new Error(`${name} does not run`);
     process.kill(pid, "SIGKILL");
-    // The supervisor has seen it when it takes the file away.
+    await this.ended(name, pid);
+  }
+
+  /** Returns once this process of the server is gone and the supervisor knows: `startStopped` before that would find it running. */
+  async ended(name: string, pid: number): Promise<void> {
+    // It takes the file away.
     const file = join(this.cluster.folder, "run", `${name}.pid`);
     const isSeen = (): boolean => !existsSync(file) || readFileSync(file, "utf8") !== String(pid);
     await this.eventually(`the end of ${name}`, () => Promise.resolve(isSeen()));
