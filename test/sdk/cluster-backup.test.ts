@@ -89,6 +89,9 @@ describe("client.cluster.backup", () => {
 function scripted(piece: (at: number) => Uint8Array | undefined | Promise<never>): Backup {
   let at = 0;
   const revisions = { revision: 1, compactRevision: 0 };
+  let end: (error: Error) => void = () => undefined;
+  const ended = new Promise<never>((_, reject) => (end = reject));
+  ended.catch(() => undefined);
   return {
     about: {
       clusterId: "c",
@@ -99,7 +102,8 @@ function scripted(piece: (at: number) => Uint8Array | undefined | Promise<never>
       objects: revisions,
       etcd: revisions,
     },
-    next: async () => await piece(at++),
-    close: () => undefined,
+    next: () => Promise.race([Promise.resolve(piece(at++)), ended]),
+    // As a real one: who waits for the next piece is told.
+    close: () => end(new IkadaError("Cancelled", "the backup was closed")),
   };
 }
