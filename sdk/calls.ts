@@ -56,6 +56,9 @@ export interface CallsOptions {
   readonly interceptorsSeeToken?: boolean;
 }
 
+/** Tries of a stream that has given nothing, or of a call that the server has not taken. */
+export const streamTriesMax = 5;
+
 /**
  * Sends calls to whichever server can serve them.
  *
@@ -185,6 +188,29 @@ export class Calls {
     const attempt = this.#describe(server, method, request, { asked: number - 1 });
     const open = (): AsyncGenerator<Response, void, undefined> => this.#open(attempt, method, request, deadline);
     return { address: server, messages: interceptedStream(this.#interceptors, attempt, open, deadline) };
+  }
+
+  /** As `stream`, with up to `streamTriesMax` tries, here or at other servers, while it has given nothing: what was given can't be taken back. */
+  async *streamFromStart<RequestInput extends object, Request, ResponseInput, Response extends object>(
+    method: Method<RequestInput, Request, ResponseInput, Response>,
+    request: NoInfer<RequestInput>,
+    deadline: Deadline,
+  ): AsyncGenerator<Response, void, undefined> {
+    for (let tries = 1; ; tries += 1) {
+      const { address, messages } = this.stream(method, request, deadline, tries);
+      let begun = false;
+      try {
+        for await (const message of messages) {
+          begun = true;
+          yield message;
+        }
+        return;
+      } catch (caught) {
+        const error = IkadaError.from(caught);
+        if (begun || tries >= streamTriesMax) throw error;
+        await this.next(error, address, tries, deadline);
+      }
+    }
   }
 
   async *#open<RequestInput, Request, ResponseInput, Response>(

@@ -1,10 +1,7 @@
-import { IkadaError } from "../src/base/errors.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { Calls } from "./calls.js";
 import { Deadline } from "./deadline.js";
 import type { LogOptions } from "./options.js";
-
-const triesMax = 5;
 
 /** What a container wrote, from whichever server can give it. @throws IkadaError as `Client.logs` */
 export async function* readLogs(
@@ -25,20 +22,5 @@ export async function* readLogs(
     limitBytes: options.limitBytes ?? null,
   };
   const deadline = new Deadline(options);
-  for (let tries = 1; ; tries += 1) {
-    const { address, messages } = calls.stream(apiMethods.logs, request, deadline, tries);
-    let begun = false;
-    try {
-      for await (const { data } of messages) {
-        begun = true;
-        yield data;
-      }
-      return;
-    } catch (caught) {
-      const error = IkadaError.from(caught);
-      // Text that was given already can't be taken back, so only a stream that gave nothing begins again.
-      if (begun || tries >= triesMax) throw error;
-      await calls.next(error, address, tries, deadline);
-    }
-  }
+  for await (const { data } of calls.streamFromStart(apiMethods.logs, request, deadline)) yield data;
 }

@@ -15,13 +15,12 @@ import type {
   PodStatsOptions,
   Stats,
 } from "./access-options.js";
-import type { Calls } from "./calls.js";
+import { streamTriesMax, type Calls } from "./calls.js";
 import { Deadline, type CallOptions } from "./deadline.js";
 import { InputQueue, type OpenCall } from "./input-queue.js";
 import { RemoteConnection } from "./remote-connection.js";
 import { RemoteProcess } from "./remote-process.js";
 
-const triesMax = 5;
 const messageBytesMax = 64 * 1024;
 
 /**
@@ -79,21 +78,8 @@ export class PodAccess {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { namespace, container = "" } = options;
     const deadline = new Deadline(options);
-    for (let tries = 1; ; tries += 1) {
-      const request = { namespace, pod, container, path };
-      const { address, messages } = this.#calls.stream(apiMethods.readArchive, request, deadline, tries);
-      let begun = false;
-      try {
-        for await (const { data } of messages) {
-          begun = true;
-          yield data;
-        }
-        return;
-      } catch (caught) {
-        if (begun || tries >= triesMax) throw caught;
-        await this.#calls.next(IkadaError.from(caught), address, tries, deadline);
-      }
-    }
+    const request = { namespace, pod, container, path };
+    for await (const { data } of this.#calls.streamFromStart(apiMethods.readArchive, request, deadline)) yield data;
   }
 
   /**
@@ -122,7 +108,7 @@ export class PodAccess {
         if (done) throw new IkadaError("Unavailable", "the server did not say that all was written");
         return;
       } catch (caught) {
-        if (sent || tries >= triesMax) throw caught;
+        if (sent || tries >= streamTriesMax) throw caught;
         await this.#calls.next(IkadaError.from(caught), address, tries, deadline);
       } finally {
         await messages.return();
@@ -195,7 +181,7 @@ export class PodAccess {
         input.close(error);
         await messages.return();
         // What was asked for once may have begun.
-        if (sent || tries >= triesMax) {
+        if (sent || tries >= streamTriesMax) {
           cancel();
           throw error;
         }

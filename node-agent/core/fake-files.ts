@@ -1,6 +1,6 @@
 import { IkadaError } from "../../src/base/errors.js";
 import { TarReader } from "../../src/base/tar-reader.js";
-import { tarEnd, tarHeader, tarPadding } from "../../src/base/tar-writer.js";
+import { joined, tarEnd, tarHeader, tarPadding } from "../../src/base/tar-writer.js";
 import type { FakeContainer } from "./fake-engine.js";
 
 const all = new WeakMap<FakeContainer, FakeFiles>();
@@ -30,7 +30,7 @@ export class FakeFiles {
       parts.unshift(tarHeader({ type: "folder", path: path.slice(base.length), sizeBytes: 0, ...common }));
     }
     if (parts.length === 0) throw new IkadaError("NotFound", `there is no ${path} in the container`);
-    return concat([...parts, tarEnd()]);
+    return joined([...parts, tarEnd()]);
   }
 
   /** Into a folder, or as what the path names. @throws IkadaError BadRequest when it is no tar, NotFound when there is no folder for it */
@@ -54,7 +54,7 @@ export class FakeFiles {
             at = isFolder ? `${path === "/" ? "" : path}/${below}` : [path, ...below.split("/").slice(1)].join("/");
             body = [];
             if (type === "folder") this.#folders.add(at);
-          } else if (!this.#folders.has(at)) this.#files.set(at, concat(body));
+          } else if (!this.#folders.has(at)) this.#files.set(at, joined(body));
         }
       },
       end() {
@@ -62,14 +62,4 @@ export class FakeFiles {
       },
     };
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -73,7 +73,8 @@ function record(key: string, value: string): string {
   return `${length} ${key}=${value}\n`;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+/** The bytes of all parts, one after the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
