@@ -1,6 +1,7 @@
 import type { Entry } from "../../raft/core/types.js";
 import type { Env } from "../../src/base/env.js";
 import { Client } from "./client.js";
+import type { PatientClient } from "./patient-client.js";
 import { checkHistory, checkLists, sameRecord, type ListRecord, type Recorded } from "./history.js";
 import type { SeededRandom } from "./random.js";
 import type { SimulatedReplica } from "./simulated-replica.js";
@@ -39,16 +40,61 @@ export interface UsersOptions {
   readonly replicas: readonly SimulatedReplica[];
 }
 
+/** Clients that ask until they are answered, and watchers: what is the same whatever they ask for. */
+export abstract class Crowd<
+  C extends PatientClient,
+  W extends { replicas: readonly SimulatedReplica[]; start(): void },
+> implements Users {
+  protected readonly clients: C[] = [];
+  protected readonly watchers: W[] = [];
+
+  abstract isSettled(present: SimulatedReplica): boolean;
+  abstract check(committed: readonly Entry[], present: readonly SimulatedReplica[]): void;
+  abstract counts(): Record<string, number>;
+
+  start(): void {
+    for (const client of this.clients) client.start();
+    for (const watcher of this.watchers) watcher.start();
+  }
+
+  get answered(): number {
+    return this.clients.reduce((sum, client) => sum + client.answered, 0);
+  }
+
+  insist(core: readonly SimulatedReplica[]): void {
+    for (const watcher of this.watchers) watcher.replicas = core;
+    for (const client of this.clients) {
+      client.replicas = core;
+      client.insist(2);
+    }
+  }
+
+  get rest(): boolean {
+    return this.clients.every((client) => client.rests);
+  }
+
+  stop(present: readonly SimulatedReplica[]): void {
+    for (const client of this.clients) {
+      client.replicas = present;
+      client.stopped = true;
+    }
+    for (const watcher of this.watchers) watcher.replicas = present;
+  }
+
+  get busy(): boolean {
+    return this.clients.some((client) => client.busy);
+  }
+}
+
 /** Clients that write, read and list, and watches of everything: the users of the `raft` world. */
-export class RaftUsers implements Users {
-  readonly #clients: Client[] = [];
-  readonly #watchers: WatchClient[] = [];
+export class RaftUsers extends Crowd<Client, WatchClient> {
   readonly #history: Recorded[] = [];
   readonly #lists: ListRecord[] = [];
   /** Keys whose history the search for an order gave up on. */
   #unknown = 0;
 
   constructor({ world, random, swarm, replicas }: UsersOptions) {
+    super();
     for (let at = 1; at <= swarm.clients; at++) {
       const client = new Client({
         name: `client-${at}`,
@@ -59,50 +105,17 @@ export class RaftUsers implements Users {
         lists: this.#lists,
       });
       client.replicas = replicas;
-      this.#clients.push(client);
+      this.clients.push(client);
     }
     for (let at = 1; at <= swarm.watches; at++) {
       const watcher = new WatchClient(world, random.fork(), swarm.clientTimeoutMs * 2000);
       watcher.replicas = replicas;
-      this.#watchers.push(watcher);
+      this.watchers.push(watcher);
     }
-  }
-
-  start(): void {
-    for (const client of this.#clients) client.start();
-    for (const watcher of this.#watchers) watcher.start();
-  }
-
-  get answered(): number {
-    return this.#clients.reduce((sum, client) => sum + client.answered, 0);
-  }
-
-  insist(core: readonly SimulatedReplica[]): void {
-    for (const watcher of this.#watchers) watcher.replicas = core;
-    for (const client of this.#clients) {
-      client.replicas = core;
-      client.insist(2);
-    }
-  }
-
-  get rest(): boolean {
-    return this.#clients.every((client) => client.rests);
-  }
-
-  stop(present: readonly SimulatedReplica[]): void {
-    for (const client of this.#clients) {
-      client.replicas = present;
-      client.stopped = true;
-    }
-    for (const watcher of this.#watchers) watcher.replicas = present;
-  }
-
-  get busy(): boolean {
-    return this.#clients.some((client) => client.busy);
   }
 
   isSettled({ store }: SimulatedReplica): boolean {
-    return this.#watchers.every((watcher) => watcher.revision === store?.revision());
+    return this.watchers.every((watcher) => watcher.revision === store?.revision());
   }
 
   check(committed: readonly Entry[], present: readonly SimulatedReplica[]): void {
@@ -118,7 +131,7 @@ export class RaftUsers implements Users {
     }
     this.#unknown = checkHistory(this.#history, model);
     checkLists(this.#lists, model);
-    for (const watcher of this.#watchers) watcher.check(model);
+    for (const watcher of this.watchers) watcher.check(model);
     for (const { id, store } of present)
       if (store?.compactRevision() !== model.compactRevision)
         throw new Violation("R5 state machine safety", `member ${id} has compacted to ${store?.compactRevision()}`);

@@ -7,7 +7,7 @@ import { SeededRandom } from "../random.js";
 import type { RunSeed } from "../seed-result.js";
 import type { SimulatedReplica } from "../simulated-replica.js";
 import { drawSwarm, type Swarm } from "../swarm.js";
-import type { Users, UsersOptions } from "../users.js";
+import { Crowd, type UsersOptions } from "../users.js";
 import { Violation } from "../violation.js";
 import type { Asked } from "./asked.js";
 import { Draws } from "./draws.js";
@@ -42,15 +42,14 @@ function drawStoreSwarm(seed: number, random: SeededRandom, overrides: Overrides
   return changed;
 }
 
-class StoreUsers implements Users {
-  readonly #clients: StoreClient[] = [];
-  readonly #watchers: StoreWatcher[] = [];
+class StoreUsers extends Crowd<StoreClient, StoreWatcher> {
   readonly #asked: Asked[] = [];
   readonly #leases = new Map<number, LeaderLeases>();
   #events = 0;
   #leasesRunOut = 0;
 
   constructor({ world, random, swarm, replicas }: UsersOptions) {
+    super();
     const draws = new Draws(random.fork(), swarm);
     for (let at = 1; at <= swarm.clients; at++) {
       const client = new StoreClient({
@@ -63,7 +62,7 @@ class StoreUsers implements Users {
         leasesOf: (id) => this.#leases.get(id),
       });
       client.replicas = replicas;
-      this.#clients.push(client);
+      this.clients.push(client);
     }
     const sessionUsMax = swarm.clientTimeoutMs * 2000;
     for (let at = 0; at < 2 * swarm.watches; at++) {
@@ -71,45 +70,12 @@ class StoreUsers implements Users {
       const name = `watcher ${at + 1}`;
       const watcher = new StoreWatcher({ name, world, random: random.fork(), draws, ofEtcd, isWitness, sessionUsMax });
       watcher.replicas = replicas;
-      this.#watchers.push(watcher);
+      this.watchers.push(watcher);
     }
   }
 
   onServing(replica: SimulatedReplica, env: Env): void {
     if (replica.store) this.#leases.set(replica.id, new LeaderLeases(replica, replica.store, env));
-  }
-
-  start(): void {
-    for (const client of this.#clients) client.start();
-    for (const watcher of this.#watchers) watcher.start();
-  }
-
-  get answered(): number {
-    return this.#clients.reduce((sum, client) => sum + client.answered, 0);
-  }
-
-  insist(core: readonly SimulatedReplica[]): void {
-    for (const watcher of this.#watchers) watcher.replicas = core;
-    for (const client of this.#clients) {
-      client.replicas = core;
-      client.insist(2);
-    }
-  }
-
-  get rest(): boolean {
-    return this.#clients.every((client) => client.rests);
-  }
-
-  stop(present: readonly SimulatedReplica[]): void {
-    for (const client of this.#clients) {
-      client.replicas = present;
-      client.stopped = true;
-    }
-    for (const watcher of this.#watchers) watcher.replicas = present;
-  }
-
-  get busy(): boolean {
-    return this.#clients.some((client) => client.busy);
   }
 
   /** Leases that run out have done so. */
@@ -118,7 +84,7 @@ class StoreUsers implements Users {
     const { leases } = store.etcd;
     return (
       leases.ids().every((id) => leases.ttlSeconds(id) !== 1) &&
-      this.#watchers.every(({ ofEtcd, position }) => position >= (ofEtcd ? store.etcd.revision() : store.revision()))
+      this.watchers.every(({ ofEtcd, position }) => position >= (ofEtcd ? store.etcd.revision() : store.revision()))
     );
   }
 
@@ -139,7 +105,7 @@ class StoreUsers implements Users {
     }
     checkAnswers(this.#asked, model);
     for (const ofEtcd of [false, true]) {
-      const watchers = this.#watchers.filter((watcher) => watcher.ofEtcd === ofEtcd);
+      const watchers = this.watchers.filter((watcher) => watcher.ofEtcd === ofEtcd);
       this.#events += checkWatches(watchers, ofEtcd ? model.etcd : model.objects);
     }
     this.#leasesRunOut = model.leasesRunOut;
