@@ -11,7 +11,7 @@ export const ownLabel = "chaos=run";
 /** Refusals that are decided on state as new as the call, and after which the call is over: it did not happen. */
 const refusals: ReadonlySet<Reason> = new Set<Reason>(["Conflict", "AlreadyExists", "NotFound"]);
 /** Outcomes that nobody knows: one of the tries may have reached a leader, and may still happen. */
-const unknowns: ReadonlySet<Reason> = new Set<Reason>([
+export const unknowns: ReadonlySet<Reason> = new Set<Reason>([
   "Deadline",
   "Unavailable",
   "NoLeader",

@@ -3,6 +3,7 @@ import { etcdserverpb as pb } from "#proto/etcd.js";
 import { IkadaError } from "../../sdk/index.js";
 import { etcdMethods } from "../../src/host/etcd-methods.js";
 import { type EtcdCommand, type EtcdOperation, type EtcdOutcome, textOf } from "../../store/etcd.js";
+import { unknowns } from "../chaos/recording-client.js";
 import type { SeededRandom } from "../sim/random.js";
 import type { CommandCall, CompactCall, EtcdCall, LeaseCall, RangeCall, RangeQuery } from "./etcd-calls.js";
 import { drawNarrow, drawPut, drawRange, drawReadTxn, drawTxn, type EtcdDraws } from "./etcd-draw.js";
@@ -283,13 +284,3 @@ const refusals = [
   ["required revision has been compacted", "Compacted"],
   ["required revision is a future revision", "FutureRevision"],
 ] as const;
-
-/** Nobody knows what became of the call. */
-export const unknowns: ReadonlySet<string> = new Set([
-  "Deadline",
-  "Unavailable",
-  "NoLeader",
-  "Overloaded",
-  "DiskFull",
-  "Cancelled",
-]);

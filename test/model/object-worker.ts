@@ -1,6 +1,6 @@
 import { type Client, type ConfigMap, type Draft, IkadaError, type Written } from "../../sdk/index.js";
+import { unknowns } from "../chaos/recording-client.js";
 import type { SeededRandom } from "../sim/random.js";
-import { unknowns } from "./etcd-worker.js";
 import {
   type CollectionCall,
   type DeleteCall,

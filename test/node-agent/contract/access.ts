@@ -10,7 +10,7 @@ import type {
 } from "../../../node-agent/core/access.js";
 import type { ContainerSpec, ExecResult } from "../../../node-agent/core/runtime.js";
 import type { RuntimeHarness } from "./runtime.js";
-import { plainSandbox, plainSecurity } from "./workbench.js";
+import { completionsOf, newPodUid, plainSandbox, plainSpec } from "./workbench.js";
 
 const keptBytesMax = 512 * 1024;
 
@@ -58,50 +58,15 @@ class Recorder implements StreamSink {
 /** What the ways into containers must do, on every runtime. The harness's image has `httpd`, and a container that runs it answers on port 8080. */
 export function accessContract(open: () => Promise<RuntimeHarness>): void {
   let harness: RuntimeHarness;
-  let uid = 0;
   before(async () => {
     harness = await open();
   });
   after(() => harness.close());
 
-  async function done<T>(call: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
-    const box: { answer?: { error: Error | null; result: T } } = {};
-    call((error, result) => (box.answer = { error, result }));
-    await harness.until("completion", () => box.answer !== undefined);
-    const answer = box.answer as { error: Error | null; result: T };
-    if (answer.error !== null) throw answer.error;
-    return answer.result;
-  }
-  const finish = (call: (done: (error: Error | null) => void) => void): Promise<void> =>
-    done<void>((callback) => call((error) => callback(error, undefined)));
-  const podUid = (): string => `${Date.now().toString(36)}${(uid++).toString(36)}`.padStart(12, "0");
+  const { done, finish } = completionsOf((what, condition) => harness.until(what, condition));
   async function run(command: readonly string[], more: Partial<ContainerSpec> = {}): Promise<string> {
-    const spec: ContainerSpec = {
-      podUid: podUid(),
-      podNamespace: "default",
-      podName: "access",
-      containerName: "main",
-      role: "container",
-      attempt: 0,
-      specHash: "h1",
-      image: harness.image,
-      command,
-      args: [],
-      env: [],
-      workingDir: undefined,
-      sandbox: undefined,
-      sandboxId: undefined,
-      cpuSharesMilli: undefined,
-      cpuLimitMilli: undefined,
-      memoryLimitBytes: undefined,
-      processes: "own",
-      security: plainSecurity,
-      stopSignal: undefined,
-      stdin: "none",
-      tty: false,
-      terminationMessage: undefined,
-      ...more,
-    };
+    const identity = { image: harness.image, podUid: newPodUid(), podName: "access", command };
+    const spec = plainSpec(identity, more);
     const id = await done<string>((callback) => harness.runtime.create(spec, callback));
     await finish((callback) => harness.runtime.start(id, callback));
     return id;
@@ -233,7 +198,7 @@ export function accessContract(open: () => Promise<RuntimeHarness>): void {
   });
 
   it("connects to what listens on localhost inside the Pod", async () => {
-    const pod = podUid();
+    const pod = newPodUid();
     const image = await done<string>((callback) => harness.runtime.ensureSandboxImage(callback));
     const common = { podUid: pod };
     const sandboxId = await run([], { ...common, role: "sandbox", containerName: "", image, sandbox: plainSandbox });

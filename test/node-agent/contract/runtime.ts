@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { IkadaError } from "../../../src/base/errors.js";
 import { settingsContract } from "./settings.js";
-import { plainSandbox, plainSecurity } from "./workbench.js";
+import { completionsOf, newPodUid, plainSandbox, plainSpec } from "./workbench.js";
 import type {
   ContainerEvent,
   ContainerInfo,
@@ -30,30 +30,13 @@ export interface RuntimeHarness {
 /** What every `ContainerRuntime` must do. Call inside `describe`. */
 export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   let harness: RuntimeHarness;
-  let uid = 0;
 
   before(async () => {
     harness = await open();
   });
   after(() => harness.close());
 
-  /** Waits for a completion of the runtime. */
-  async function done<T>(call: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
-    const box: { answer?: { error: Error | null; result: T } } = {};
-    let returned = false;
-    call((error, result) => {
-      assert.ok(returned, "a completion never comes before the call has returned");
-      assert.equal(box.answer, undefined, "a completion comes once");
-      box.answer = { error, result };
-    });
-    returned = true;
-    await harness.until("completion", () => box.answer !== undefined);
-    const answer = box.answer as { error: Error | null; result: T };
-    if (answer.error !== null) throw answer.error;
-    return answer.result;
-  }
-  const finish = (call: (done: (error: Error | null) => void) => void): Promise<void> =>
-    done<void>((callback) => call((error) => callback(error, undefined)));
+  const { done, finish } = completionsOf((what, condition) => harness.until(what, condition));
 
   const inspect = (id: string): Promise<ContainerInfo | undefined> =>
     done((callback) => harness.runtime.inspect(id, callback));
@@ -67,34 +50,8 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     }
   }
 
-  const podUid = (): string => `${Date.now().toString(36)}${(uid++).toString(36)}`.padStart(12, "0");
   function specOf(pod: string, command: readonly string[], more: Partial<ContainerSpec> = {}): ContainerSpec {
-    return {
-      podUid: pod,
-      podNamespace: "default",
-      podName: "contract",
-      containerName: "main",
-      role: "container",
-      attempt: 0,
-      specHash: "h1",
-      image: harness.image,
-      command,
-      args: [],
-      env: [],
-      workingDir: undefined,
-      sandbox: undefined,
-      sandboxId: undefined,
-      cpuSharesMilli: undefined,
-      cpuLimitMilli: undefined,
-      memoryLimitBytes: undefined,
-      processes: "own",
-      security: plainSecurity,
-      stopSignal: undefined,
-      stdin: "none",
-      tty: false,
-      terminationMessage: undefined,
-      ...more,
-    };
+    return plainSpec({ image: harness.image, podUid: pod, podName: "contract", command }, more);
   }
   const create = (spec: ContainerSpec): Promise<string> => done((callback) => harness.runtime.create(spec, callback));
   const start = (id: string): Promise<void> => finish((callback) => harness.runtime.start(id, callback));
@@ -102,13 +59,13 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     finish((callback) => harness.runtime.stop(id, graceMs, callback));
   const remove = (id: string): Promise<void> => finish((callback) => harness.runtime.remove(id, callback));
   async function run(command: readonly string[], more: Partial<ContainerSpec> = {}): Promise<string> {
-    const id = await create(specOf(podUid(), command, more));
+    const id = await create(specOf(newPodUid(), command, more));
     await start(id);
     return id;
   }
   const sandboxSpec = async (): Promise<ContainerSpec> => {
     const image = await done<string>((callback) => harness.runtime.ensureSandboxImage(callback));
-    return specOf(podUid(), [], { role: "sandbox", containerName: "", image, sandbox: plainSandbox });
+    return specOf(newPodUid(), [], { role: "sandbox", containerName: "", image, sandbox: plainSandbox });
   };
   async function logs(request: Partial<LogRequest> & { containerId: string }): Promise<Record<string, string>> {
     const read: Record<string, string> = { stdout: "", stderr: "" };
@@ -135,7 +92,7 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   };
 
   it("keeps what a container was made of, through its life", async () => {
-    const spec = specOf(podUid(), ["sh", "-c", "sleep 0.3; exit 3"], { attempt: 4, specHash: "abc" });
+    const spec = specOf(newPodUid(), ["sh", "-c", "sleep 0.3; exit 3"], { attempt: 4, specHash: "abc" });
     const id = await create(spec);
     const created = await inspect(id);
     assert.ok(created);
@@ -173,7 +130,7 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   it("answers", () => finish((callback) => harness.runtime.ping(callback)));
 
   it("gives the same id for a repeated create, and refuses another spec under the name", async () => {
-    const spec = specOf(podUid(), ["sleep", "60"]);
+    const spec = specOf(newPodUid(), ["sleep", "60"]);
     const id = await create(spec);
     assert.equal(await create(spec), id);
     await assert.rejects(create({ ...spec, specHash: "h2" }), refused("Conflict"));
@@ -186,13 +143,13 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     assert.ok(known);
     const missing = "ikada-test/none:1";
     assert.equal(await done((callback) => harness.runtime.image(missing, callback)), undefined);
-    await assert.rejects(create(specOf(podUid(), ["true"], { image: missing })), refused("NotFound"));
+    await assert.rejects(create(specOf(newPodUid(), ["true"], { image: missing })), refused("NotFound"));
   });
 
   it("starting twice is harmless; what can't be executed is Invalid and stays created", async () => {
     const id = await run(["sleep", "60"]);
     await start(id);
-    const wrong = await create(specOf(podUid(), ["no-such-command"]));
+    const wrong = await create(specOf(newPodUid(), ["no-such-command"]));
     await assert.rejects(start(wrong), refused("Invalid"));
     assert.equal(await phase(wrong), "created");
     await remove(wrong);
@@ -297,7 +254,7 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
       onLost: (error) => seen.push(error.message),
     });
     await harness.until("open", () => seen.length > 0);
-    const id = await create(specOf(podUid(), ["sh", "-c", "exit 1"]));
+    const id = await create(specOf(newPodUid(), ["sh", "-c", "exit 1"]));
     ids.add(id);
     await start(id);
     await harness.until("die", () => seen.includes("die"));
@@ -308,7 +265,7 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
   });
 
   it("sees and touches nothing of another owner", async () => {
-    const spec = specOf(podUid(), ["sleep", "60"]);
+    const spec = specOf(newPodUid(), ["sleep", "60"]);
     const foreign = await done<string>((callback) => harness.stranger.create(spec, callback));
     await finish((callback) => harness.stranger.start(foreign, callback));
     const listed = await done<readonly ContainerInfo[]>((callback) => harness.runtime.list(callback));
