@@ -2,17 +2,16 @@ import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { apiMethods } from "../../host/api-methods.js";
-import { readMessages, writeMessage } from "../../host/grpc.js";
-import { firstMessage } from "../agents/first-message.js";
+import { writeMessage } from "../../host/grpc.js";
 import type { FrameSource } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
+import { callerOpening } from "./caller-input.js";
 import { nodeFrames, type NodeStream, type PodRoutes } from "./pod-route.js";
 import { chosenContainer, findTarget } from "./pod-target.js";
 
 type Request = ikada.api.v1.IReadArchiveRequest;
 type Input = ikada.api.v1.WriteArchiveInput;
 
-const openMsMax = 10_000;
 const pathLengthMax = 4_096;
 
 export function addArchives(listener: Listener, routes: PodRoutes): void {
@@ -38,10 +37,7 @@ async function write(
   stream: ServerDuplexStream<Input, ikada.api.v1.IWriteArchiveResponse>,
   call: Call,
 ): Promise<void> {
-  const messages = readMessages<Input>(stream, call.signal);
-  const first = await firstMessage(messages, openMsMax, "no message that says what to open");
-  const open = first.done ? undefined : first.value.open;
-  if (!open) throw new IkadaError("BadRequest", "the first message of this call is `open`");
+  const { open, messages } = await callerOpening(stream, call.signal);
   const { archive, ...way } = await wayTo(routes, open, call);
   const target: NodeStream = {
     ...way,

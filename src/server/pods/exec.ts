@@ -2,11 +2,10 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { apiMethods } from "../../host/api-methods.js";
-import { readMessages, writeMessage } from "../../host/grpc.js";
-import { firstMessage } from "../agents/first-message.js";
+import { writeMessage } from "../../host/grpc.js";
 import type { FrameSource, StreamFrame, StreamRequest } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
-import { callerInput } from "./caller-input.js";
+import { callerInput, callerOpening } from "./caller-input.js";
 import { nodeFrames, type PodRoutes } from "./pod-route.js";
 import { chosenContainer, findTarget } from "./pod-target.js";
 
@@ -14,7 +13,6 @@ type Request = ikada.api.v1.IExecRequest;
 type ExecStream = ServerDuplexStream<ikada.api.v1.ExecInput, ikada.api.v1.IExecOutput>;
 type Messages = AsyncGenerator<ikada.api.v1.ExecInput, void, undefined>;
 
-const openMsMax = 10_000;
 /** As Linux has it for the arguments of a program, about. */
 const commandBytesMax = 128 * 1024;
 const terminalSideMax = 65_535;
@@ -31,10 +29,7 @@ async function serve(
   call: Call,
   streamOf: (request: Request, podUid: string, container: string) => Way,
 ): Promise<void> {
-  const messages = readMessages<ikada.api.v1.ExecInput>(stream, call.signal);
-  const first = await firstMessage(messages, openMsMax, "no message that says what to open");
-  const open = first.done ? undefined : first.value.open;
-  if (!open) throw new IkadaError("BadRequest", "the first message of this call is `open`");
+  const { open, messages } = await callerOpening(stream, call.signal);
   const target = await findTarget(routes.store, { namespace: open.namespace ?? "", pod: open.pod ?? "" }, call);
   const { request, afterLoss } = streamOf(open, target.uid, chosenContainer(target.pod, open.container ?? ""));
   const { node, object } = target;

@@ -2,18 +2,15 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { apiMethods } from "../../host/api-methods.js";
-import { readMessages, writeMessage } from "../../host/grpc.js";
-import { firstMessage } from "../agents/first-message.js";
+import { writeMessage } from "../../host/grpc.js";
 import type { FrameSource } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
-import { callerInput } from "./caller-input.js";
+import { callerInput, callerOpening } from "./caller-input.js";
 import { nodeFrames, type PodRoutes } from "./pod-route.js";
 import { findTarget } from "./pod-target.js";
 
 type Input = ikada.api.v1.PortForwardInput;
 type PortStream = ServerDuplexStream<Input, ikada.api.v1.IPortForwardOutput>;
-
-const openMsMax = 10_000;
 
 /**
  * One call is one connection: HTTP/2 has streams with windows of their own, so a slow connection holds up no other one, and none needs a
@@ -24,10 +21,7 @@ export function addPortForward(listener: Listener, routes: PodRoutes): void {
 }
 
 async function serve(routes: PodRoutes, stream: PortStream, call: Call): Promise<void> {
-  const messages = readMessages<Input>(stream, call.signal);
-  const first = await firstMessage(messages, openMsMax, "no message that says what to open");
-  const open = first.done ? undefined : first.value.open;
-  if (!open) throw new IkadaError("BadRequest", "the first message of this call is `open`");
+  const { open, messages } = await callerOpening(stream, call.signal);
   const port = open.port ?? 0;
   if (port < 1 || port > 65_535) throw new IkadaError("BadRequest", `${port} is no port: 1 to 65535 are`);
   const reference = { namespace: open.namespace ?? "", pod: open.pod ?? "" };
