@@ -11,18 +11,9 @@ import { machineLoad, median } from "../measure.js";
 import { processorUs } from "../processor-time.js";
 import { h2load, hasH2load, type H2LoadResult } from "./h2load.js";
 import { putOf, rangedKey, workloads, type Workload } from "./workloads.js";
+import type { LayeredBenchOptions } from "../layered-options.js";
 
 /** `npm run bench -- kv`: what docs/performance.md explains. */
-
-export interface KvBenchOptions {
-  readonly rounds: number;
-  readonly durationMs: number;
-  readonly etcd: boolean;
-  /** Where every thread of Ikada's servers leaves a profile of its processor time; none when absent. */
-  readonly profileFolder: string | undefined;
-  /** Only rows whose label begins with it. */
-  readonly only: string;
-}
 
 interface Row extends Workload {
   readonly row: string;
@@ -40,7 +31,13 @@ const firstCalls = 500;
 /** The contestant that is not measured stands still; more than this of a processor would disturb. */
 const idleShareMax = 0.2;
 
-export async function runKvBench({ rounds, durationMs, etcd, profileFolder, only }: KvBenchOptions): Promise<void> {
+export async function runKvBench({
+  rounds,
+  durationMs,
+  etcd,
+  profileFolder,
+  only,
+}: LayeredBenchOptions): Promise<void> {
   if (!hasH2load()) throw new Error("h2load is not there: apt-get install nghttp2-client");
   if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });
   const version = etcd ? etcdVersion() : undefined;

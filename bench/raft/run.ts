@@ -6,18 +6,9 @@ import type { Load, LoadResult } from "./client.js";
 import { BenchCluster } from "./cluster.js";
 import { durableWrites, type DiskRate } from "./disk.js";
 import { Forked } from "../forked.js";
+import type { LayeredBenchOptions } from "../layered-options.js";
 
 /** `npm run bench -- raft`: what docs/performance.md explains. */
-
-export interface RaftBenchOptions {
-  readonly rounds: number;
-  readonly durationMs: number;
-  readonly etcd: boolean;
-  /** Where every thread of every process leaves a profile of its processor time; none when absent. */
-  readonly profileFolder: string | undefined;
-  /** Only rows whose label begins with it. */
-  readonly only: string;
-}
 
 interface Row {
   readonly label: string;
@@ -49,7 +40,7 @@ const labels: Record<Load["call"], string> = {
 
 type Client = Forked<Load, LoadResult>;
 
-export async function runRaftBench(options: RaftBenchOptions): Promise<void> {
+export async function runRaftBench(options: LayeredBenchOptions): Promise<void> {
   const { rounds, durationMs, profileFolder } = options;
   if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });
   const version = options.etcd ? etcdVersion() : undefined;

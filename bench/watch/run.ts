@@ -9,18 +9,9 @@ import { Forked } from "../forked.js";
 import type { Changes, ChangesDone } from "./changes.js";
 import type { Service } from "./watched.js";
 import type { WatchersAnswer, WatchersQuestion } from "./watchers.js";
+import type { LayeredBenchOptions } from "../layered-options.js";
 
 /** `npm run bench -- watch`: what docs/performance.md explains. */
-
-export interface WatchBenchOptions {
-  readonly rounds: number;
-  readonly durationMs: number;
-  readonly etcd: boolean;
-  /** Where every thread of Ikada's servers leaves a profile of its processor time; none when absent. */
-  readonly profileFolder: string | undefined;
-  /** Only rows whose label begins with it. */
-  readonly only: string;
-}
 
 interface Row {
   readonly label: string;
@@ -58,7 +49,7 @@ const aimP99Ms = 8;
 type Writer = Forked<Changes, ChangesDone>;
 type Watchers = Forked<WatchersQuestion, WatchersAnswer>;
 
-export async function runWatchBench(options: WatchBenchOptions): Promise<void> {
+export async function runWatchBench(options: LayeredBenchOptions): Promise<void> {
   const { rounds, profileFolder } = options;
   const durationMs = Math.max(options.durationMs, durationMsMin);
   if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });

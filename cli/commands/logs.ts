@@ -67,9 +67,8 @@ async function podsFor(session: Session, word: string | undefined, options: Logs
     return { labelSelector: selector, what: `the selector ${selector}` };
   }
   if (word === undefined) throw new IkadaError("BadRequest", "name a Pod, or give -l LABELS");
-  if (allPods) return choosePods(session, word);
   const choice = await choosePods(session, word);
-  if ("pod" in choice) return choice;
+  if (allPods || "pod" in choice) return choice;
   const pod = await onePod(session, word);
   process.stderr.write(`using pod/${pod}; --all-pods is for all\n`);
   return { pod };
