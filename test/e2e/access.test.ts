@@ -25,7 +25,8 @@ function pod(name: string, node: string) {
           image,
           command: ["/bin/sh", "-c"],
           args: [
-            `echo "I am ${name}"; echo "and this is stderr" >&2; echo ${name} >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www`,
+            // The engine reads the two outputs apart from each other, so that lines of one moment have no order.
+            `echo "I am ${name}"; sleep 0.5; echo "and this is stderr" >&2; echo ${name} >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www`,
           ],
         },
       ],
