@@ -1,5 +1,5 @@
 import type { Done, Env, Finished, Timer } from "../../src/base/env.js";
-import { IkadaError } from "../../src/base/errors.js";
+import { IkadaError, type Reason } from "../../src/base/errors.js";
 import type { Container, HttpGet, Pod, Probe } from "../../src/api/kinds/pod.js";
 import { ProbeSchedule, probeTiming, type ProbeKind } from "./probe-schedule.js";
 import type { ContainerRuntime } from "./runtime.js";
@@ -199,9 +199,15 @@ export class Prober {
 
 const outputBytesMax = 1024;
 
-/** The engine could not run the command. That tells nothing of the container, so the result is thrown away (as kubelet's prober does). */
+/**
+ * The engine could not run the command. That tells nothing of a container that is well: the result is thrown away, as kubelet's prober
+ * does. A container that is no longer there or no longer runs (NotFound, Conflict) is told of by the engine's events, and runs anew by
+ * its own exit; a failed probe beside it would end its next run too.
+ */
 const noAnswer = Symbol("noAnswer");
 
 function isOfEngine(error: Error): boolean {
-  return error instanceof IkadaError && (error.reason === "Unavailable" || error.reason === "Internal");
+  return error instanceof IkadaError && ofEngine.has(error.reason);
 }
+
+const ofEngine: ReadonlySet<Reason> = new Set(["Unavailable", "Internal", "NotFound", "Conflict"]);

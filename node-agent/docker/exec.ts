@@ -4,7 +4,10 @@ import type { ExecRequest, ExecResult } from "../core/runtime.js";
 import { engineDeadlines, type Engine } from "./engine.js";
 import { FrameSplitter } from "./frames.js";
 
-/** Runs a command in a container. `request.timeoutMs` spans all steps; after it the command may run on, for the engine can't stop it. */
+/**
+ * Runs a command in a container. `request.timeoutMs` spans all steps; after it the command may run on, for the engine can't stop it.
+ * Deadline: the command took too long. Unavailable: the engine had not even begun it by then, which tells nothing of the container.
+ */
 export async function runExec(engine: Engine, request: ExecRequest): Promise<ExecResult> {
   const what = `exec in ${request.containerId.slice(0, 12)}`;
   let stream: IncomingMessage | undefined;
@@ -22,6 +25,10 @@ export async function runExec(engine: Engine, request: ExecRequest): Promise<Exe
       const output = await collect(stream, request.outputBytesMax);
       return { exitCode: await exitCodeOf(engine, exec.id, abortSignal), output };
     });
+  } catch (caught) {
+    if (stream === undefined && caught instanceof IkadaError && caught.reason === "Deadline")
+      throw new IkadaError("Unavailable", `${caught.message}: the command was not begun`, {}, caught);
+    throw caught;
   } finally {
     stream?.destroy();
   }

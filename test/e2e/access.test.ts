@@ -41,7 +41,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   const names = ["first", "second"];
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(300_000);
     folder = mkdtempSync(join(tmpdir(), "ikada-access-"));
     cluster = await Harness.start({ servers: 3, agents: 2, runtime: "docker" });
     await ensureBusyboxImage(cluster.docker, image);
@@ -54,7 +54,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   after(async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     await cluster?.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -83,7 +83,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   }
 
   it("exec through each server: input, both outputs, exit code, and a terminal with its size", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     await throughEach(async (client, name) => {
       const script = "read line; echo got $line; echo oops >&2; exit 7";
       const piped = await client.access.exec(name, ["sh", "-c", script], { namespace, stdin: true });
@@ -100,7 +100,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   it("a flood that nobody reads is held up, and ends with its reader", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const memoryOf = (who: string): number => {
       const status = readFileSync(`/proc/${cluster.pid(who)}/status`, "utf8");
       return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
@@ -127,7 +127,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   it("port-forward through each server to a port that is open inside the Pod alone", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     await throughEach(async (client, name) => {
       const connection = await client.access.connect(name, 8080, { namespace });
       connection.end("GET /index.html HTTP/1.0\r\n\r\n");
@@ -139,7 +139,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   it("cp through each server brings folders back as they went", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const source = join(folder, "source");
     mkdirSync(join(source, "sub"), { recursive: true });
     const large = Buffer.alloc(3_000_000, "0123456789abcdef");
@@ -162,7 +162,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   it("the command line: exec passes input and the exit code on, logs of all with prefix, port-forward, top", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     // Behind `--` everything is the command's.
     const inFirst = ["exec", "first", "--config", cluster.cluster.contextFile, "--"];
     const exec = await cluster.program(...inFirst, "sh", "-c", "echo out; echo err >&2; exit 9");
@@ -210,7 +210,7 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
   });
 
   it("a killed server ends what it carried with a hint, and everything works again at once", async function () {
-    this.timeout(180_000);
+    this.timeout(300_000);
     for (const server of cluster.cluster.servers) {
       const client = await cluster.anotherClient();
       const open = names.map((name) => client.access.exec(name, ["cat"], { namespace, stdin: true }));

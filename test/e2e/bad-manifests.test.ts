@@ -70,19 +70,19 @@ describe("manifests with faults", () => {
   const folder = mkdtempSync(join(tmpdir(), "ikada-bad-"));
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     harness = await Harness.start({ servers: 1, agents: 0, runtime: "fake" });
   });
 
   after(async function () {
-    this.timeout(30_000);
+    this.timeout(300_000);
     await harness?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   for (const { title, text, places } of cases) {
     it(`are refused with file, line, field and reason: ${title}`, async function () {
-      this.timeout(30_000);
+      this.timeout(300_000);
       const file = join(folder, "bad.yaml");
       writeFileSync(file, text);
       const revision = async (): Promise<number> => (await harness.client.clusterStatus()).members[0]!.revision;

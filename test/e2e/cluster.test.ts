@@ -44,7 +44,7 @@ describe("a cluster of three servers and two nodes", () => {
   let engine: EngineWatch;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(300_000);
     cluster = await Harness.start({ servers: 3, agents: 2, runtime: "docker" });
     await ensureBusyboxImage(cluster.docker, image);
     engine = await EngineWatch.start(cluster.docker, cluster.cluster.clusterId);
@@ -52,7 +52,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   after(async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     engine?.close();
     await cluster?.close();
   });
@@ -93,7 +93,7 @@ describe("a cluster of three servers and two nodes", () => {
   }
 
   it("runs a Deployment on both nodes and reads its logs through any server", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const written = await cluster.client.deployments.apply(web(3, "first"));
     assert.equal(written.created, true);
     await rolledOut(3);
@@ -109,7 +109,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("goes on when the leader is killed: no container restarts, scaling works, the server comes back and catches up", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const before = await containerIds();
     const leader = (await cluster.leaderName())!;
     await cluster.kill(leader);
@@ -125,7 +125,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("runs a killed container again, in the same Pod", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const [pod] = await pods();
     const id = pod!.status!.containerStatuses![0]!.containerID!.replace("docker://", "");
     await cluster.docker.getContainer(id).kill();
@@ -143,7 +143,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("adopts running containers after an agent was killed", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const before = await containerIds();
     const pid = cluster.pid("node-1");
     await cluster.kill("node-1");
@@ -156,7 +156,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("changes the Pods by a rolling update that keeps maxSurge and maxUnavailable at every instant", async function () {
-    this.timeout(180_000);
+    this.timeout(300_000);
     engine.reset();
     const old = new Set(await containerIds().then((ids) => ids.values()));
     await cluster.client.deployments.apply(web(6, "second"));
@@ -170,7 +170,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("takes the update back with `rollout undo`", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const undo = await cluster.ikada("rollout", "undo", "deployment/web");
     assert.equal(undo.code, 0, undo.stderr);
     await rolledOut(6);
@@ -184,7 +184,7 @@ describe("a cluster of three servers and two nodes", () => {
   });
 
   it("moves the Pods of an agent that is stopped for good to the other node", async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     await cluster.stop("node-2");
     await removeContainers(cluster.docker, cluster.cluster.clusterId, "node-2");
     await rolledOutOn("node-1", 6);
@@ -207,7 +207,7 @@ describe("a cluster of three servers and two nodes", () => {
   }
 
   it("removes everything that a deleted Deployment owned", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const { code, stderr } = await cluster.ikada("delete", "deployment/web");
     assert.equal(code, 0, stderr);
     await cluster.eventually(

@@ -9,7 +9,7 @@ const etcdctl = found("etcdctl");
 const needs = etcdctl ? "" : " (skipped: needs etcdctl, Debian's etcd-client)";
 
 describe(`etcd's clients with a running cluster${needs}`, function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let harness: Harness;
   let environment: NodeJS.ProcessEnv;
 
@@ -156,7 +156,7 @@ describe(`etcd's clients with a running cluster${needs}`, function () {
 });
 
 describe("npm's etcd3 with a running cluster", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it("puts, reads, compares, watches, leases and locks", async () => {
     const harness = await Harness.start({ servers: 3, agents: 0, runtime: "fake" });

@@ -27,6 +27,8 @@ import {
   stopProcesses,
 } from "../../deploy/local/processes.js";
 import { Client } from "../../sdk/index.js";
+import type { Node } from "../../src/api/kinds/core.js";
+import type { Pod } from "../../src/api/kinds/pod.js";
 import type { AnyObject } from "../../src/api/object.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { MachineNetwork } from "./machine-network.js";
@@ -220,8 +222,8 @@ export class Harness {
     return found;
   }
 
-  /** Polls until `look` is true. The bound is for broken code, not for slow machines. */
-  async eventually(what: string, look: () => Promise<boolean>, waitMsMax = 60_000): Promise<void> {
+  /** Polls until `look` is true. The bound is for broken code, not for slow machines; past it the error says what there was instead. */
+  async eventually(what: string, look: () => Promise<boolean>, waitMsMax = 120_000): Promise<void> {
     const deadline = performance.now() + waitMsMax;
     let last: unknown;
     while (performance.now() < deadline) {
@@ -233,9 +235,27 @@ export class Harness {
       }
       await sleep(25);
     }
-    throw new Error(`${what} did not come within ${waitMsMax} ms`, {
+    const seen = await this.#whatIsThere().catch((caught: unknown) => `nothing: ${String(caught)}`);
+    throw new Error(`${what} did not come within ${waitMsMax} ms; there was ${seen}`, {
       cause: last === undefined ? undefined : IkadaError.from(last),
     });
+  }
+
+  /** Nodes and Pods in a line each, for the error of a test that waited in vain. */
+  async #whatIsThere(): Promise<string> {
+    const nodes = (await this.list<Node>("nodes")).map(({ metadata, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === "Ready");
+      return `node ${metadata.name} Ready=${ready?.status} ${ready?.reason ?? ""}`;
+    });
+    const pods = (await this.list<Pod>("pods")).map(({ metadata, spec, status }) => {
+      const containers = (status?.containerStatuses ?? []).map(
+        ({ name, ready, restartCount, state }) =>
+          `${name} ready=${ready} restarts=${restartCount} ${JSON.stringify(state)}`,
+      );
+      const ending = metadata.deletionTimestamp === undefined ? "" : " ending";
+      return `pod ${metadata.name} on ${spec.nodeName ?? "no node"} ${status?.phase}${ending}: ${containers.join(", ")}`;
+    });
+    return [...nodes, ...pods].map((line) => `\n  ${line}`).join("");
   }
 
   /** How often a process has logged this message, over all its lives. */

@@ -23,7 +23,7 @@ describe("a backup, and a cluster that is restored from it", () => {
   let etcdRevision: number;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     folder = mkdtempSync(join(tmpdir(), "ikada-restore-"));
     file = join(folder, "cluster.backup");
     old = await Harness.start({ servers: 3, agents: 0, runtime: "fake" });
@@ -43,7 +43,7 @@ describe("a backup, and a cluster that is restored from it", () => {
   });
 
   it("is written with mode 0600, not over a file that is there, and can be looked into", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const { code, stdout, stderr } = await old.ikada("cluster", "backup", file);
     assert.equal(code, 0, stderr);
     const told = /revision (\d+), etcd revision (\d+)\nsha256 ([0-9a-f]{64})/.exec(stdout);
@@ -71,7 +71,7 @@ describe("a backup, and a cluster that is restored from it", () => {
   });
 
   it("is refused when it is damaged, and leaves an empty folder", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const bytes = readFileSync(file);
     for (const [name, make] of [
       ["short", () => bytes.subarray(0, bytes.length - 1)],
@@ -96,7 +96,7 @@ describe("a backup, and a cluster that is restored from it", () => {
   });
 
   it("goes on from it: revisions never go back, old watches begin anew, leases and repeats are known", async function () {
-    this.timeout(240_000);
+    this.timeout(300_000);
     const restored = await Harness.restored(file, { servers: 3, agents: 0, runtime: "fake" });
     const { channel, call } = raw(restored);
     try {
@@ -149,7 +149,7 @@ describe("a backup, and a cluster that is restored from it", () => {
   });
 
   it("is not started from a folder in which a restore was broken off", async function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const config = configAlone(old, folder, "half");
     assert.equal((await restore(old, file, config)).code, 0);
     writeFileSync(join(folder, "half-data", "restore.unfinished"), "");

@@ -12,7 +12,8 @@ import type { ReportBatch } from "../../node-agent/core/report-outbox.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { VirtualWorld } from "./virtual-world.js";
 
-export const testImage = "ikada-test/busybox:1";
+/** What the tests on the real engine make; the fake engine has it from the start. */
+export const testImage = "ikada-test/busybox:2";
 
 export function podOf(name: string, spec: Partial<PodSpec> = {}, metadata: Partial<Pod["metadata"]> = {}): Pod {
   return {

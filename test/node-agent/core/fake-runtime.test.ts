@@ -9,7 +9,7 @@ describe("container runtime: fake", () => {
   const open = async (): Promise<RuntimeHarness> => {
     const world = new VirtualWorld();
     const { clock, timers } = world;
-    const image = "ikada-test/busybox:1";
+    const image = "ikada-test/busybox:2";
     const serve = (port: number) => (port === 8080 ? { status: 404, takesMs: 1 } : undefined);
     const serving = { ...shellImage, serve };
     const engine = new FakeEngine({ clock, timers, images: { [image]: serving }, registry: () => "no registry" });

@@ -8,9 +8,10 @@ import { pack } from "tar-stream";
 import { silentLog } from "../../../src/host/log.js";
 import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
 import { labelNames } from "../../../node-agent/docker/ownership.js";
+import { testImage } from "../agent-world.js";
 
 export const socketPath = "/var/run/docker.sock";
-export const testImage = "ikada-test/busybox:2";
+export { testImage };
 
 /** A shell image made from this machine's static busybox (Debian package busybox-static), so that no registry is needed. */
 export async function ensureTestImage(): Promise<void> {
