@@ -90,9 +90,11 @@ export class Watching {
     revision: number,
   ): Promise<void> {
     for (const watch of watches) {
-      await this.#site.harness.eventually(`revision ${revision} in watch ${watch.name}`, () =>
-        Promise.resolve(watch.position >= revision),
-      );
+      await this.#site.harness
+        .eventually(`revision ${revision} in watch ${watch.name}`, () => Promise.resolve(watch.position >= revision))
+        .catch((caught: unknown) => {
+          throw new Error(`${String(caught)}; it is at ${watch.position}`, { cause: caught });
+        });
       watch.until = revision;
       await watch.stop();
     }

@@ -141,7 +141,7 @@ function attemptToDecide(
   }
 }
 
-/** The record as a write at `revision` left it, even when it has changed since. */
+/** The record as a write at `revision` left it, even when it has changed or gone since. */
 export async function recordAt(
   store: Store,
   key: string,
@@ -149,7 +149,7 @@ export async function recordAt(
   call: Call,
 ): Promise<KeyRecord | undefined> {
   const present = store.peek(key);
-  if (!present || present.modRevision === revision) return present;
+  if (present?.modRevision === revision) return present;
   try {
     const { records } = await store.range({ prefix: key, limit: 1, revision }, call.wait);
     return records[0]?.key === key ? records[0] : undefined;

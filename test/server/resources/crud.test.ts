@@ -214,8 +214,13 @@ describe("resources over gRPC", () => {
         { reference: reference("ConfigMap", "repeat"), options: options(3) },
         { metadata },
       );
-    assert.equal((await remove()).removed, true);
-    assert.equal((await remove()).removed, true);
+    const removed = await remove();
+    assert.equal(removed.removed, true);
+    const again = await remove();
+    assert.equal(again.removed, true);
+    assert.deepEqual(read(again.object), read(removed.object), "a repeat gives what was removed, too");
+    const late = await create(configMap("repeat", { a: "1" }), options(1));
+    assert.deepEqual(read(late.object), read(made.object), "a repeat gives what was made, though it is gone since");
     await assert.rejects(
       callUnary(
         client,
