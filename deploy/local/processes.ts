@@ -27,13 +27,16 @@ export function isRunning(folder: string): boolean {
 
 /** The pid of a process of this cluster; undefined when it does not run. */
 export function ownPid(folder: string, name: string): number | undefined {
-  let pid: number;
+  const pid = pidInFile(folder, name);
+  return pid !== undefined && isOurs(pid, folder) ? pid : undefined;
+}
+
+function pidInFile(folder: string, name: string): number | undefined {
   try {
-    pid = Number(readFileSync(join(folder, "run", `${name}.pid`), "utf8"));
+    return Number(readFileSync(join(folder, "run", `${name}.pid`), "utf8")) || undefined;
   } catch {
     return undefined; // No pid file: it does not run.
   }
-  return pid > 0 && isOurs(pid, folder) ? pid : undefined;
 }
 
 /** Pids are used again, so a pid file alone is no proof: our processes name the folder in their command line. */
@@ -58,10 +61,17 @@ export async function stopProcesses(folder: string): Promise<void> {
   }
 }
 
-/** Stops one process; the supervisor leaves it down, since it ends by itself. */
+/** Stops one process; the supervisor leaves it down, since it ends by itself. Returns once the supervisor knows: `startStopped` before that would find it running. */
 export async function stopProcess(folder: string, name: string): Promise<void> {
   const pid = ownPid(folder, name);
-  if (pid !== undefined) await stopPid(pid, folder);
+  if (pid === undefined) return;
+  await stopPid(pid, folder);
+  const deadline = performance.now() + stopMsMax;
+  while (isRunning(folder) && pidInFile(folder, name) === pid) {
+    if (performance.now() > deadline)
+      throw new Error(`the supervisor of ${folder} does not see that ${name} has ended`);
+    await sleep(20);
+  }
 }
 
 /** Starts whatever of a running cluster is down, `stopProcess`ed or not. */

@@ -153,7 +153,7 @@ describe("host", () => {
     });
     assert.ok(open.length <= 64, `${open.length} files open`);
     assert.equal(fs.readFileSync(path.join(folder, "f149"))[299], 299 & 255);
-  }).timeout(20_000);
+  }).timeout(90_000);
 
   it("fires timers not early and not after a cancel", async () => {
     await using env = closing(hostEnv({ dataFolder: folder, log: silentLog }));

@@ -45,6 +45,7 @@ describe("changing the servers of a running cluster, under writes", () => {
       const [fourth, fifth] = harness.cluster.joining;
       assert(fourth && fifth);
       await harness.eventually("some writes", () => Promise.resolve(writer.acknowledged.length > 50));
+      const before = writer.acknowledged.length;
       await assertRefused(harness, /there is no server 4/, "promote", "4");
       const addresses = (server: typeof fourth): string[] => [
         "--id",
@@ -86,7 +87,7 @@ describe("changing the servers of a running cluster, under writes", () => {
         writer.acknowledged.filter((name) => !kept.has(name)),
         [],
       );
-      assert(writer.acknowledged.length > 200, `only ${writer.acknowledged.length} writes`);
+      assert(writer.acknowledged.length > before, "writes go on meanwhile");
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       assert.equal(harness.pid(leader), undefined, "a removed server is not started again and again");
 

@@ -16,5 +16,5 @@ describe("a cluster with one flipped bit in one log", () => {
         runs++;
       }
       assert(repaired > 10 && repaired < runs, `${repaired} of ${runs} were repaired`);
-    }).timeout(30_000);
+    }).timeout(90_000);
 });

@@ -18,7 +18,7 @@ import { eventually, RealCluster } from "./real-cluster.js";
 const env = { clock: hostClock, timers: hostTimers, random: hostRandom, log: silentLog };
 
 describe("the transport among members", function () {
-  this.timeout(20_000);
+  this.timeout(90_000);
   let cluster: RealCluster;
   const open: Transport[] = [];
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { eventually, leaderOf, RealCluster, RealMember } from "./real-cluster.js";
 
 describe("members over real sockets and files", function () {
-  this.timeout(20_000);
+  this.timeout(90_000);
   let cluster: RealCluster;
 
   beforeEach(async () => {
