@@ -26,6 +26,14 @@ export interface AgentConfig {
   readonly seccompFolder: string | undefined;
   /** The longest pause between restarts of a container that keeps ending. @default 300 */
   readonly restartSecondsMax: number;
+  /** Images that are pulled at once. @default 3 */
+  readonly imagePullsMax: number;
+  /** When images that Ikada brought and nobody uses are removed: percent of the disk in use, and seconds. @default 85, 80, 120 */
+  readonly imageCollection: {
+    readonly highPercent: number;
+    readonly lowPercent: number;
+    readonly ageSecondsMin: number;
+  };
   /** Address of this machine that others reach; by default the first IPv4 address that is not loopback. */
   readonly address: string | undefined;
   /** `host:port` of /metrics; none by default. */
@@ -41,6 +49,7 @@ export function readAgentConfig(file: string): AgentConfig {
   const tls = root.section("tls");
   const listen = root.section("listen", {});
   const hostPorts = root.section("hostPorts", {});
+  const collection = root.section("imageCollection", {});
   const config: AgentConfig = {
     name: root.text("name"),
     clusterId: root.text("clusterId"),
@@ -57,13 +66,26 @@ export function readAgentConfig(file: string): AgentConfig {
     },
     seccompFolder: root.has("seccompFolder") ? root.path("seccompFolder") : undefined,
     restartSecondsMax: root.integer("restartSecondsMax", 1, 300, 300),
+    imagePullsMax: root.integer("imagePullsMax", 1, 32, 3),
+    imageCollection: {
+      highPercent: collection.integer("highPercent", 1, 100, 85),
+      lowPercent: collection.integer("lowPercent", 0, 100, 80),
+      ageSecondsMin: collection.integer("ageSecondsMin", 0, 31_536_000, 120),
+    },
     address: root.has("address") ? root.text("address") : undefined,
     metrics: listen.has("metrics") ? listen.address("metrics") : undefined,
     users: root.has("users") ? root.sections("users").map(readUser) : [],
     logLevel: root.oneOf("logLevel", ["debug", "info", "warn", "error"], "info"),
   };
-  for (const section of [root, tls, listen, hostPorts]) section.end();
+  for (const section of [root, tls, listen, hostPorts, collection]) section.end();
   if (config.servers.length === 0) throw new IkadaError("Invalid", `${file}: servers: at least one is required`);
+  const { highPercent, lowPercent } = config.imageCollection;
+  if (lowPercent >= highPercent) {
+    throw new IkadaError(
+      "Invalid",
+      `${file}: imageCollection.lowPercent: it must be below highPercent (${highPercent})`,
+    );
+  }
   return config;
 }
 

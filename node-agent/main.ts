@@ -46,6 +46,8 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
     allocatable: report.status().allocatable ?? {},
     hostPorts: config.hostPorts,
     restartMsMax: config.restartSecondsMax * 1000,
+    imagePullsMax: config.imagePullsMax,
+    imageCollection: { ...config.imageCollection, ageMsMin: config.imageCollection.ageSecondsMin * 1000 },
     onEngine: (error) => {
       engineUp = error === undefined;
       if (report.setEngine(error)) uplink?.reportNode();

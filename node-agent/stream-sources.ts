@@ -2,12 +2,16 @@ import { ikada } from "#proto/agent.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { ContainerStream, StreamSink, TerminalSize } from "./core/access.js";
 import type { Agent } from "./core/agent.js";
+import { loadOwnImages } from "./core/load-images.js";
 import type { ContainerRuntime } from "./core/runtime.js";
 
 /** What streams of a server end at. */
 export interface StreamSources {
-  readonly agent: Pick<Agent, "findContainer" | "findRunning" | "findSandbox">;
-  readonly runtime: Pick<ContainerRuntime, "logs" | "openExec" | "attach" | "connect" | "readArchive" | "writeArchive">;
+  readonly agent: Pick<Agent, "findContainer" | "findRunning" | "findSandbox" | "ownImages">;
+  readonly runtime: Pick<
+    ContainerRuntime,
+    "logs" | "openExec" | "attach" | "connect" | "readArchive" | "writeArchive" | "image" | "images" | "loadImages"
+  >;
   readonly stats: { latest(): ikada.agent.v1.INodeStats };
 }
 
@@ -19,7 +23,7 @@ export interface Source extends ContainerStream {
 /** Begins what a server asked for. @throws IkadaError NotFound, Conflict, Unsupported */
 export function openSource(open: ikada.agent.v1.IOpenStream, sources: StreamSources, sink: StreamSink): Source {
   const { agent, runtime } = sources;
-  const { logs, exec, attach, port, readArchive, writeArchive, stats } = open;
+  const { logs, exec, attach, port, readArchive, writeArchive, stats, loadImages, listImages } = open;
   if (logs) return withoutInput(startLogs(logs, sources, sink));
   if (exec) {
     const { command, stdin, tty, size } = exec;
@@ -48,6 +52,8 @@ export function openSource(open: ikada.agent.v1.IOpenStream, sources: StreamSour
     return waiting(readArchive ? runtime.readArchive(request, sink) : runtime.writeArchive(request, sink));
   }
   if (stats) return withoutInput(sendStats(sources.stats.latest(), sink));
+  if (loadImages) return waiting(loadOwnImages(runtime, agent.ownImages, sink));
+  if (listImages) return withoutInput(sendImages(sources, sink));
   throw new IkadaError(
     "Unsupported",
     "this agent does not know this kind of stream; its version is older than the server's",
@@ -82,6 +88,36 @@ function sendStats(stats: ikada.agent.v1.INodeStats, sink: StreamSink): { close(
     },
   };
 }
+
+function sendImages({ agent, runtime }: StreamSources, sink: StreamSink): { close(): void } {
+  let open = true;
+  runtime.images((error, images) => {
+    if (!open) return;
+    const { book } = agent.ownImages;
+    const bytes = ikada.agent.v1.NodeImages.encode({
+      images: images.map(({ id, tags, digests, sizeBytes, inUse }) => ({
+        id,
+        tags: [...tags],
+        digests: [...digests],
+        sizeBytes,
+        inUse,
+        own: book[id] !== undefined,
+      })),
+    }).finish();
+    if (error === null) {
+      for (let at = 0; at < bytes.length; at += frameBytesMax)
+        sink.onData("stdout", bytes.subarray(at, at + frameBytesMax));
+    }
+    sink.onEnd(error);
+  });
+  return {
+    close() {
+      open = false;
+    },
+  };
+}
+
+const frameBytesMax = 64 * 1024;
 
 /** @throws IkadaError */
 function found(id: string | IkadaError): string {

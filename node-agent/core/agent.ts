@@ -4,10 +4,13 @@ import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
 import { emptyBook, nextBook, objectKey, type Assignments, type Book } from "./assignment-book.js";
 import { restartBackoff } from "./backoff.js";
+import { allContainers } from "./container-role.js";
 import { ContainerWatch } from "./container-watch.js";
 import { EngineSlots } from "./engine-slots.js";
 import type { PortRange } from "./host-ports.js";
+import { taggedReference } from "./image-reference.js";
 import { Images } from "./images.js";
+import { OwnImages, type ImageCollection } from "./own-images.js";
 import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
 import type { ProbeNetwork } from "./prober.js";
@@ -33,6 +36,10 @@ export interface AgentOptions {
   readonly hostPorts?: PortRange | undefined;
   /** The longest pause between restarts of a container; 300 s by default. */
   readonly restartMsMax?: number;
+  /** Pulls at once; 3 by default. */
+  readonly imagePullsMax?: number;
+  /** When images go that nobody uses; Kubernetes' numbers by default. */
+  readonly imageCollection?: ImageCollection;
   /** The engine answers (undefined), or does not: why. Called when it changes. */
   onEngine(error: Error | undefined): void;
   /** The disk failed: the process must end, for what it remembers can't be trusted any more. */
@@ -53,6 +60,7 @@ export class Agent {
   readonly #recordFile: StateFile<Records>;
   readonly #watch: ContainerWatch;
   readonly #outbox: ReportOutbox;
+  readonly #images: OwnImages;
   readonly #workers = new Map<string, PodWorker>();
   readonly #context: WorkerContext;
   /** The newest accepted book; `#active` is the newest durable one. */
@@ -72,6 +80,7 @@ export class Agent {
     this.#bookFile = new StateFile(env.disk, bookFileName);
     this.#recordFile = new StateFile(env.disk, recordFileName);
     this.#outbox = new ReportOutbox(env);
+    this.#images = new OwnImages(env, runtime, () => this.#wantedImages(), options.imageCollection);
     this.#watch = new ContainerWatch(env, runtime, {
       onReady: () => this.#reconcile(),
       onChange: (podUid) => this.#containersChanged(podUid),
@@ -87,7 +96,7 @@ export class Agent {
       hostPorts: options.hostPorts,
       restartMsMax: options.restartMsMax ?? restartBackoff.maxMs,
       watch: this.#watch,
-      images: new Images(env, runtime),
+      images: new Images(env, runtime, this.#images, options.imagePullsMax),
       slots: new EngineSlots(),
       objects: {
         configMap: (namespace, name) => this.#object("ConfigMap", namespace, name) as ConfigMap | undefined,
@@ -112,8 +121,10 @@ export class Agent {
         }
         this.#book = this.#active = { ...(book ?? emptyBook), clusterId: this.#options.clusterId };
         this.#records = records ?? {};
-        this.#watch.start();
-        return done(null);
+        return this.#images.start((imageError) => {
+          if (imageError === null) this.#watch.start();
+          done(imageError);
+        });
       });
     });
   }
@@ -123,6 +134,7 @@ export class Agent {
     this.#closed = true;
     this.#outbox.disconnect();
     this.#watch.close();
+    this.#images.close();
     for (const worker of this.#workers.values()) worker.close();
   }
 
@@ -204,6 +216,16 @@ export class Agent {
   /** Of all Pods. */
   runningContainers(): readonly ContainerInfo[] {
     return [...this.#watch.all()].filter(({ role, phase }) => role === "container" && phase === "running");
+  }
+
+  /** Images that this agent brought to the engine. */
+  get ownImages(): Pick<OwnImages, "brought" | "book" | "collect"> {
+    return this.#images;
+  }
+
+  #wantedImages(): ReadonlySet<string> {
+    const pods = Object.values(this.#active.pods);
+    return new Set(pods.flatMap((pod) => allContainers(pod).map(({ image }) => taggedReference(image))));
   }
 
   #load<T>(file: StateFile<T>, what: string, done: (error: Error | null, value: T | undefined) => void): void {

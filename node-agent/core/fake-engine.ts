@@ -1,9 +1,11 @@
 import type { Clock, Timer, Timers } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
+import { taggedReference } from "./image-reference.js";
 import { fakePlace } from "./fake-place.js";
 import type { FakeImage, FakeProgram } from "./fake-program.js";
+import type { RegistryCredentials } from "./registry-credentials.js";
 import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
-import type { ContainerEvent, ContainerInfo, ContainerSpec } from "./runtime.js";
+import type { ContainerEvent, ContainerInfo, ContainerSpec, DiskSpace } from "./runtime.js";
 
 export type FakeOperation =
   | "ping"
@@ -24,7 +26,7 @@ export interface FakeEngineOptions {
   /** Images that are there from the start. */
   readonly images: Readonly<Record<string, FakeImage>>;
   /** What a pull finds: an image, or why there is none. */
-  readonly registry: (reference: string) => FakeImage | string;
+  readonly registry: (reference: string, credentials?: RegistryCredentials) => FakeImage | string;
   /** How long the engine takes, in milliseconds; the default is what Docker 20.10 was measured to take. */
   readonly latencyMs?: (operation: FakeOperation, role?: "sandbox" | "container") => number;
 }
@@ -57,6 +59,8 @@ export class FakeEngine {
   readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
   readonly #observers = new Set<{ onEvent: EventObserver; onDown: () => void; onUp: () => void }>();
   #down = false;
+  /** Of the machine. */
+  imageDisk: DiskSpace = { capacityBytes: 100e9, availableBytes: 90e9 };
   /** As when the engine's process is stopped: connections stay, calls end by their deadlines, events are not told. */
   hung = false;
   #count = 0;
@@ -123,9 +127,8 @@ export class FakeEngine {
       if (other.spec.specHash === spec.specHash) return other.id;
       throw new IkadaError("Conflict", `fake engine: the name ${name} is taken by ${other.id}`);
     }
-    if (!this.images.has(imageKey(spec.image))) {
-      throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
-    }
+    const image = this.images.get(taggedReference(spec.image));
+    if (image === undefined) throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
     this.#count += 1;
     const id = `fake-${this.#count}`;
     const info: ContainerInfo = {
@@ -139,7 +142,7 @@ export class FakeEngine {
       specHash: spec.specHash,
       phase: "created",
       image: spec.image,
-      imageId: `fake-image:${imageKey(spec.image)}`,
+      imageId: fakeImageId(taggedReference(spec.image), image),
       startedAt: undefined,
       finishedAt: undefined,
       exitCode: undefined,
@@ -174,7 +177,7 @@ export class FakeEngine {
         `fake engine: cannot join network of a non running container: ${spec.sandboxId}`,
       );
     }
-    const image = this.images.get(imageKey(spec.image));
+    const image = this.images.get(taggedReference(spec.image));
     const sandbox = spec.sandboxId === undefined ? undefined : this.containers.get(spec.sandboxId)?.spec;
     const place = fakePlace(spec, sandbox, image?.user ?? "");
     const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env, place);
@@ -254,10 +257,11 @@ function messageOf({ spec, program, lines }: FakeContainer, exitCode: number): s
   return output.join("").slice(-terminationOutput.bytesMax) || undefined;
 }
 
-/** A reference without tag and digest means `:latest`. */
-export function imageKey(reference: string): string {
-  const tagged = reference.includes("@") || reference.lastIndexOf(":") > reference.lastIndexOf("/");
-  return tagged ? reference : `${reference}:latest`;
+/** What an image is kept under. */
+export { taggedReference as imageKey } from "./image-reference.js";
+
+export function fakeImageId(key: string, image: FakeImage): string {
+  return image.id ?? `fake-image:${key}`;
 }
 
 const pause: FakeProgram = {

@@ -45,6 +45,8 @@ export interface FakeExec extends ExecResult {
 
 /** A scripted image. */
 export interface FakeImage {
+  /** Of its bytes; one of its name when there is none. */
+  readonly id?: string;
   /** Undefined: the command can't be executed. */
   program(
     command: readonly string[],

@@ -10,7 +10,8 @@ import type {
   StreamSink,
 } from "./access.js";
 import { FakeAccess } from "./fake-access.js";
-import { imageKey, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
+import { FakeImages, fakeImageBytes } from "./fake-images.js";
+import { fakeImageId, imageKey, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
 import { runsFakeProcess } from "./fake-process.js";
 import { shellImage, type FakeExec, type FakeImage } from "./fake-program.js";
 import type {
@@ -18,11 +19,14 @@ import type {
   ContainerObserver,
   ContainerRuntime,
   ContainerSpec,
+  DiskSpace,
   ExecRequest,
   ExecResult,
   ImageInfo,
   LogRequest,
   LogSink,
+  PullRequest,
+  StoredImage,
 } from "./runtime.js";
 
 /** One agent's view of a fake engine. `detach` is what the death of the agent's process does: no answer arrives any more. */
@@ -30,12 +34,14 @@ export class FakeRuntime implements ContainerRuntime {
   readonly #engine: FakeEngine;
   readonly #owner: string;
   readonly #access: FakeAccess;
+  readonly #images: FakeImages;
   #attached = true;
 
   constructor(engine: FakeEngine, owner: { readonly clusterId: string; readonly node: string }) {
     this.#engine = engine;
     this.#owner = `${owner.clusterId}/${owner.node}`;
     const isHeard = (): boolean => this.#attached;
+    this.#images = new FakeImages(engine);
     this.#access = new FakeAccess({ engine, require: (id) => this.#require(id), isHeard });
   }
 
@@ -116,24 +122,41 @@ export class FakeRuntime implements ContainerRuntime {
     const key = imageKey(reference);
     const find = (): ImageInfo | undefined => {
       const image = this.#engine.images.get(key);
-      return image && { id: `fake-image:${key}`, user: image.user ?? "" };
+      return image && { id: fakeImageId(key, image), user: image.user ?? "" };
     };
     this.#run("image", find, done, undefined);
   }
 
-  pull(reference: string, done: Done<ImageInfo>): void {
+  pull({ reference, credentials, onProgress }: PullRequest, done: Done<ImageInfo>): void {
     const key = imageKey(reference);
     this.#run(
       "pull",
       () => {
-        const found = this.#engine.registry(key);
+        const found = this.#engine.registry(key, credentials);
         if (typeof found === "string") throw new IkadaError("Unavailable", found);
-        this.#engine.images.set(key, found);
-        return { id: `fake-image:${key}`, user: found.user ?? "" };
+        onProgress(fakeImageBytes, fakeImageBytes);
+        this.#images.put(key, found);
+        return { id: fakeImageId(key, found), user: found.user ?? "" };
       },
       done,
       { id: "", user: "" },
     );
+  }
+
+  images(done: Done<readonly StoredImage[]>): void {
+    this.#run("image", () => this.#images.list(), done, []);
+  }
+
+  removeImage(reference: string, done: Finished): void {
+    this.#run("image", () => this.#images.remove(reference), done, undefined);
+  }
+
+  imageDisk(done: Done<DiskSpace>): void {
+    this.#run("image", () => this.#engine.imageDisk, done, { capacityBytes: 0, availableBytes: 0 });
+  }
+
+  loadImages(sink: StreamSink): ContainerStream {
+    return this.#images.load(sink, () => this.#attached);
   }
 
   ensureSandboxImage(done: Done<string>): void {

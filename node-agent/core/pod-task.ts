@@ -1,3 +1,4 @@
+import type { ImageFailureReason } from "./images.js";
 import type { Container, Pod } from "../../src/api/kinds/pod.js";
 import { absorb } from "./absorb.js";
 import { allContainers, endedForGood, initDone, isFinished, restartPolicyOf } from "./container-role.js";
@@ -44,11 +45,13 @@ export interface Unhealthy {
 /** `attempt` is the container's attempt that the image was looked up for. */
 export type ImageState =
   | { readonly attempt: number; readonly status: "ready"; readonly user: string }
+  /** Seen by a pull that is in flight. */
+  | { readonly attempt: number; readonly status: "pulling"; readonly message: string }
   | {
       readonly attempt: number;
       readonly status: "failed";
       /** Of the failure itself; while waiting for the next try the reason is ImagePullBackOff. */
-      readonly reason: "ErrImagePull" | "ErrImageNeverPull" | "ImageInspectError";
+      readonly reason: ImageFailureReason;
       readonly message: string;
       readonly failedAt: number;
       readonly retryAt: number;
@@ -270,6 +273,10 @@ class PodPlanner {
       return undefined;
     }
     if (state.status === "ready") return state.user;
+    if (state.status === "pulling") {
+      this.#plan.wait(name, "ContainerCreating", state.message);
+      return undefined;
+    }
     const { now } = this.#view;
     if (now >= state.retryAt) {
       this.#plan.act(action);

@@ -16,6 +16,7 @@ import { allContainers } from "./container-role.js";
 import { afterHookGraceMsMin, postStartMsMax, runHook } from "./hooks.js";
 import { decide, type Decision, type ImageState, type PodView, type Unhealthy } from "./pod-task.js";
 import { Prober, type ProbeNetwork } from "./prober.js";
+import { pullSecrets, type PullSecrets } from "./registry-credentials.js";
 import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
 
 /** What all workers of an agent share. */
@@ -320,10 +321,19 @@ export class PodWorker {
   #image(action: Action & { kind: "image" }): void {
     const { container, attempt, reference, policy, slot } = action;
     const ending = this.#ending(slot);
-    this.#context.images.ensure(reference, policy, (result) => {
-      this.#images.set(container, { ...result, attempt });
-      ending(null);
-    });
+    const pod = this.#pod;
+    const secrets = pod === undefined ? noSecrets : pullSecrets(pod, reference, this.#context.objects.secret);
+    this.#context.images.ensure(
+      { reference, policy, secrets },
+      (result) => {
+        this.#images.set(container, { ...result, attempt });
+        ending(null);
+      },
+      (message) => {
+        this.#images.set(container, { attempt, status: "pulling", message });
+        this.kick();
+      },
+    );
   }
 
   /** Probes run exactly for the containers that run and are to go on running. */
@@ -414,3 +424,5 @@ export class PodWorker {
     return `${namespace}/${name}`;
   }
 }
+
+const noSecrets: PullSecrets = { credentials: [], faults: [] };

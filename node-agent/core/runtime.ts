@@ -1,5 +1,6 @@
 import type { Finished, Done } from "../../src/base/env.js";
-import type { ContainerAccess } from "./access.js";
+import type { ContainerAccess, ContainerStream, StreamSink } from "./access.js";
+import type { RegistryCredentials } from "./registry-credentials.js";
 
 /**
  * What the agent needs of a container engine: Docker (node-agent/docker), or a scripted fake for tests and
@@ -29,7 +30,16 @@ export interface ContainerRuntime extends ContainerAccess {
   remove(containerId: string, done: Finished): void;
   /** Undefined when the image is not there. A reference without tag and digest means `:latest`. */
   image(reference: string, done: Done<ImageInfo | undefined>): void;
-  pull(reference: string, done: Done<ImageInfo>): void;
+  /** Fails as Unavailable with the registry's words; Deadline when it makes no progress. */
+  pull(request: PullRequest, done: Done<ImageInfo>): void;
+  /** All images of the engine, whoever brought them. */
+  images(done: Done<readonly StoredImage[]>): void;
+  /** Takes away a tag, a digest or, by its id, an image without tags; the last one takes the image along. No error when it is gone; Conflict when a container has it. */
+  removeImage(reference: string, done: Finished): void;
+  /** The disk that images are on. */
+  imageDisk(done: Done<DiskSpace>): void;
+  /** Takes an archive as `docker save` writes it and ends with the names of the images in it, each a line of output; BadRequest when it is none. */
+  loadImages(sink: StreamSink): ContainerStream;
   /** Makes the Pod sandbox image from bytes in the project when it is not there. */
   ensureSandboxImage(done: Done<string>): void;
   /**
@@ -47,6 +57,30 @@ export interface ImageInfo {
   readonly id: string;
   /** Whom its containers run as unless told otherwise: a name or number, maybe with a group after a colon; "" is root. */
   readonly user: string;
+}
+
+export interface PullRequest {
+  readonly reference: string;
+  /** Undefined: as anybody. */
+  readonly credentials: RegistryCredentials | undefined;
+  /** Of the layers that are known so far. */
+  readonly onProgress: (currentBytes: number, totalBytes: number) => void;
+}
+
+export interface StoredImage {
+  readonly id: string;
+  /** `repository:tag`. */
+  readonly tags: readonly string[];
+  /** `repository@sha256:…`, as registries know it; none when it was loaded from a file. */
+  readonly digests: readonly string[];
+  readonly sizeBytes: number;
+  /** A container in any state, whoever's, was made from it. */
+  readonly inUse: boolean;
+}
+
+export interface DiskSpace {
+  readonly capacityBytes: number;
+  readonly availableBytes: number;
 }
 
 export interface ContainerObserver {

@@ -1,3 +1,4 @@
+import { taggedReference } from "../core/image-reference.js";
 import type Dockerode from "dockerode";
 import type { ContainerInfo, ContainerSecurity, ContainerSpec } from "../core/runtime.js";
 import { containerName, identityOf, labelNames, labelsOf, type ContainerOwner } from "./ownership.js";
@@ -24,7 +25,7 @@ export function createOptions(
   const sandbox = spec.sandbox && sandboxForm(spec.sandbox, parts.resolver);
   return {
     name: containerName(owner, spec),
-    Image: withTag(spec.image),
+    Image: taggedReference(spec.image),
     Labels: {
       ...labelsOf(owner, nodeUid, spec),
       ...(terminationMessage?.fallBackToOutput === true && { [labelNames.messageFallback]: "true" }),
@@ -86,12 +87,6 @@ export function containerInfo(
     ip: identity.role === "sandbox" && state.Running ? bridgeAddress(inspected) : undefined,
     impostor: inspected.Name !== `/${containerName(owner, identity)}`,
   };
-}
-
-/** The engine's API takes a reference without tag as all tags; users mean `latest`. */
-export function withTag(reference: string): string {
-  if (reference.includes("@")) return reference;
-  return reference.lastIndexOf(":") > reference.lastIndexOf("/") ? reference : `${reference}:latest`;
 }
 
 /** At most 30 MB of output of one container stay on the machine's disk. */

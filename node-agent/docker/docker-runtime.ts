@@ -11,19 +11,23 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "../core/access.js";
+import { taggedReference } from "../core/image-reference.js";
 import type {
   ContainerInfo,
   ContainerObserver,
   ContainerRuntime,
   ContainerSpec,
+  DiskSpace,
   ExecRequest,
   ExecResult,
   ImageInfo,
   LogRequest,
   LogSink,
+  PullRequest,
+  StoredImage,
 } from "../core/runtime.js";
 import { DockerAccess } from "./access.js";
-import { containerInfo, createOptions, withTag } from "./container-form.js";
+import { containerInfo, createOptions } from "./container-form.js";
 import { Engine, engineDeadlines } from "./engine.js";
 import { endOfOutput, Messages } from "./messages.js";
 import { machineResolver, seccompProfile } from "./machine-files.js";
@@ -31,6 +35,7 @@ import { followEvents } from "./engine-events.js";
 import { runExec } from "./exec.js";
 import { followLogs } from "./log-stream.js";
 import { containerName, labelNames, ownerFilter, type ContainerOwner } from "./ownership.js";
+import { imageDisk, listImages, loadImages, removeImage } from "./image-store.js";
 import { pullImage } from "./pull.js";
 import { sandboxImageArchive, sandboxImageReference } from "./sandbox-image.js";
 
@@ -105,8 +110,9 @@ export class DockerRuntime implements ContainerRuntime {
     settle(this.#image(reference), done, undefined);
   }
 
-  pull(reference: string, done: Done<ImageInfo>): void {
-    const pulled = pullImage(this.#engine, withTag(reference)).then(() => this.#image(reference));
+  pull(request: PullRequest, done: Done<ImageInfo>): void {
+    const { reference } = request;
+    const pulled = pullImage(this.#engine, request, taggedReference(reference)).then(() => this.#image(reference));
     settle(
       pulled.then((image) => {
         if (image === undefined) throw new IkadaError("NotFound", `docker: ${reference} is not there after its pull`);
@@ -115,6 +121,22 @@ export class DockerRuntime implements ContainerRuntime {
       done,
       { id: "", user: "" },
     );
+  }
+
+  images(done: Done<readonly StoredImage[]>): void {
+    settle(listImages(this.#engine), done, []);
+  }
+
+  removeImage(reference: string, done: Finished): void {
+    settle(removeImage(this.#engine, reference), done, undefined);
+  }
+
+  imageDisk(done: Done<DiskSpace>): void {
+    settle(imageDisk(this.#engine), done, { capacityBytes: 0, availableBytes: 0 });
+  }
+
+  loadImages(sink: StreamSink): ContainerStream {
+    return loadImages(this.#engine, sink);
   }
 
   ensureSandboxImage(done: Done<string>): void {
@@ -290,7 +312,7 @@ export class DockerRuntime implements ContainerRuntime {
   async #image(reference: string): Promise<ImageInfo | undefined> {
     try {
       const image = await this.#engine.call(`inspect image ${reference}`, engineDeadlines.readMs, () =>
-        this.#engine.docker.getImage(withTag(reference)).inspect(),
+        this.#engine.docker.getImage(taggedReference(reference)).inspect(),
       );
       return { id: image.Id, user: image.Config?.User ?? "" };
     } catch (caught) {

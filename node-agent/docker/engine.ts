@@ -15,7 +15,9 @@ export const engineDeadlines = {
   stopMs: 30_000,
   loadImageMs: 60_000,
   /** A pull as a whole; registries are slow, but not for ever. */
-  pullMs: 15 * 60_000,
+  pullMs: 60 * 60_000,
+  /** Between two words of the engine about a pull. */
+  pullStallMs: 120_000,
   /** Until a stream answers with its headers. */
   openStreamMs: 15_000,
 } as const;

@@ -4,7 +4,7 @@ import type { Pod, PodSpec, PodStatus } from "../../src/api/kinds/pod.js";
 import { silentLog } from "../../src/host/log.js";
 import { Agent } from "../../node-agent/core/agent.js";
 import type { Assignments } from "../../node-agent/core/assignment-book.js";
-import { FakeEngine } from "../../node-agent/core/fake-engine.js";
+import { FakeEngine, type FakeEngineOptions } from "../../node-agent/core/fake-engine.js";
 import { shellImage, type FakeImage } from "../../node-agent/core/fake-program.js";
 import { FakeProbeNetwork } from "../../node-agent/core/fake-network.js";
 import { FakeRuntime } from "../../node-agent/core/fake-runtime.js";
@@ -51,10 +51,7 @@ export class AgentWorld {
   engineErrors: (string | undefined)[] = [];
   fatal: Error | undefined;
 
-  constructor(
-    images: Record<string, FakeImage> = {},
-    registry: (reference: string) => FakeImage | string = () => "no registry",
-  ) {
+  constructor(images: Record<string, FakeImage> = {}, registry: FakeEngineOptions["registry"] = () => "no registry") {
     const { clock, timers } = this.world;
     this.engine = new FakeEngine({ clock, timers, images: { [testImage]: shellImage, ...images }, registry });
   }

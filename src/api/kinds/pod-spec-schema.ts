@@ -64,7 +64,7 @@ export const podSpec = object({
   enableServiceLinks: kept(boolean(), true, false),
   hostAliases: listBy(["ip"], object({ ip: required(string()), hostnames: atomicList(string()) })),
   hostUsers: kept(boolean(), true),
-  imagePullSecrets: kept(listBy(["name"], object({ name: string() }, { atomic: true })), []),
+  imagePullSecrets: listBy(["name"], object({ name: string() }, { atomic: true })),
   initContainers: listBy(["name"], container),
   os: kept(object({ name: required(string()) }), { name: "linux" }),
   overhead: kept(mapOf(quantity()), {}),

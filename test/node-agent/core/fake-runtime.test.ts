@@ -1,7 +1,10 @@
 import { FakeEngine } from "../../../node-agent/core/fake-engine.js";
-import { shellImage } from "../../../node-agent/core/fake-program.js";
+import { shellImage, type FakeImage } from "../../../node-agent/core/fake-program.js";
 import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
 import { accessContract } from "../contract/access.js";
+import { imagesContract } from "../contract/images.js";
+import { registryUser } from "../test-registry.js";
+import type { RegistryCredentials } from "../../../node-agent/core/registry-credentials.js";
 import { runtimeContract, type RuntimeHarness } from "../contract/runtime.js";
 import { VirtualWorld } from "../virtual-world.js";
 
@@ -30,4 +33,31 @@ describe("container runtime: fake", () => {
   };
   runtimeContract(open);
   describe("ways into containers", () => accessContract(open));
+  describe("images", () =>
+    imagesContract(async () => {
+      const world = new VirtualWorld();
+      const { clock, timers } = world;
+      const [address, hidden] = ["registry.test:5000", "private.test:5000"];
+      const pushed = new Map<string, FakeImage>();
+      const registry = (reference: string, credentials?: RegistryCredentials): FakeImage | string => {
+        const isKnown =
+          credentials?.username === registryUser.username && credentials.password === registryUser.password;
+        if (reference.startsWith(`${hidden}/`) && !isKnown) return "unauthorized: authentication required";
+        return pushed.get(reference) ?? "manifest unknown";
+      };
+      const engine = new FakeEngine({ clock, timers, images: {}, registry });
+      return {
+        runtime: new FakeRuntime(engine, { clusterId: "contract", node: "a" }),
+        registry: address,
+        privateRegistry: hidden,
+        push: async (repository, tag, text) => {
+          for (const host of [address, hidden])
+            pushed.set(`${host}/${repository}:${tag}`, { ...shellImage, id: `pushed:${text}` });
+        },
+        until: async (what, condition) => {
+          world.until(what, condition);
+        },
+        close: async () => undefined,
+      };
+    }));
 });

@@ -1,6 +1,8 @@
 import Dockerode from "dockerode";
 import { accessContract } from "../contract/access.js";
+import { imagesContract, type ImagesHarness } from "../contract/images.js";
 import { runtimeContract, type RuntimeHarness } from "../contract/runtime.js";
+import { TestRegistry } from "../test-registry.js";
 import { ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
 
 describe("container runtime: docker", function () {
@@ -29,6 +31,32 @@ describe("container runtime: docker", function () {
       close: () => cluster.close(),
     };
   };
+  const openImages = async (): Promise<ImagesHarness> => {
+    const opened = await open();
+    const registries = [new TestRegistry(false), new TestRegistry(true)] as const;
+    await Promise.all(registries.map((registry) => registry.listen()));
+    const [registry, privateRegistry] = [registries[0].address, registries[1].address];
+    return {
+      runtime: opened.runtime,
+      until: (what, condition) => opened.until(what, condition),
+      registry,
+      privateRegistry,
+      push: async (repository, tag, text) => {
+        for (const each of registries) await each.push(repository, tag, text);
+      },
+      close: async () => {
+        await opened.close();
+        for (const each of registries) await each.close();
+        const docker = new Dockerode({ socketPath });
+        for (const { RepoTags, RepoDigests, Id } of await docker.listImages()) {
+          const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])];
+          if (names.some((name) => [registry, privateRegistry].some((host) => name.startsWith(`${host}/`))))
+            await docker.getImage(Id).remove({ force: true });
+        }
+      },
+    };
+  };
   runtimeContract(open);
   describe("ways into containers", () => accessContract(open));
+  describe("images", () => imagesContract(openImages));
 });
