@@ -19,6 +19,7 @@ import { addAttach, addExec } from "./commands/exec.js";
 import { addExplain } from "./commands/explain.js";
 import { addGet } from "./commands/get.js";
 import { addHistory, addUndo } from "./commands/history.js";
+import { addImage } from "./commands/image.js";
 import { addKinds } from "./commands/kinds.js";
 import { addAnnotate, addLabel } from "./commands/label.js";
 import { addLogs } from "./commands/logs.js";
@@ -75,6 +76,7 @@ function buildProgram(): Command {
     addPortForward,
     addCopy,
     addTop,
+    addImage,
     addEvents,
     addCluster,
     addEtcd,

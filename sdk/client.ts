@@ -20,6 +20,7 @@ import { Deadline, type CallOptions } from "./deadline.js";
 import { Endpoints } from "./endpoints.js";
 import { Informer, type InformerOptions } from "./informer.js";
 import { readLogs } from "./logs.js";
+import { NodeImages } from "./node-images.js";
 import { PodAccess } from "./pod-access.js";
 import { modify, type ChangeFunction } from "./modify.js";
 import type {
@@ -75,6 +76,8 @@ export class Client {
   readonly cluster: Cluster;
   /** Ways into running Pods: commands, terminals, connections, files, and what they use. */
   readonly access: PodAccess;
+  /** Images that Nodes have, and how to bring them there without a registry. */
+  readonly images: NodeImages;
   /** Namespaces, cluster-scoped. */
   readonly namespaces: StatusResource<Namespace>;
   /** Machines that run Pods, cluster-scoped. */
@@ -102,6 +105,7 @@ export class Client {
     this.#scope.defer(async () => void (await Promise.all([...this.#informers].map((each) => each.close()))));
     this.cluster = new Cluster(this.#calls);
     this.access = new PodAccess(this.#calls);
+    this.images = new NodeImages(this.#calls);
     this.namespaces = new StatusResource(this, "namespaces");
     this.nodes = new StatusResource(this, "nodes");
     this.pods = new StatusResource(this, "pods");

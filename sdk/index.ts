@@ -37,6 +37,8 @@ export type { InformerHandlers, InformerOptions } from "./informer.js";
 export type { Attempt, AttemptResult, Interceptor } from "./interceptors.js";
 export type { ChangeFunction } from "./modify.js";
 export type { IndexBy } from "./object-index.js";
+export { NodeImages } from "./node-images.js";
+export type { ImageListOptions, NodeImage } from "./node-images.js";
 export { PodAccess } from "./pod-access.js";
 export type {
   AttachOptions,

@@ -2,7 +2,7 @@ import { ikada } from "#proto/api.js";
 import { method } from "./grpc.js";
 
 const { api } = ikada;
-const { Cluster, Nodes, Pods, Resources } = api.v1;
+const { Cluster, Images, Nodes, Pods, Resources } = api.v1;
 
 /** The methods of proto/api.proto, for the server and the SDK. */
 export const apiMethods = {
@@ -33,6 +33,8 @@ export const apiMethods = {
   writeArchive: method(Pods.prototype.writeArchive, api.v1.WriteArchiveInput, api.v1.WriteArchiveResponse),
   podStats: method(Pods.prototype.stats, api.v1.PodStatsRequest, api.v1.PodStatsResponse),
   nodeStats: method(Nodes.prototype.stats, api.v1.NodeStatsRequest, api.v1.NodeStatsResponse),
+  loadImages: method(Images.prototype.load, api.v1.LoadImagesInput, api.v1.LoadImagesResponse),
+  listImages: method(Images.prototype.list, api.v1.ListImagesRequest, api.v1.ListImagesResponse),
   clusterStatus: method(Cluster.prototype.status, api.v1.ClusterStatusRequest, api.v1.ClusterStatusResponse),
   transferLeadership: method(
     Cluster.prototype.transferLeadership,

@@ -35,6 +35,7 @@ const quotas: Readonly<Record<string, Quota>> = {
   "/ikada.api.v1.Pods/PortForward": "podStreams",
   "/ikada.api.v1.Pods/ReadArchive": "podStreams",
   "/ikada.api.v1.Pods/WriteArchive": "podStreams",
+  "/ikada.api.v1.Images/Load": "podStreams",
   "/etcdserverpb.Watch/Watch": "watches",
   "/etcdserverpb.Lease/LeaseKeepAlive": "watches",
   "/ikada.agent.v1.Agent/Session": "sessions",

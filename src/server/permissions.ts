@@ -10,6 +10,7 @@ export type Permission =
   | "secrets:read"
   | "pods:logs"
   | "pods:exec"
+  | "images:load"
   | "cluster:read"
   | "cluster:operate"
   | "cluster:backup"
@@ -43,6 +44,9 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Pods/WriteArchive": "pods:exec",
   "/ikada.api.v1.Pods/Stats": "objects:read",
   "/ikada.api.v1.Nodes/Stats": "objects:read",
+  // Who may do this decides what runs under a name.
+  "/ikada.api.v1.Images/Load": "images:load",
+  "/ikada.api.v1.Images/List": "objects:read",
   "/ikada.api.v1.Cluster/Status": "cluster:read",
   "/ikada.api.v1.Cluster/TransferLeadership": "cluster:operate",
   "/ikada.api.v1.Cluster/ChangeMembers": "cluster:operate",
@@ -90,6 +94,7 @@ const rolePermissions: Readonly<Record<Role, ReadonlySet<Permission>>> = {
     "secrets:read",
     "pods:logs",
     "pods:exec",
+    "images:load",
     "cluster:read",
     "cluster:operate",
     "cluster:backup",

@@ -5,6 +5,7 @@ import {
   Cluster,
   IkadaError,
   Informer,
+  NodeImages,
   PodAccess,
   Resource,
   ScalableResource,
@@ -112,6 +113,10 @@ const methods: Record<string, Record<string, Run | "local">> = {
     podStats: (client, options) => client.access.podStats(options),
     nodeStats: (client, options) => client.access.nodeStats(options),
   },
+  NodeImages: {
+    load: (client, options) => client.images.load("node-1", nothing(), options),
+    list: (client, options) => client.images.list(options),
+  },
   ClientConnection: {
     changes: (client, options) => client.connection.changes(options),
     // The client's own parts call these.
@@ -124,7 +129,17 @@ const methods: Record<string, Record<string, Run | "local">> = {
   // Its options are those of `informer`; these read what it has in memory.
   Informer: { get: "local", list: "local", by: "local", on: "local", close: "local" },
 };
-const classes = { Client, PodAccess, Resource, StatusResource, ScalableResource, Cluster, ClientConnection, Informer };
+const classes = {
+  Client,
+  NodeImages,
+  PodAccess,
+  Resource,
+  StatusResource,
+  ScalableResource,
+  Cluster,
+  ClientConnection,
+  Informer,
+};
 
 /** Until a method is done, whichever of the two it gives. */
 async function finish(run: Run, client: Client, options: CallOptions): Promise<void> {

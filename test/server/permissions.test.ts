@@ -31,9 +31,9 @@ function rpcsOf(service: { readonly prototype: object }): Rpc[] {
 }
 
 const { Agent, Replicas } = agentProto.agent.v1;
-const { Cluster, Nodes, Pods, Resources } = apiProto.api.v1;
+const { Cluster, Images, Nodes, Pods, Resources } = apiProto.api.v1;
 const etcdServices = [etcd.KV, etcd.Watch, etcd.Lease, etcd.Cluster, etcd.Maintenance, etcd.Auth];
-const apiServices = [Cluster, Nodes, Pods, Resources, ...etcdServices];
+const apiServices = [Cluster, Images, Nodes, Pods, Resources, ...etcdServices];
 const all = [Agent, Replicas, ...apiServices].flatMap(rpcsOf);
 /** Its request holds the token. */
 const authenticate = "/etcdserverpb.Auth/Authenticate";
@@ -65,7 +65,7 @@ describe("permissions", () => {
 
   it("has an entry for every method of the protocol, and for none besides those of libraries", () => {
     const paths = new Set(all.map(({ path }) => path));
-    assert.equal(paths.size, 52);
+    assert.equal(paths.size, 54);
     for (const path of paths) assert.ok(Object.hasOwn(methodPermissions, path), `${path} has no permission`);
     const others = Object.keys(methodPermissions).filter((path) => !paths.has(path));
     assert.ok(others.every((path) => path.startsWith("/grpc.health.v1.") || path.startsWith("/grpc.reflection.")));

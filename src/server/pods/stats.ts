@@ -9,16 +9,8 @@ import { IkadaError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { apiMethods } from "../../host/api-methods.js";
 import type { Call, Listener } from "../listener.js";
-import { nodeFrames, type PodRoutes } from "./pod-route.js";
-
-/** Nodes that are asked at once, and how long one may take. */
-const askedMax = 16;
-const askMsMax = 5_000;
-
-type NodeAnswer = { readonly node: string } & (
-  | { readonly stats: agent.agent.v1.NodeStats }
-  | { readonly message: string }
-);
+import { askNodes, unreached } from "./ask-nodes.js";
+import type { PodRoutes } from "./pod-route.js";
 
 /** What is used now, asked of the nodes themselves; it is never written anywhere. */
 export function addStats(listener: Listener, routes: PodRoutes): void {
@@ -46,13 +38,13 @@ async function podStats(
     throw new IkadaError("NotFound", `${object} not found`, { object });
   }
   const nodes = [...new Set([...pods.values()].map(nodeOf))].filter((node) => node !== "");
-  const answers = await askAll(routes, nodes, call);
+  const answers = await askNodes(routes, nodes, statsQuestion, call);
   const usages = new Map<string, ikada.api.v1.IContainerUsage[]>();
   const times = new Map<string, number>();
   for (const answer of answers) {
-    if (!("stats" in answer)) continue;
-    times.set(answer.node, answer.stats.timeMs);
-    for (const { podUid, container, cpuCores, memoryBytes } of answer.stats.containers) {
+    if (!("value" in answer)) continue;
+    times.set(answer.node, answer.value.timeMs);
+    for (const { podUid, container, cpuCores, memoryBytes } of answer.value.containers) {
       const pod = pods.get(podUid ?? "");
       // Of Pods of other nodes an agent has nothing to tell.
       if (pod === undefined || nodeOf(pod) !== answer.node) continue;
@@ -85,11 +77,11 @@ async function nodeStats(
     throw new IkadaError("NotFound", `${object} not found`, { object });
   }
   const capacities = new Map(nodes.map(({ metadata, status }) => [metadata.name, status?.capacity ?? {}]));
-  const answers = await askAll(routes, [...capacities.keys()], call);
+  const answers = await askNodes(routes, [...capacities.keys()], statsQuestion, call);
   return {
     nodes: answers.flatMap((answer) => {
-      if (!("stats" in answer)) return [];
-      const { cpuCores, memoryBytes, timeMs } = answer.stats;
+      if (!("value" in answer)) return [];
+      const { cpuCores, memoryBytes, timeMs } = answer.value;
       const capacity = capacities.get(answer.node) ?? {};
       const cpuCapacity = milliOf(capacity["cpu"] ?? "0") / 1000;
       const memoryCapacity = unitsOf(capacity["memory"] ?? "0");
@@ -97,46 +89,6 @@ async function nodeStats(
     }),
     unreached: unreached(answers),
   };
-}
-
-async function askAll(routes: PodRoutes, nodes: readonly string[], call: Call): Promise<NodeAnswer[]> {
-  const answers: NodeAnswer[] = [];
-  const waiting = [...nodes];
-  const worker = async (): Promise<void> => {
-    for (let node = waiting.shift(); node !== undefined; node = waiting.shift())
-      answers.push(await ask(routes, node, call));
-  };
-  await Promise.all(Array.from({ length: Math.min(askedMax, nodes.length) }, worker));
-  return answers.sort((left, right) => (left.node < right.node ? -1 : 1));
-}
-
-/** One node's answer, or why there is none: one that is away keeps nobody from seeing the others. */
-async function ask(routes: PodRoutes, node: string, call: Call): Promise<NodeAnswer> {
-  const { agents, liveness } = routes;
-  if (!agents.hasSession(node) && liveness.connectedReplica(node) === undefined) {
-    return { node, message: "its agent is not connected" };
-  }
-  const over = new AbortController();
-  const end = (): void => over.abort();
-  const timer = setTimeout(end, askMsMax);
-  call.signal.addEventListener("abort", end, { once: true });
-  try {
-    const way = { node, object: `nodes "${node}"`, request: { stats: {} }, begins: false, afterLoss: "ask again" };
-    for await (const { data } of nodeFrames(routes, way, over.signal)) {
-      if (data && data.length > 0) return { node, stats: agent.agent.v1.NodeStats.decode(data) };
-    }
-    return { node, message: "it measures nothing" };
-  } catch (caught) {
-    const late = over.signal.aborted && !call.signal.aborted;
-    return { node, message: late ? `no answer within ${askMsMax} ms` : IkadaError.from(caught).message };
-  } finally {
-    clearTimeout(timer);
-    call.signal.removeEventListener("abort", end);
-  }
-}
-
-function unreached(answers: readonly NodeAnswer[]): ikada.api.v1.IUnreachedNode[] {
-  return answers.flatMap((answer) => ("message" in answer ? [{ node: answer.node, message: answer.message }] : []));
 }
 
 function nodeOf(pod: AnyObject): string {
@@ -147,3 +99,8 @@ function nodeOf(pod: AnyObject): string {
 function known(cores: number | null | undefined): number | null {
   return cores !== null && cores !== undefined && cores >= 0 ? cores : null;
 }
+
+const statsQuestion = {
+  request: { stats: {} },
+  decode: (bytes: Uint8Array) => (bytes.length === 0 ? "it measures nothing" : agent.agent.v1.NodeStats.decode(bytes)),
+};
