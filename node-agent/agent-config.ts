@@ -24,6 +24,8 @@ export interface AgentConfig {
   readonly hostPorts: { readonly first: number; readonly last: number };
   /** Folder of seccomp profiles that Pods may name; none by default. */
   readonly seccompFolder: string | undefined;
+  /** Folders of this machine that Pods may reach with hostPath; none by default. */
+  readonly hostPaths: readonly string[];
   /** The longest pause between restarts of a container that keeps ending. @default 300 */
   readonly restartSecondsMax: number;
   /** Images that are pulled at once. @default 3 */
@@ -65,6 +67,7 @@ export function readAgentConfig(file: string): AgentConfig {
       last: hostPorts.integer("last", 1, 65_535, 65_535),
     },
     seccompFolder: root.has("seccompFolder") ? root.path("seccompFolder") : undefined,
+    hostPaths: readHostPaths(root, file),
     restartSecondsMax: root.integer("restartSecondsMax", 1, 300, 300),
     imagePullsMax: root.integer("imagePullsMax", 1, 32, 3),
     imageCollection: {
@@ -87,6 +90,13 @@ export function readAgentConfig(file: string): AgentConfig {
     );
   }
   return config;
+}
+
+function readHostPaths(root: ConfigSection, file: string): readonly string[] {
+  const paths = root.texts("hostPaths", []);
+  const wrong = paths.find((path) => !path.startsWith("/"));
+  if (wrong !== undefined) throw new IkadaError("Invalid", `${file}: hostPaths: "${wrong}" is not an absolute path`);
+  return paths;
 }
 
 function readUser(section: ConfigSection): AgentConfig["users"][number] {

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import type { Log } from "../src/base/env.js";
 import { bookFileName, recordFileName } from "./core/agent.js";
 import type { ContainerInfo, ContainerRuntime } from "./core/runtime.js";
+import type { VolumeHost } from "./core/volume-host.js";
 
 /**
- * Takes a node out of service for good: ends and removes all containers of this agent, then forgets its assignments. For an agent that
+ * Takes a node out of service for good: ends and removes all containers of this agent and its volumes, then forgets its assignments. For an agent that
  * does not run. Gives the number of containers. @throws IkadaError when the engine does not answer
  */
 export async function removeAllContainers(
-  runtime: ContainerRuntime,
+  { runtime, volumes }: { readonly runtime: ContainerRuntime; readonly volumes: VolumeHost },
   dataFolder: string,
   graceMs: number,
   log: Log,
@@ -24,6 +25,10 @@ export async function removeAllContainers(
   };
   await Promise.all(all.filter(({ role }) => role === "container").map(end));
   await Promise.all(all.filter(({ role }) => role === "sandbox").map(end));
+  const pods = await new Promise<readonly string[]>((resolve, reject) => {
+    volumes.list((error, uids) => (error ? reject(error) : resolve(uids)));
+  });
+  for (const uid of pods) await call((done) => volumes.remove(uid, done));
   for (const name of [bookFileName, recordFileName]) await rm(join(dataFolder, name), { force: true });
   return all.length;
 }

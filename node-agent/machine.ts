@@ -7,29 +7,40 @@ import { obligingImage } from "./core/fake-program.js";
 import { FakeRuntime } from "./core/fake-runtime.js";
 import type { ProbeNetwork } from "./core/prober.js";
 import type { ContainerRuntime } from "./core/runtime.js";
+import type { VolumeHost } from "./core/volume-host.js";
 import { DockerRuntime } from "./docker/docker-runtime.js";
 import { hostProbeNetwork } from "./probe-network.js";
+import { HostVolumes } from "./volumes/host-volumes.js";
+
+/** In the data folder: the volumes of each Pod. */
+const podsFolderName = "pods";
 
 /** Where Pods run, and how they are reached. */
 export function openMachine(
-  config: Pick<AgentConfig, "runtime" | "dockerSocket" | "clusterId" | "name" | "dataFolder" | "seccompFolder">,
+  config: Pick<
+    AgentConfig,
+    "runtime" | "dockerSocket" | "clusterId" | "name" | "dataFolder" | "seccompFolder" | "hostPaths"
+  >,
   env: Env,
   nodeUid: () => string | undefined,
-): { readonly runtime: ContainerRuntime; readonly network: ProbeNetwork } {
+): { readonly runtime: ContainerRuntime; readonly network: ProbeNetwork; readonly volumes: VolumeHost } {
   const owner = { clusterId: config.clusterId, node: config.name };
   if (config.runtime === "docker") {
     const { log } = env;
+    const volumes = new HostVolumes({ folder: join(config.dataFolder, podsFolderName), hostPaths: config.hostPaths });
     const runtime = new DockerRuntime({
       socketPath: config.dockerSocket,
       owner,
       nodeUid,
       messageFolder: join(config.dataFolder, "messages"),
       seccompFolder: config.seccompFolder,
+      volumes,
       log,
     });
-    return { runtime, network: hostProbeNetwork };
+    return { runtime, network: hostProbeNetwork, volumes };
   }
   const { clock, timers } = env;
   const engine = new FakeEngine({ clock, timers, images: {}, registry: () => obligingImage });
-  return { runtime: new FakeRuntime(engine, owner), network: new FakeProbeNetwork(engine) };
+  const network = new FakeProbeNetwork(engine);
+  return { runtime: new FakeRuntime(engine, owner), network, volumes: engine.volumes };
 }

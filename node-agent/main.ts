@@ -32,7 +32,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 /** Builds an agent in order, and gives the scope that closes it in reverse order. Containers outlive it. */
 async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<void> {
   const { log } = env;
-  const { runtime, network } = openMachine(config, env, () => agent.position.nodeUid || undefined);
+  const { runtime, network, volumes } = openMachine(config, env, () => agent.position.nodeUid || undefined);
   const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
   let uplink: Uplink | undefined;
   let engineUp = false;
@@ -40,6 +40,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
     env,
     runtime,
     network,
+    volumes,
     nodeName: config.name,
     clusterId: config.clusterId,
     hostIP: report.address,
@@ -81,8 +82,8 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
 }
 
 async function cleanUp(config: AgentConfig, env: HostEnv): Promise<void> {
-  const { runtime } = openMachine(config, env, () => undefined);
-  const count = await removeAllContainers(runtime, config.dataFolder, cleanupGraceMs, env.log);
+  const { runtime, volumes } = openMachine(config, env, () => undefined);
+  const count = await removeAllContainers({ runtime, volumes }, config.dataFolder, cleanupGraceMs, env.log);
   env.log.info("removed all containers of this node", { count });
 }
 

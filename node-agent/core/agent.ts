@@ -17,6 +17,7 @@ import type { ProbeNetwork } from "./prober.js";
 import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
 import type { ContainerInfo, ContainerRuntime } from "./runtime.js";
 import { StateFile } from "./state-file.js";
+import type { VolumeHost } from "./volume-host.js";
 
 /** In the data folder. */
 export const bookFileName = "assignments.state";
@@ -26,6 +27,7 @@ export interface AgentOptions {
   readonly env: Env;
   readonly runtime: ContainerRuntime;
   readonly network: ProbeNetwork;
+  readonly volumes: VolumeHost;
   readonly nodeName: string;
   readonly clusterId: string;
   /** Address of this machine, for status.hostIP. */
@@ -67,6 +69,8 @@ export class Agent {
   #book: Book = emptyBook;
   #active: Book = emptyBook;
   #records: Records = {};
+  /** Pods that had volumes on this machine when the agent began, and have them still. */
+  #volumeUids = new Set<string>();
   #recordsDirty = false;
   #chained = false;
   /** A complete assignment of this process's life is durable. */
@@ -75,7 +79,7 @@ export class Agent {
   #closed = false;
 
   constructor(options: AgentOptions) {
-    const { env, runtime, network, nodeName, hostIP } = options;
+    const { env, runtime, network, volumes, nodeName, hostIP } = options;
     this.#options = options;
     this.#bookFile = new StateFile(env.disk, bookFileName);
     this.#recordFile = new StateFile(env.disk, recordFileName);
@@ -90,6 +94,7 @@ export class Agent {
       env,
       runtime,
       network,
+      volumes,
       nodeName,
       hostIP,
       allocatable: options.allocatable ?? {},
@@ -121,9 +126,13 @@ export class Agent {
         }
         this.#book = this.#active = { ...(book ?? emptyBook), clusterId: this.#options.clusterId };
         this.#records = records ?? {};
-        return this.#images.start((imageError) => {
-          if (imageError === null) this.#watch.start();
-          done(imageError);
+        return this.#options.volumes.list((listError, uids) => {
+          if (listError) return done(listError);
+          this.#volumeUids = new Set(uids);
+          return this.#images.start((imageError) => {
+            if (imageError === null) this.#watch.start();
+            done(imageError);
+          });
         });
       });
     });
@@ -253,6 +262,7 @@ export class Agent {
     for (const uid of this.#workers.keys()) this.#removeUnlessAssigned(uid);
     for (const { podUid } of this.#watch.all()) this.#removeUnlessAssigned(podUid);
     for (const uid of Object.keys(this.#records)) this.#removeUnlessAssigned(uid);
+    for (const uid of this.#volumeUids) this.#removeUnlessAssigned(uid);
   }
 
   #containersChanged(podUid: string): void {
@@ -268,7 +278,7 @@ export class Agent {
   #workerOf(uid: string): PodWorker {
     let worker = this.#workers.get(uid);
     if (worker === undefined) {
-      worker = new PodWorker(this.#context, uid, this.#records[uid]);
+      worker = new PodWorker(this.#context, uid, this.#records[uid], this.#volumeUids.has(uid));
       this.#workers.set(uid, worker);
     }
     return worker;
@@ -283,6 +293,7 @@ export class Agent {
     }
     this.#workers.get(uid)?.close();
     this.#workers.delete(uid);
+    this.#volumeUids.delete(uid);
     this.#lastStatus.delete(uid);
     this.#outbox.drop(uid);
     this.#saveRecord(uid, undefined);

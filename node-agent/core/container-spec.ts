@@ -2,7 +2,7 @@ import type { Container, Pod, PodSpec } from "../../src/api/kinds/pod.js";
 import { milliOf, unitsOf } from "../../src/api/quantity.js";
 import { containerSecurity } from "./container-security.js";
 import type { Environment } from "./environment.js";
-import type { ContainerSecurity, ContainerSpec, DnsSettings, PublishedPort } from "./runtime.js";
+import type { ContainerSecurity, ContainerSpec, DnsSettings, MountedVolume, PublishedPort } from "./runtime.js";
 import { specHash } from "./spec-hash.js";
 
 /** The sandbox of a Pod. `image` comes from `ensureSandboxImage`. */
@@ -36,6 +36,7 @@ export function sandboxSpec(pod: Pod, attempt: number, image: string): Container
     stopSignal: undefined,
     stdin: "none",
     tty: false,
+    mounts: [],
     terminationMessage: undefined,
     cpuSharesMilli: undefined,
     cpuLimitMilli: undefined,
@@ -51,6 +52,7 @@ export function containerSpec(
   sandboxId: string,
   environment: Environment,
   imageUser: string,
+  mounts: readonly MountedVolume[],
 ): ContainerSpec {
   const { spec } = pod;
   const { requests = {}, limits = {} } = container.resources ?? {};
@@ -73,6 +75,7 @@ export function containerSpec(
     stopSignal: container.lifecycle?.stopSignal,
     stdin: container.stdin !== true ? "none" : container.stdinOnce === true ? "once" : "open",
     tty: container.tty === true,
+    mounts,
     terminationMessage: {
       path: container.terminationMessagePath ?? "/dev/termination-log",
       fallBackToOutput: container.terminationMessagePolicy === "FallbackToLogsOnError",

@@ -122,7 +122,11 @@ function dataOfKind(
   return new Map(entries.map(([key, value]) => [key, decoder.decode(decodeBase64(value) ?? new Uint8Array())]));
 }
 
-function fieldOf(path: string, sources: EnvironmentSources): Value {
+/** A field of the Pod as a text; an object with `error` when there is none of this path. */
+export function fieldOf(
+  path: string,
+  sources: Pick<EnvironmentSources, "pod" | "podIP" | "hostIP" | "nodeName">,
+): string | { readonly error: string } {
   const { metadata } = sources.pod;
   const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
   if (keyed) return metadata[keyed[1] as "labels" | "annotations"]?.[keyed[2] as string] ?? "";

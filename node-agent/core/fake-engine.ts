@@ -3,6 +3,7 @@ import { IkadaError } from "../../src/base/errors.js";
 import { taggedReference } from "./image-reference.js";
 import { fakePlace } from "./fake-place.js";
 import type { FakeImage, FakeProgram } from "./fake-program.js";
+import { FakeVolumes, type FakeMounts } from "./fake-volumes.js";
 import type { RegistryCredentials } from "./registry-credentials.js";
 import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
 import type { ContainerEvent, ContainerInfo, ContainerSpec, DiskSpace } from "./runtime.js";
@@ -36,6 +37,7 @@ export interface FakeContainer {
   readonly name: string;
   readonly owner: string;
   readonly spec: ContainerSpec;
+  readonly mounts: FakeMounts;
   info: ContainerInfo;
   program: FakeProgram | undefined;
   exitTimer: Timer | undefined;
@@ -55,6 +57,7 @@ export class FakeEngine {
   readonly timers: Timers;
   readonly containers = new Map<string, FakeContainer>();
   readonly images: Map<string, FakeImage>;
+  readonly volumes: FakeVolumes;
   readonly registry: FakeEngineOptions["registry"];
   readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
   readonly #observers = new Set<{ onEvent: EventObserver; onDown: () => void; onUp: () => void }>();
@@ -71,6 +74,7 @@ export class FakeEngine {
   constructor(options: FakeEngineOptions) {
     this.clock = options.clock;
     this.timers = options.timers;
+    this.volumes = new FakeVolumes(options.timers);
     this.images = new Map(Object.entries(options.images));
     this.registry = options.registry;
     this.#latencyMs = options.latencyMs ?? measuredLatencyMs;
@@ -129,6 +133,7 @@ export class FakeEngine {
     }
     const image = this.images.get(taggedReference(spec.image));
     if (image === undefined) throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
+    const mounts = this.volumes.mounted(spec.podUid, spec.mounts);
     this.#count += 1;
     const id = `fake-${this.#count}`;
     const info: ContainerInfo = {
@@ -156,6 +161,7 @@ export class FakeEngine {
       name,
       owner,
       spec,
+      mounts,
       info,
       program: undefined,
       exitTimer: undefined,
@@ -179,7 +185,7 @@ export class FakeEngine {
     }
     const image = this.images.get(taggedReference(spec.image));
     const sandbox = spec.sandboxId === undefined ? undefined : this.containers.get(spec.sandboxId)?.spec;
-    const place = fakePlace(spec, sandbox, image?.user ?? "");
+    const place = fakePlace(spec, sandbox, image?.user ?? "", container.mounts);
     const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env, place);
     if (program === undefined) {
       throw new IkadaError("Invalid", `fake engine: exec: "${spec.command[0]}": executable file not found in $PATH`);

@@ -1,9 +1,15 @@
 import { capabilities } from "../../src/api/kinds/safe-lists.js";
 import type { FakePlace } from "./fake-program.js";
+import type { FakeMounts } from "./fake-volumes.js";
 import type { ContainerSecurity, ContainerSpec, DnsSettings, SandboxSettings } from "./runtime.js";
 
 /** What Docker would put around a container: files that it makes or that the kernel shows, and who it is. */
-export function fakePlace(spec: ContainerSpec, sandbox: ContainerSpec | undefined, imageUser: string): FakePlace {
+export function fakePlace(
+  spec: ContainerSpec,
+  sandbox: ContainerSpec | undefined,
+  imageUser: string,
+  mounts: FakeMounts,
+): FakePlace {
   const settings = spec.sandbox ?? sandbox?.sandbox;
   const [uid = "0", gid = "0"] = (spec.security.user ?? imageUser).split(":").map((id) => id || "0");
   const groups = [...new Set([gid, ...spec.security.supplementalGroups.map(String)])];
@@ -22,6 +28,7 @@ export function fakePlace(spec: ContainerSpec, sandbox: ContainerSpec | undefine
     hostname,
     processId: spec.processes === "own" ? 1 : 7,
     files,
+    mounts,
     readOnlyRoot: spec.security.readOnlyRoot,
     messagePath: spec.terminationMessage?.path,
     hasInput: spec.stdin !== "none",

@@ -1,3 +1,4 @@
+import type { FakeMounts } from "./fake-volumes.js";
 import type { ExecResult } from "./runtime.js";
 
 /** What a fake container does from its start on. */
@@ -22,6 +23,7 @@ export interface FakePlace {
   readonly hostname: string;
   readonly processId: number;
   readonly files: ReadonlyMap<string, string>;
+  readonly mounts: Pick<FakeMounts, "read" | "write"> | undefined;
   readonly readOnlyRoot: boolean;
   readonly messagePath: string | undefined;
   readonly hasInput: boolean;
@@ -34,6 +36,7 @@ const nowhere: FakePlace = {
   hostname: "",
   processId: 1,
   files: new Map(),
+  mounts: undefined,
   readOnlyRoot: false,
   messagePath: undefined,
   hasInput: false,
@@ -144,7 +147,7 @@ function runShell(
         const line = expandShell(said, env, place);
         if (file === undefined) output.push({ stream: last === ">&2" ? "stderr" : "stdout", line });
         else if (file === place.messagePath) message = `${line}\n`;
-        else if (place.readOnlyRoot) exitCode = 1;
+        else exitCode = (place.mounts?.write(file, `${line}\n`) ?? !place.readOnlyRoot) ? 0 : 1;
         break;
       }
       case "env":
@@ -163,7 +166,11 @@ function runShell(
           if (place.hasInput) runForMs = Infinity;
           break;
         }
-        const lines = (place.files.get(file) ?? "").split("\n").slice(0, -1);
+        const text = place.mounts?.read(file) ?? place.files.get(file) ?? "";
+        const lines = text
+          .replace(/\n$/, "")
+          .split("\n")
+          .slice(text === "" ? 1 : 0);
         const found = words[0] === "cat" ? lines : lines.filter((line) => matches(line, words[1] ?? ""));
         print(...found);
         exitCode = found.length > 0 ? 0 : 1;

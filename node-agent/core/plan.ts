@@ -1,9 +1,10 @@
 import type { Container, LifecycleHandler } from "../../src/api/kinds/pod.js";
 import type { ContainerSpec } from "./runtime.js";
+import type { VolumePlan } from "./volume-plan.js";
 
 /**
  * One step of work for one Pod. At most one action is in flight per slot: `sandbox`, `container/<name>` (create, start),
- * `image/<name>`, `hook/<id>` (postStart), `stop/<id>`, `kill/<id>`, `remove/<id>`.
+ * `image/<name>`, `hook/<id>` (postStart), `stop/<id>`, `kill/<id>`, `remove/<id>`, `volume/<name>`, `volumes` (removal).
  */
 export type Action =
   | { readonly kind: "create-sandbox"; readonly slot: string; readonly attempt: number }
@@ -33,7 +34,9 @@ export type Action =
       /** What comes before the stop signal, within the grace. */
       readonly preStop?: { readonly container: Container; readonly handler: LifecycleHandler };
     }
-  | { readonly kind: "remove"; readonly slot: string; readonly containerId: string };
+  | { readonly kind: "remove"; readonly slot: string; readonly containerId: string }
+  | { readonly kind: "volume"; readonly slot: string; readonly plan: VolumePlan }
+  | { readonly kind: "remove-volumes"; readonly slot: string };
 
 export interface Waiting {
   /** Kubernetes' reasons: ContainerCreating, PodInitializing, CrashLoopBackOff, ErrImagePull, ImagePullBackOff, … */

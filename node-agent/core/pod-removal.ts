@@ -26,12 +26,14 @@ export function planRemoval(plan: Plan, view: PodView, known: PodRecord): Decisi
     const doomed = containers.length > 0 ? containers : view.observed;
     for (const info of doomed) plan.act({ kind: "remove", slot: `remove/${info.id}`, containerId: info.id });
   }
+  const emptied = view.observed.length === 0 && !making;
+  if (emptied && view.volumes.present) plan.act({ kind: "remove-volumes", slot: "volumes" });
   return {
     record,
     actions: plan.actions,
     wakeAt: plan.wakeAt,
     waiting: plan.waiting,
-    gone: view.observed.length === 0 && !making,
+    gone: emptied && !view.volumes.present,
   };
 }
 
@@ -90,7 +92,7 @@ export function preStopOf(
 }
 
 function isMaking({ busy }: PodView): boolean {
-  return [...busy.keys()].some((slot) => slot === "sandbox" || slot.startsWith("container/"));
+  return [...busy.keys()].some((slot) => slot === "sandbox" || /^(container|volume)\//.test(slot));
 }
 
 /** The engine counts whole seconds; a stop signal after a preStop hook gets two more at the end. */

@@ -7,6 +7,7 @@ import { containerSpec } from "./container-spec.js";
 import type { Environment } from "./environment.js";
 import { Plan, type Action, type SlotFailure, type Waiting } from "./plan.js";
 import { planRemoval, preStopOf, stopInOrder } from "./pod-removal.js";
+import { mountsOf, volumesRefusal, type VolumesView } from "./pod-volumes.js";
 import { nextAttempt, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import type { ContainerInfo } from "./runtime.js";
 import { specHash } from "./spec-hash.js";
@@ -30,6 +31,7 @@ export interface PodView {
   environment(container: Container, podIP: string): Environment | string;
   /** Why no sandbox is to be made; undefined: one is. */
   readonly sandboxRefusal?: string | undefined;
+  readonly volumes: VolumesView;
   /** The longest pause between restarts. */
   readonly restartMsMax: number;
   /** Wall milliseconds. */
@@ -112,6 +114,7 @@ class PodPlanner {
       for (const info of this.#view.observed) if (info.role === "sandbox") this.#remove(info);
       return this.#record;
     }
+    this.#keepVolumes();
     const sandbox = this.#keepSandbox();
     this.#keepInits(sandbox);
     for (const container of this.#pod.spec.containers) {
@@ -120,6 +123,20 @@ class PodPlanner {
     }
     this.#collectGarbage();
     return this.#record;
+  }
+
+  /** Also while containers run: what changes is brought to them. */
+  #keepVolumes(): void {
+    const { wanted, applied } = this.#view.volumes;
+    for (const [name, plan] of wanted) {
+      if (typeof plan === "string" || applied.get(name) === plan) continue;
+      this.#plan.act({ kind: "volume", slot: `volume/${name}`, plan });
+    }
+  }
+
+  #volumesRefusal(): string | undefined {
+    const { volumes, failures } = this.#view;
+    return volumesRefusal(volumes, (volume) => failures.get(`volume/${volume}`)?.message);
   }
 
   /** Sidecars of a Pod that has done its work, in reverse order and within the Pod's grace. True while one of them runs. */
@@ -203,7 +220,9 @@ class PodPlanner {
       this.#bringUp(container, record, sandbox);
     } else if (info.phase === "created") {
       this.#plan.wait(name, ...this.#trouble(name, "RunContainerError", "ContainerCreating"));
-      if (sandbox) this.#plan.act({ kind: "start", slot: `container/${name}`, containerId: info.id });
+      // After a restart of the machine what is kept in memory is made anew first.
+      if (sandbox && this.#volumesRefusal() === undefined)
+        this.#plan.act({ kind: "start", slot: `container/${name}`, containerId: info.id });
     } else if (info.specHash !== specHash(container)) {
       this.#stop(info, "its spec changed", this.#graceMs());
     } else {
@@ -247,7 +266,13 @@ class PodPlanner {
       this.#plan.wait(name, "CreateContainerConfigError", this.#view.sandboxRefusal);
       return;
     }
+    const volumes = this.#volumesRefusal();
+    // The image is fetched meanwhile.
     const imageUser = this.#imageUser(container, record);
+    if (volumes !== undefined) {
+      this.#plan.wait(name, "ContainerCreating", volumes);
+      return;
+    }
     if (imageUser === undefined || sandbox === undefined || this.#view.busy.has(slot)) return;
     const refusal = rootRefusal(this.#pod.spec, container, imageUser);
     if (refusal !== undefined) {
@@ -259,7 +284,12 @@ class PodPlanner {
       this.#plan.wait(name, "CreateContainerConfigError", environment);
       return;
     }
-    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment, imageUser);
+    const mounts = mountsOf(this.#pod, container, environment);
+    if (typeof mounts === "string") {
+      this.#plan.wait(name, "CreateContainerConfigError", mounts);
+      return;
+    }
+    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment, imageUser, mounts);
     this.#plan.act({ kind: "create", slot, spec });
   }
 

@@ -12,18 +12,22 @@ import type { Images } from "./images.js";
 import type { Action, SlotFailure } from "./plan.js";
 import { newPodRecord, type ContainerRecord, type PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
+import { PodVolumes } from "./pod-volumes.js";
 import { allContainers } from "./container-role.js";
 import { afterHookGraceMsMin, postStartMsMax, runHook } from "./hooks.js";
 import { decide, type Decision, type ImageState, type PodView, type Unhealthy } from "./pod-task.js";
 import { Prober, type ProbeNetwork } from "./prober.js";
 import { pullSecrets, type PullSecrets } from "./registry-credentials.js";
 import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
+import type { VolumeHost } from "./volume-host.js";
+import type { VolumePlan } from "./volume-plan.js";
 
 /** What all workers of an agent share. */
 export interface WorkerContext {
   readonly env: Env;
   readonly runtime: ContainerRuntime;
   readonly network: ProbeNetwork;
+  readonly volumes: VolumeHost;
   readonly watch: ContainerWatch;
   readonly images: Images;
   readonly slots: EngineSlots;
@@ -54,6 +58,7 @@ export class PodWorker {
   readonly #images = new Map<string, ImageState>();
   readonly #busy = new Map<string, { killAt?: number }>();
   readonly #failures = new Map<string, SlotFailure>();
+  readonly #volumes: PodVolumes;
   readonly #startErrors = new Map<string, string>();
   readonly #unhealthy = new Map<string, Unhealthy>();
   /** Hooks on their way, by container. `end`: its outcome is of no interest any more; what follows a preStop hook has this much time. */
@@ -68,9 +73,11 @@ export class PodWorker {
   #reported = false;
   #closed = false;
 
-  constructor(context: WorkerContext, uid: string, record: PodRecord | undefined) {
+  /** `hasVolumes`: the machine has something of the Pod's volumes from before. */
+  constructor(context: WorkerContext, uid: string, record: PodRecord | undefined, hasVolumes: boolean) {
     this.#context = context;
     this.#uid = uid;
+    this.#volumes = new PodVolumes(hasVolumes);
     this.#record = record ?? newPodRecord(context.env.clock.now());
   }
 
@@ -152,6 +159,7 @@ export class PodWorker {
               ...objects,
             }),
       sandboxRefusal: pod === undefined ? undefined : portRefusal(pod, hostPorts),
+      volumes: pod === undefined ? this.#volumes : this.#volumes.look({ pod, nodeName, allocatable, ...objects }),
       restartMsMax,
       now,
     };
@@ -202,6 +210,12 @@ export class PodWorker {
         env.log.info("stopping container", { pod: this.#name(), container: action.containerId, why: action.why });
         this.#stop(action, this.#ending(slot));
         break;
+      case "volume":
+        this.#applyVolume(action.plan, this.#ending(slot));
+        break;
+      case "remove-volumes":
+        this.#removeVolumes(this.#ending(slot));
+        break;
       case "remove": {
         const ending = this.#ending(slot);
         runtime.remove(action.containerId, (error) => watch.look(action.containerId, () => ending(error)));
@@ -230,6 +244,21 @@ export class PodWorker {
       }
       this.kick();
     };
+  }
+
+  #applyVolume(plan: VolumePlan, done: (error: Error | null) => void): void {
+    this.#volumes.present = true;
+    this.#context.volumes.apply(this.#uid, plan, (error) => {
+      if (error === null) this.#volumes.applied.set(plan.name, plan);
+      done(error);
+    });
+  }
+
+  #removeVolumes(done: (error: Error | null) => void): void {
+    this.#context.volumes.remove(this.#uid, (error) => {
+      if (error === null) this.#volumes.removed();
+      done(error);
+    });
   }
 
   #createSandbox(attempt: number, done: (error: Error | null) => void): void {

@@ -16,7 +16,8 @@ export interface ContainerRuntime extends ContainerAccess {
   inspect(containerId: string, done: Done<ContainerInfo | undefined>): void;
   /**
    * Gives the container's id. Repeating a create that succeeded gives the same id again, so that a lost answer is harmless.
-   * Errors: NotFound when the image or the sandbox is not there, Invalid, Conflict when a foreign container has the name.
+   * Errors: NotFound when the image or the sandbox is not there, Invalid (also for a mount that leads out of its volume), Conflict when a
+   * foreign container has the name.
    */
   create(spec: ContainerSpec, done: Done<string>): void;
   /**
@@ -123,6 +124,8 @@ export interface ContainerSpec extends ContainerIdentity {
   readonly stopSignal: string | undefined;
   readonly stdin: "none" | "open" | "once";
   readonly tty: boolean;
+  /** Container: the Pod's volumes in it. */
+  readonly mounts: readonly MountedVolume[];
   /** Container: a file that it may write its last words to. */
   readonly terminationMessage: TerminationMessage | undefined;
   readonly cpuSharesMilli: number | undefined;
@@ -164,6 +167,19 @@ export interface ContainerSecurity {
   readonly noNewPrivileges: boolean;
   /** `localhost`: a file in the machine's folder of profiles. */
   readonly seccomp: "default" | "unconfined" | { readonly localhost: string };
+}
+
+/** A volume, or a part of one, in a container. */
+export interface MountedVolume {
+  /** The volume's name in the Pod; `VolumeHost.apply` has made it. */
+  readonly volume: string;
+  /** For a part of the machine: which. */
+  readonly hostPath: string | undefined;
+  /** In the container. */
+  readonly target: string;
+  /** Path in the volume; links in it are followed within the volume alone. A folder is made when nothing is there. */
+  readonly subPath: string | undefined;
+  readonly readOnly: boolean;
 }
 
 export interface TerminationMessage {

@@ -1,6 +1,7 @@
 import { taggedReference } from "../core/image-reference.js";
 import type Dockerode from "dockerode";
 import type { ContainerInfo, ContainerSecurity, ContainerSpec } from "../core/runtime.js";
+import type { ReadyMount } from "../volumes/host-volumes.js";
 import { containerName, identityOf, labelNames, labelsOf, type ContainerOwner } from "./ownership.js";
 import { sandboxForm } from "./sandbox-form.js";
 
@@ -10,6 +11,7 @@ export interface MachineParts {
   readonly seccompProfile: string | undefined;
   /** The file on this machine that holds the termination message. */
   readonly messageFile: string | undefined;
+  readonly mounts: readonly ReadyMount[];
   /** The machine's own resolver settings. */
   readonly resolver: { readonly nameservers: readonly string[]; readonly searches: readonly string[] };
 }
@@ -48,10 +50,12 @@ export function createOptions(
       LogConfig: { Type: "json-file", Config: { ...logRotation } },
       ...sandbox?.host,
       ...securityForm(security, parts.seccompProfile),
-      ...(terminationMessage !== undefined &&
-        parts.messageFile !== undefined && {
-          Mounts: [{ Type: "bind", Source: parts.messageFile, Target: terminationMessage.path }],
-        }),
+      Mounts: [
+        ...parts.mounts.map(bindForm),
+        ...(terminationMessage !== undefined && parts.messageFile !== undefined
+          ? [bindForm({ source: parts.messageFile, target: terminationMessage.path, readOnly: false })]
+          : []),
+      ],
       ...(spec.cpuSharesMilli !== undefined && { CpuShares: cpuShares(spec.cpuSharesMilli) }),
       ...(spec.cpuLimitMilli !== undefined && { CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs(spec.cpuLimitMilli) }),
       // MemorySwap equal to Memory means no swap; without it the engine allows as much swap again.
@@ -87,6 +91,10 @@ export function containerInfo(
     ip: identity.role === "sandbox" && state.Running ? bridgeAddress(inspected) : undefined,
     impostor: inspected.Name !== `/${containerName(owner, identity)}`,
   };
+}
+
+function bindForm({ source, target, readOnly }: ReadyMount): Dockerode.MountConfig[number] {
+  return { Type: "bind", Source: source, Target: target, ...(readOnly && { ReadOnly: true }) };
 }
 
 /** At most 30 MB of output of one container stay on the machine's disk. */

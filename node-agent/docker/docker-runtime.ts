@@ -26,6 +26,7 @@ import type {
   PullRequest,
   StoredImage,
 } from "../core/runtime.js";
+import type { HostVolumes } from "../volumes/host-volumes.js";
 import { DockerAccess } from "./access.js";
 import { containerInfo, createOptions } from "./container-form.js";
 import { Engine, engineDeadlines } from "./engine.js";
@@ -49,6 +50,8 @@ export interface DockerRuntimeOptions {
   readonly messageFolder: string;
   /** Where profiles of system calls are that Pods may name; undefined: they may name none. */
   readonly seccompFolder: string | undefined;
+  /** The machine's volumes, of which containers are given what their specs name. */
+  readonly volumes: Pick<HostVolumes, "mountsFor">;
   readonly log: Log;
 }
 
@@ -65,6 +68,7 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #own = new Map<string, { readonly tty: boolean }>();
   readonly #messages: Messages;
   readonly #seccompFolder: string | undefined;
+  readonly #volumes: DockerRuntimeOptions["volumes"];
   #sandboxImage: Promise<string> | undefined;
 
   constructor(options: DockerRuntimeOptions) {
@@ -74,6 +78,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.#log = options.log;
     this.#messages = new Messages(options.messageFolder);
     this.#seccompFolder = options.seccompFolder;
+    this.#volumes = options.volumes;
     this.#access = new DockerAccess(this.#engine, (id) => this.#requireOwn(id), options.log);
   }
 
@@ -227,8 +232,9 @@ export class DockerRuntime implements ContainerRuntime {
     const profile =
       typeof seccomp === "string" ? undefined : await seccompProfile(this.#seccompFolder, seccomp.localhost);
     const resolver = await machineResolver();
+    const mounts = await this.#volumes.mountsFor(spec.podUid, spec.containerName, spec.mounts);
     const message = spec.terminationMessage && (await this.#messages.create(spec));
-    const parts = { seccompProfile: profile, messageFile: message?.file, resolver };
+    const parts = { seccompProfile: profile, messageFile: message?.file, mounts, resolver };
     const options = createOptions(this.#owner, this.#nodeUid(), spec, parts);
     const name = containerName(this.#owner, spec);
     try {

@@ -146,7 +146,7 @@ describe("decoding an object", () => {
         "spec.affinity: kept, but not acted on by this version of Ikada",
       ]);
       assert.equal(warningsOf("spec.securityContext", { fsGroupChangePolicy: "OnRootMismatch" }).length, 1);
-      assert.equal(warningsOf("spec.volumes", [{ name: "v", emptyDir: {} }]).length, 1);
+      assert.equal(warningsOf("spec.volumes", [{ name: "v", nfs: { server: "s", path: "/" } }]).length, 1);
     });
 
     it("pass in silence with Kubernetes' own defaults", () => {

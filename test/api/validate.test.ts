@@ -292,18 +292,12 @@ describe("validation", () => {
   describe("promises that are not kept", () =>
     refusals(podManifest, [
       [
-        "a folder of the node",
-        "spec.volumes",
-        [{ name: "v", hostPath: { path: "/" } }],
-        "spec.volumes[0].hostPath NotSupported",
+        "a volume as a device",
+        "spec.containers.0.volumeDevices",
+        [{ name: "v", devicePath: "/v" }],
+        "spec.containers[0].volumeDevices NotSupported",
       ],
-      [
-        "a mounted volume",
-        "spec.containers.0.volumeMounts",
-        [{ name: "v", mountPath: "/v" }],
-        "spec.containers[0].volumeMounts NotSupported",
-      ],
-      ["no mounted volumes", "spec.containers.0.volumeMounts", []],
+      ["no devices", "spec.containers.0.volumeDevices", []],
     ]));
 
   describe("Pods", () =>

@@ -61,8 +61,8 @@ describe("explain", () => {
   it("what is not acted on says so, also below", () => {
     assert.match(text("pod.spec.containers.resizePolicy"), /Kept as it is written/);
     assert.match(text("pod.spec.containers.resizePolicy.resourceName"), /Kept as it is written/);
-    assert.match(text("pod.spec.containers.volumeMounts"), /Refused: volumes are not mounted/);
-    assert.match(text("pod.spec.containers"), /volumeMounts <\[\]Object>\n {4}Refused: volumes/);
+    assert.match(text("pod.spec.containers.volumeDevices"), /Refused: volumes are not given as devices/);
+    assert.match(text("pod.spec.containers"), /volumeDevices <\[\]Object>\n {4}Refused: volumes/);
   });
 
   it("--recursive shows the tree of fields", () => {
@@ -72,7 +72,7 @@ describe("explain", () => {
       /\n {2}template <Object> -required-\n {4}metadata <Object>.*\n {6}annotations <map\[string\]string>\n/,
     );
     assert.match(tree, /\n {8}image <string> -required-\n/);
-    assert.match(tree, / {8}volumeMounts <\[\]Object> {2}\(refused\)\n/);
+    assert.match(tree, / {8}volumeDevices <\[\]Object> {2}\(refused\)\n/);
     for (const kind of kinds) assert.ok(text(kind.plural, true).length > 500);
   });
 

@@ -77,6 +77,7 @@ export class AgentWorld {
       env,
       runtime: this.#runtime,
       network: new FakeProbeNetwork(this.engine),
+      volumes: this.engine.volumes,
       nodeName: "node-1",
       clusterId: "c1",
       hostIP: "192.0.2.1",

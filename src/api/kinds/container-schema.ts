@@ -57,8 +57,8 @@ export const resources = object({
   claims: kept(listBy(["name"], object({ name: required(string()), request: string() }), { mergeKey: null })),
 });
 
-const noVolumes =
-  "volumes are not mounted by this version of Ikada: a container that relies on one would lose or miss its data";
+const noDevices =
+  "volumes are not given as devices by this version of Ikada: a container that relies on one would miss its data";
 
 /** The fields of core/v1 Container in Kubernetes 1.33. */
 const fields: Readonly<Record<string, Schema>> = {
@@ -86,22 +86,19 @@ const fields: Readonly<Record<string, Schema>> = {
   terminationMessagePolicy: oneOf(["File", "FallbackToLogsOnError"]),
   volumeDevices: refused(
     listBy(["devicePath"], object({ devicePath: required(string()), name: required(string()) })),
-    noVolumes,
+    noDevices,
   ),
-  volumeMounts: refused(
-    listBy(
-      ["mountPath"],
-      object({
-        name: required(string()),
-        mountPath: required(string()),
-        mountPropagation: string(),
-        readOnly: boolean(),
-        recursiveReadOnly: string(),
-        subPath: string(),
-        subPathExpr: string(),
-      }),
-    ),
-    noVolumes,
+  volumeMounts: listBy(
+    ["mountPath"],
+    object({
+      name: required(string()),
+      mountPath: required(string()),
+      mountPropagation: kept(string(), "", "None"),
+      readOnly: boolean(),
+      recursiveReadOnly: kept(string(), "", "Disabled"),
+      subPath: string(),
+      subPathExpr: string(),
+    }),
   ),
 };
 

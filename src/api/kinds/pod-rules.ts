@@ -3,6 +3,7 @@ import { sameJson, without } from "../json.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { containerRules } from "./container-rules.js";
 import { podSecurityRules } from "./security-rules.js";
+import { volumeRules } from "./volume-rules.js";
 import { formats } from "../format.js";
 import type { Container, Pod, PodSpec, Toleration } from "./pod.js";
 
@@ -45,6 +46,7 @@ export function podSpecRules(spec: PodSpec, path: string, faults: FieldFault[]):
     initContainerRules(container, field, faults);
   }
   podSecurityRules(spec, path, faults);
+  volumeRules(spec, path, faults);
   dnsRules(spec, path, faults);
   for (const [at, toleration] of (spec.tolerations ?? []).entries())
     tolerationRules(toleration, `${path}.tolerations[${at}]`, faults);

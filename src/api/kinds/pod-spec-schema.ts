@@ -90,7 +90,7 @@ export const podSpec = object({
   shareProcessNamespace: boolean(),
   subdomain: string({ format: "dnsLabel" }),
   topologySpreadConstraints: kept(listBy(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint), []),
-  volumes: kept(listBy(["name"], volume), []),
+  volumes: listBy(["name"], volume),
 
   ephemeralContainers: refused(
     listBy(["name"], ephemeralContainer),

@@ -88,6 +88,7 @@ export interface Container {
   /** Of an init container only: it is a sidecar, which starts in its turn and runs beside the containers. */
   readonly restartPolicy?: "Always";
   readonly securityContext?: SecurityContext;
+  readonly volumeMounts?: readonly VolumeMount[];
   readonly stdin?: boolean;
   readonly stdinOnce?: boolean;
   readonly tty?: boolean;
@@ -185,10 +186,57 @@ export interface Toleration {
   readonly tolerationSeconds?: number;
 }
 
-/** Volumes come with a later version; a Pod that has one other than emptyDir is answered with a warning or refused by validation. */
+/** Files that a Pod's containers may mount. One source is given; those without a type here are kept and not acted on. */
 export interface Volume {
   readonly name: string;
+  readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string };
+  readonly hostPath?: { readonly path: string; readonly type?: string };
+  readonly configMap?: ObjectProjection & { readonly defaultMode?: number };
+  readonly secret?: Omit<ObjectProjection, "name"> & { readonly secretName?: string; readonly defaultMode?: number };
+  readonly downwardAPI?: { readonly items?: readonly DownwardFile[]; readonly defaultMode?: number };
+  readonly projected?: { readonly sources?: readonly ProjectedSource[]; readonly defaultMode?: number };
   readonly [source: string]: unknown;
+}
+
+/** Keys of a ConfigMap or Secret as files: all, or those of `items`. */
+export interface ObjectProjection {
+  readonly name?: string;
+  readonly items?: readonly KeyToPath[];
+  readonly optional?: boolean;
+}
+
+export interface KeyToPath {
+  readonly key: string;
+  readonly path: string;
+  readonly mode?: number;
+}
+
+/** A field of the Pod, or a resource of one of its containers, as a file. */
+export interface DownwardFile {
+  readonly path: string;
+  readonly fieldRef?: { readonly fieldPath: string; readonly apiVersion?: string };
+  readonly resourceFieldRef?: ResourceFieldSelector;
+  readonly mode?: number;
+}
+
+/** One part of a projected volume; exactly one is given. */
+export interface ProjectedSource {
+  readonly configMap?: ObjectProjection;
+  readonly secret?: ObjectProjection;
+  readonly downwardAPI?: { readonly items?: readonly DownwardFile[] };
+  readonly [source: string]: unknown;
+}
+
+/** Where a container has a volume. */
+export interface VolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+  /** A part of the volume, by its path in it. */
+  readonly subPath?: string;
+  /** The same, with `$(NAME)` of the container's environment. */
+  readonly subPathExpr?: string;
+  readonly [kept: string]: unknown;
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

@@ -119,6 +119,10 @@ function referencesOf(pod: AnyObject): ReadonlySet<string> {
   for (const volume of listAt(pod, "spec", "volumes")) {
     add("ConfigMap", valueAt(volume, "configMap", "name"));
     add("Secret", valueAt(volume, "secret", "secretName"));
+    for (const source of listAt(volume, "projected", "sources")) {
+      add("ConfigMap", valueAt(source, "configMap", "name"));
+      add("Secret", valueAt(source, "secret", "name"));
+    }
   }
   for (const secret of listAt(pod, "spec", "imagePullSecrets")) add("Secret", valueAt(secret, "name"));
   return found;

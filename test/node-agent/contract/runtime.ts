@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { IkadaError } from "../../../src/base/errors.js";
+import { volumesContract } from "./volumes.js";
 import { settingsContract } from "./settings.js";
 import { completionsOf, newPodUid, plainSandbox, plainSpec } from "./workbench.js";
+import type { VolumeHost } from "../../../node-agent/core/volume-host.js";
 import type {
   ContainerEvent,
   ContainerInfo,
@@ -14,6 +16,8 @@ import type {
 /** What the contract suite needs of a runtime under test. */
 export interface RuntimeHarness {
   readonly runtime: ContainerRuntime;
+  /** Of the machine under both; it allows no hostPath. */
+  readonly volumes: VolumeHost;
   /** Another owner's view of the same engine. */
   readonly stranger: ContainerRuntime;
   /** A shell image that is there. */
@@ -278,6 +282,20 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     const still = await done<ContainerInfo | undefined>((callback) => harness.stranger.inspect(foreign, callback));
     assert.equal(still?.phase, "running");
     assert.notEqual(await create(spec), foreign, "the same Pod under another owner is another container");
+  });
+
+  volumesContract({
+    volumes: () => harness.volumes,
+    runtime: () => harness.runtime,
+    create,
+    start,
+    remove,
+    run,
+    untilPhase,
+    finish,
+    done,
+    printed: async (id) => (await logs({ containerId: id }))["stdout"] ?? "",
+    inspect,
   });
 
   settingsContract({

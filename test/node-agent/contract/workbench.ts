@@ -63,6 +63,7 @@ export function plainSpec(
     stopSignal: undefined,
     stdin: "none",
     tty: false,
+    mounts: [],
     terminationMessage: undefined,
     ...more,
   };

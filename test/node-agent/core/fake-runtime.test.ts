@@ -19,6 +19,7 @@ describe("container runtime: fake", () => {
     return {
       runtime: new FakeRuntime(engine, { clusterId: "contract", node: "a" }),
       stranger: new FakeRuntime(engine, { clusterId: "contract", node: "b" }),
+      volumes: engine.volumes,
       image,
       until: async (what, condition) => {
         world.until(what, condition);

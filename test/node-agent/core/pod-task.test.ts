@@ -54,6 +54,7 @@ function view(observed: readonly ContainerInfo[], more: Partial<PodView> = {}): 
     failures: new Map(),
     startErrors: new Map(),
     unhealthy: new Map(),
+    volumes: { wanted: new Map(), applied: new Map(), present: false },
     restartMsMax: 300_000,
     environment: () => ({ variables: [], command: ["sleep"], args: [] }),
     now,
@@ -74,6 +75,8 @@ function actions(decision: Decision): string[] {
     if (action.kind === "create-sandbox") return `create-sandbox ${action.attempt}`;
     if (action.kind === "post-start") return `post-start ${action.containerId}`;
     if (action.kind === "image") return `image ${action.container}`;
+    if (action.kind === "volume") return `volume ${action.plan.name}`;
+    if (action.kind === "remove-volumes") return action.kind;
     return `${action.kind} ${action.containerId}`;
   });
 }

@@ -10,7 +10,12 @@ import type { PodSpec } from "../../../src/api/kinds/pod.js";
 import { podOf } from "../agent-world.js";
 
 const owner = { clusterId: "c", node: "n" };
-const parts = { seccompProfile: undefined, messageFile: "/m", resolver: { nameservers: ["192.0.2.1"], searches: [] } };
+const parts = {
+  seccompProfile: undefined,
+  messageFile: "/m",
+  mounts: [],
+  resolver: { nameservers: ["192.0.2.1"], searches: [] },
+};
 const nothing = { variables: [], command: [], args: [] };
 
 function forms(spec: Partial<PodSpec>, imageUser = "") {
@@ -19,7 +24,7 @@ function forms(spec: Partial<PodSpec>, imageUser = "") {
   if (container === undefined) throw new Error("no container");
   return {
     sandbox: createOptions(owner, undefined, sandboxSpec(pod, 0, "s"), parts).HostConfig ?? {},
-    main: createOptions(owner, undefined, containerSpec(pod, container, 0, "id", nothing, imageUser), parts),
+    main: createOptions(owner, undefined, containerSpec(pod, container, 0, "id", nothing, imageUser, []), parts),
   };
 }
 

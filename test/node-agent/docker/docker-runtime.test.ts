@@ -13,6 +13,7 @@ describe("container runtime: docker", function () {
     return {
       runtime: cluster.runtime("a"),
       stranger: cluster.runtime("b"),
+      volumes: cluster.volumes,
       image: testImage,
       until: async (what, condition) => {
         const limit = performance.now() + 45_000;

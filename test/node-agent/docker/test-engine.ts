@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -7,6 +7,7 @@ import Dockerode from "dockerode";
 import { pack } from "tar-stream";
 import { silentLog } from "../../../src/host/log.js";
 import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
+import { HostVolumes } from "../../../node-agent/volumes/host-volumes.js";
 import { labelNames } from "../../../node-agent/docker/ownership.js";
 import { testImage } from "../agent-world.js";
 
@@ -54,13 +55,16 @@ export async function ensureTestImage(): Promise<void> {
 export function testCluster(): {
   clusterId: string;
   folder: string;
+  readonly volumes: HostVolumes;
   runtime(node: string): DockerRuntime;
   close(): Promise<void>;
 } {
   const folder = mkdtempSync(join(tmpdir(), "ikada-docker-"));
   const clusterId = `t${randomUUID().replaceAll("-", "").slice(0, 15)}`;
+  const volumes = new HostVolumes({ folder: join(folder, "pods"), hostPaths: [] });
   return {
     clusterId,
+    volumes,
     folder,
     runtime: (node) =>
       new DockerRuntime({
@@ -69,6 +73,7 @@ export function testCluster(): {
         nodeUid: () => undefined,
         messageFolder: join(folder, "messages"),
         seccompFolder: folder,
+        volumes,
         log: silentLog,
       }),
     async close() {
@@ -76,7 +81,13 @@ export function testCluster(): {
       const filters = { label: [`${labelNames.cluster}=${clusterId}`] };
       const containers = await docker.listContainers({ all: true, filters });
       for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
+      const pods = existsSync(join(folder, "pods")) ? readdirSync(join(folder, "pods")) : [];
+      for (const uid of pods) await removed(volumes, uid);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function removed(volumes: HostVolumes, uid: string): Promise<void> {
+  return new Promise((resolve, reject) => volumes.remove(uid, (error) => (error ? reject(error) : resolve())));
 }
