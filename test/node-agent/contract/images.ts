@@ -138,6 +138,25 @@ export function imagesContract(open: () => Promise<ImagesHarness>): void {
     await assert.rejects(load(new Uint8Array(10_240), 4_096), refused("BadRequest", /load images/));
   });
 
+  it("an archive whose sender goes loads nothing", async () => {
+    const name = `${harness.registry}/half/app:1`;
+    const archive = await savedImage(name, "half".repeat(300_000));
+    let isOpen = false;
+    const stream = harness.runtime.loadImages({
+      onOpen: () => (isOpen = true),
+      onData: () => assert.fail("it told of an image"),
+      onDrain: () => undefined,
+      onEnd: () => assert.fail("nobody listens any more"),
+      onResume: undefined,
+    });
+    await harness.until("taking", () => isOpen);
+    stream.write(archive.subarray(0, archive.length / 2));
+    stream.close();
+    // The engine is as well as before, and takes the same archive as a whole.
+    assert.equal(await done((callback) => harness.runtime.image(name, callback)), undefined);
+    assert.equal(await load(archive, 65_536), `${name}\n`);
+  });
+
   it("knows the disk that images are on", async () => {
     const disk = await done<DiskSpace>((callback) => harness.runtime.imageDisk(callback));
     assert.ok(disk.capacityBytes > 0 && disk.availableBytes > 0 && disk.availableBytes <= disk.capacityBytes);
