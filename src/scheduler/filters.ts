@@ -1,5 +1,6 @@
 import type { Taint } from "../api/kinds/core.js";
 import { tolerates } from "../api/toleration.js";
+import { conflict } from "./host-ports.js";
 import type { PodClass } from "./pod-class.js";
 import type { Room } from "./room.js";
 
@@ -42,12 +43,19 @@ export const nodeFilters: readonly Filter[] = [
   },
 ];
 
-/** What is left on the node: asked for every Pod, since each binding takes some. */
-export const roomFilter: Filter = {
-  name: "NodeResourcesFit",
-  check: (podClass, room) => missing(podClass, room).length === 0,
-  explain: missing,
-};
+/** What is left on the node: asked for every Pod, since each binding takes some. In the order in which they explain. */
+export const roomFilters: readonly Filter[] = [
+  {
+    name: "NodePorts",
+    check: ({ hostPorts }, room) => !hostPorts.some((wanted) => room.hostPorts.some((one) => conflict(wanted, one))),
+    explain: () => ["node(s) didn't have free ports for the requested pod ports"],
+  },
+  {
+    name: "NodeResourcesFit",
+    check: (podClass, room) => missing(podClass, room).length === 0,
+    explain: missing,
+  },
+];
 
 function missing({ requests }: PodClass, { offered, taken }: Room): readonly string[] {
   const reasons: string[] = [];

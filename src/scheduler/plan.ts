@@ -2,7 +2,7 @@ import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
 import { derivedOrder } from "../objects/derived-id.js";
 import type { Snapshot } from "../objects/snapshot.js";
-import { nodeFilters, roomFilter } from "./filters.js";
+import { nodeFilters, roomFilters } from "./filters.js";
 import { PodClasses, type PodClass } from "./pod-class.js";
 import { hasEnded, roomsOf, type Room } from "./room.js";
 import { scoreRooms } from "./scores.js";
@@ -48,7 +48,7 @@ export function plan(snapshot: Snapshot, bindingsMax = bindingsPerPassMax): Plan
       view.refusal ??= explain(podClass, view, rooms.length);
       rejections.push({ pod, message: view.refusal });
     } else {
-      room.add(podClass.owner, podClass.requests);
+      room.add(podClass);
       bindings.push({ pod, node: room.node });
     }
   }
@@ -94,7 +94,7 @@ function viewOf(podClass: PodClass, rooms: readonly Room[]): ClassView {
 }
 
 function choose(pod: Pod, podClass: PodClass, view: ClassView): Room | undefined {
-  const fitting = view.candidates.filter((room) => roomFilter.check(podClass, room));
+  const fitting = view.candidates.filter((room) => roomFilters.every((one) => one.check(podClass, room)));
   const scores = scoreRooms(podClass, fitting);
   let best: { readonly room: Room; readonly score: number; readonly order: number } | undefined;
   for (const [at, room] of fitting.entries()) {
@@ -109,7 +109,10 @@ function choose(pod: Pod, podClass: PodClass, view: ClassView): Room | undefined
 function explain(podClass: PodClass, view: ClassView, nodes: number): string {
   if (nodes === 0) return "no nodes available to schedule pods";
   const reasons = new Map(view.refused);
-  for (const room of view.candidates) count(reasons, roomFilter.explain(podClass, room));
+  for (const room of view.candidates) {
+    const filter = roomFilters.find((one) => !one.check(podClass, room));
+    if (filter !== undefined) count(reasons, filter.explain(podClass, room));
+  }
   const parts = [...reasons].map(([reason, times]) => `${times} ${reason}`).sort();
   return `0/${nodes} nodes are available: ${parts.join(", ")}.`;
 }

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../api/json.js";
 import type { Pod, Toleration } from "../api/kinds/pod.js";
+import { hostPortsOf, type HostPort } from "./host-ports.js";
 import { requestsOf, type Resources } from "./resources.js";
 import { ownerOf } from "./room.js";
 
@@ -7,6 +8,7 @@ import { ownerOf } from "./room.js";
 export interface PodClass {
   readonly owner: string;
   readonly requests: Resources;
+  readonly hostPorts: readonly HostPort[];
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
 }
@@ -19,6 +21,7 @@ export class PodClasses {
     const podClass: PodClass = {
       owner: ownerOf(pod),
       requests: requestsOf(pod),
+      hostPorts: hostPortsOf(pod),
       nodeSelector: pod.spec.nodeSelector ?? {},
       tolerations: pod.spec.tolerations ?? [],
     };

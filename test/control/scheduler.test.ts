@@ -75,6 +75,34 @@ describe("scheduling plan", () => {
     );
   });
 
+  it("gives a port of a node to one Pod, by protocol and address, and says so as Kubernetes does", () => {
+    const taken = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.";
+    const wanting = (name: string, port: Record<string, unknown>, spec: Partial<PodSpec> = {}): Pod =>
+      pod(name, {
+        spec: { containers: [{ name: "main", image: "web:1", ports: [{ containerPort: 80, ...port }] }], ...spec },
+      });
+    const has = wanting("has", { hostPort: 8080 }, { nodeName: "a" });
+    assert.equal(why(planOf(wanting("p", { hostPort: 8080 }), has, node("a"))), taken);
+    assert.deepEqual(bound(planOf(wanting("p", { hostPort: 8080 }), has, node("a"), node("b"))), { p: "b" });
+    assert.deepEqual(bound(planOf(wanting("p", { hostPort: 8081 }), has, node("a"))), { p: "a" });
+    assert.deepEqual(bound(planOf(wanting("p", {}), has, node("a"))), { p: "a" });
+    assert.deepEqual(bound(planOf(wanting("p", { hostPort: 8080, protocol: "UDP" }), has, node("a"))), { p: "a" });
+    // Within one pass too.
+    const both = planOf(wanting("p1", { hostPort: 90 }), wanting("p2", { hostPort: 90 }), node("a"));
+    assert.deepEqual([Object.keys(bound(both)), why(both)], [["p1"], taken]);
+    // One address beside another, and beside all.
+    const one = wanting("one", { hostPort: 90, hostIP: "10.0.0.1" }, { nodeName: "a" });
+    assert.deepEqual(bound(planOf(wanting("p", { hostPort: 90, hostIP: "10.0.0.2" }), one, node("a"))), { p: "a" });
+    assert.equal(why(planOf(wanting("p", { hostPort: 90, hostIP: "10.0.0.1" }), one, node("a"))), taken);
+    assert.equal(why(planOf(wanting("p", { hostPort: 90, hostIP: "0.0.0.0" }), one, node("a"))), taken);
+    assert.equal(why(planOf(wanting("p", { hostPort: 90 }), one, node("a"))), taken);
+    // The machine's own network, where the container's port is the machine's.
+    assert.equal(why(planOf(wanting("p", { containerPort: 8080 }, { hostNetwork: true }), has, node("a"))), taken);
+    // What has ended has no port any more.
+    const ended = { ...has, status: { phase: "Succeeded" as const } };
+    assert.deepEqual(bound(planOf(wanting("p", { hostPort: 8080 }), ended, node("a"))), { p: "a" });
+  });
+
   it("spreads the Pods of one owner", () => {
     const set = replicaSet("web");
     const pods = Array.from({ length: 6 }, (_, at) => pod(`p${at}`, { metadata: ownedBy(set) }));
