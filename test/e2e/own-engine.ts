@@ -9,6 +9,8 @@ import Docker from "dockerode";
 export interface OwnEngineOptions {
   /** Containers run on while no dockerd does; otherwise it ends them at its next start. */
   readonly liveRestore: boolean;
+  /** Images and containers lie on a disk of their own in memory, of this size. @default the machine's disk */
+  readonly diskMebibytes?: number;
 }
 
 /**
@@ -41,6 +43,12 @@ export class OwnEngine {
   static async start(options: OwnEngineOptions): Promise<OwnEngine> {
     const engine = new OwnEngine(mkdtempSync(join(tmpdir(), "ikada-engine-")), options);
     try {
+      mkdirSync(engine.diskFolder);
+      const { diskMebibytes } = options;
+      if (diskMebibytes !== undefined) {
+        const size = `size=${diskMebibytes}m,mode=711`;
+        execFileSync("mount", ["-t", "tmpfs", "-o", size, "ikada-engine", engine.diskFolder]);
+      }
       engine.#writeContainerdConfig();
       engine.#addBridge();
       await engine.run();
@@ -52,6 +60,11 @@ export class OwnEngine {
     return engine;
   }
 
+  /** Where images and containers lie. */
+  get diskFolder(): string {
+    return join(this.#folder, "disk");
+  }
+
   /** Starts the two processes on the same folders as before, and waits until the engine answers. */
   async run(): Promise<void> {
     const at = (name: string): string => join(this.#folder, name);
@@ -60,7 +73,14 @@ export class OwnEngine {
       rmSync(at(name), { force: true });
     this.#containerd = this.#spawn("containerd", ["--config", at("containerd.toml")]);
     await this.#until("containerd", this.#containerd, () => Promise.resolve(existsSync(at("containerd.sock"))));
-    const folders = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("dockerd.pid")];
+    const folders = [
+      "--data-root",
+      join(this.diskFolder, "data"),
+      "--exec-root",
+      at("exec"),
+      "--pidfile",
+      at("dockerd.pid"),
+    ];
     const network = ["--bridge", this.#bridge, "--iptables=false", "--ip-masq=false", "--ip-forward=false"];
     const sockets = ["--host", `unix://${this.socket}`, "--containerd", at("containerd.sock")];
     const keep = this.#liveRestore ? ["--live-restore"] : [];
@@ -76,10 +96,25 @@ export class OwnEngine {
     await Promise.all([end(this.#dockerd, "SIGKILL"), end(this.#containerd, "SIGKILL")]);
   }
 
-  /** Ends everything that this engine started, whatever state it is in, and removes what it left. */
-  async close(): Promise<void> {
+  /** Asks both processes to end, as a restart of the service does. */
+  async stop(): Promise<void> {
     await end(this.#dockerd, "SIGTERM");
     await end(this.#containerd, "SIGTERM");
+  }
+
+  /** dockerd stands still until `thaw`: its socket takes connections, and nobody answers. */
+  freeze(): void {
+    this.#dockerd?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#dockerd?.kill("SIGCONT");
+  }
+
+  /** Ends everything that this engine started, whatever state it is in, and removes what it left. */
+  async close(): Promise<void> {
+    this.thaw();
+    await this.stop();
     await this.#endProcesses();
     for (const mount of this.#mounts()) runQuietly("umount", "--lazy", mount);
     runQuietly("ip", "link", "delete", this.#bridge);
@@ -104,7 +139,7 @@ export class OwnEngine {
     writeFileSync(
       join(this.#folder, "containerd.toml"),
       `version = 2
-root = ${at("containerd-root")}
+root = ${at("disk/containerd")}
 state = ${at("containerd-state")}
 temp = ${at("temporary")}
 disabled_plugins = ["io.containerd.grpc.v1.cri"]

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import type Docker from "dockerode";
+import { ensureBusyboxImage } from "../../deploy/local/busybox-image.js";
+import type { Node } from "../../src/api/kinds/core.js";
+import type { Pod } from "../../src/api/kinds/pod.js";
+import { Harness } from "../e2e/harness.js";
+import { OwnEngine } from "../e2e/own-engine.js";
+import { DoubleWatch } from "./double-watch.js";
+import { Foreigners } from "./foreigners.js";
+
+const image = "ikada-test/drills:1";
+const namespace = "default";
+const app = "drill";
+/** The only node. */
+export const nodeName = "node-1";
+const engineDiskMebibytes = 256;
+const agentDiskMebibytes = 16;
+/** Longer than what is under way takes to end or start another container. */
+const calmMs = 1_500;
+/** A bound for broken code: pauses between restarts are in it. */
+const settleMsMax = 300_000;
+
+export interface WorldOptions {
+  readonly pods: number;
+  readonly liveRestore: boolean;
+}
+
+/** By Pod: how often its container has ended, as far as its statuses tell. */
+export type Restarts = ReadonlyMap<string, number>;
+
+/** An engine, three servers, one agent, some Pods of one Deployment and containers of somebody else. */
+export class World {
+  readonly engine: OwnEngine;
+  readonly cluster: Harness;
+  readonly liveRestore: boolean;
+  readonly #pods: number;
+  readonly #foreigners: Foreigners;
+  readonly #doubles: DoubleWatch;
+  #uids: readonly string[] = [];
+
+  private constructor(
+    engine: OwnEngine,
+    cluster: Harness,
+    options: WorldOptions,
+    foreigners: Foreigners,
+    doubles: DoubleWatch,
+  ) {
+    this.engine = engine;
+    this.cluster = cluster;
+    this.liveRestore = options.liveRestore;
+    this.#pods = options.pods;
+    this.#foreigners = foreigners;
+    this.#doubles = doubles;
+  }
+
+  static async start(options: WorldOptions): Promise<World> {
+    const engine = await OwnEngine.start({ liveRestore: options.liveRestore, diskMebibytes: engineDiskMebibytes });
+    let cluster: Harness | undefined;
+    try {
+      await ensureBusyboxImage(engine.docker, image);
+      cluster = await Harness.start({
+        servers: 3,
+        agents: 1,
+        runtime: "docker",
+        dockerSocket: engine.socket,
+        smallDisks: new Map([[nodeName, agentDiskMebibytes]]),
+      });
+      const foreigners = await Foreigners.start(engine.docker, image);
+      const doubles = new DoubleWatch(engine.docker, cluster.cluster.clusterId);
+      const world = new World(engine, cluster, options, foreigners, doubles);
+      await cluster.client.deployments.apply(deployment(options.pods));
+      await world.#settle("all Pods ready", new Map());
+      world.#uids = (await world.pods()).map(({ metadata }) => metadata.uid ?? "").sort();
+      return world;
+    } catch (caught) {
+      if (cluster !== undefined) process.stderr.write(cluster.logs());
+      process.stderr.write(engine.logs());
+      await cluster?.close();
+      await engine.close();
+      throw caught;
+    }
+  }
+
+  /** By name. */
+  async pods(): Promise<readonly Pod[]> {
+    const found = await this.cluster.list<Pod>("pods", { namespace, labelSelector: `app=${app}` });
+    return found.sort((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1));
+  }
+
+  /** The running containers of one role, of all Pods or of one. */
+  containers(role: "container" | "sandbox", pod?: Pod): Promise<Docker.ContainerInfo[]> {
+    const label = [`ikada.cluster=${this.cluster.cluster.clusterId}`, `ikada.role=${role}`];
+    if (pod !== undefined) label.push(`ikada.pod-uid=${pod.metadata.uid}`);
+    return this.engine.docker.listContainers({ filters: { label } });
+  }
+
+  /** The one running container of a Pod, or its sandbox. */
+  async containerOf(pod: Pod, role: "container" | "sandbox" = "container"): Promise<Docker.Container> {
+    const [found] = await this.containers(role, pod);
+    assert.ok(found !== undefined, `pod ${pod.metadata.name} has no running ${role}`);
+    return this.engine.docker.getContainer(found.Id);
+  }
+
+  /** The node's condition Ready. */
+  async nodeReady() {
+    const [node] = await this.cluster.list<Node>("nodes");
+    return node?.status?.conditions?.find(({ type }) => type === "Ready");
+  }
+
+  async restarts(): Promise<Restarts> {
+    const pods = await this.pods();
+    return new Map(pods.map((pod) => [pod.metadata.name, pod.status?.containerStatuses?.[0]?.restartCount ?? 0]));
+  }
+
+  /**
+   * After a fault: all comes whole by itself, and then nothing is lost, doubled or touched that is not ours. `died`: how
+   * often a Pod's container really ended in it. @throws an Error that says what was wrong
+   */
+  async check(before: Restarts, died: Restarts, foreignEnded: boolean): Promise<void> {
+    const expected = new Map([...before].map(([name, count]) => [name, count + (died.get(name) ?? 0)]));
+    await this.#settle("all Pods ready, with the restarts of those that died", expected);
+    await sleep(calmMs);
+    const pods = await this.pods();
+    const uids = pods.map(({ metadata }) => metadata.uid ?? "").sort();
+    assert.deepEqual(uids, this.#uids, "the Pods are not the same ones: some were lost");
+    assert.deepEqual(await this.restarts(), expected, "restarts that no death explains");
+    const running = (await this.containers("container")).map(({ Id }) => `docker://${Id}`).sort();
+    const told = pods.map(({ status }) => status?.containerStatuses?.[0]?.containerID ?? "").sort();
+    assert.deepEqual(running, told, "each Pod has exactly the container that its status names");
+    const sandboxes = (await this.containers("sandbox")).map(({ Labels }) => Labels["ikada.pod-uid"] ?? "").sort();
+    assert.deepEqual(sandboxes, this.#uids, "each Pod has exactly one sandbox");
+    assert.deepEqual(this.#doubles.seen(), [], "two containers of one Pod ran at once");
+    await this.#foreigners.check(foreignEnded);
+  }
+
+  async #settle(what: string, expected: Restarts): Promise<void> {
+    const isWhole = async (): Promise<boolean> => {
+      const pods = await this.pods();
+      const node = await this.nodeReady();
+      return node?.status === "True" && pods.length === this.#pods && pods.every((pod) => isAsExpected(pod, expected));
+    };
+    await this.cluster.eventually(what, isWhole, settleMsMax);
+  }
+
+  async close(): Promise<void> {
+    await this.#doubles.close();
+    try {
+      await this.cluster.close();
+    } finally {
+      await this.engine.close();
+    }
+  }
+}
+
+function isAsExpected({ metadata, status }: Pod, expected: Restarts): boolean {
+  const ready = status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+  const restarts = status?.containerStatuses?.[0]?.restartCount;
+  return ready && metadata.deletionTimestamp === undefined && restarts === (expected.get(metadata.name) ?? 0);
+}
+
+function deployment(replicas: number) {
+  const probe = { exec: { command: ["/bin/true"] }, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 2 };
+  return {
+    metadata: { name: app, namespace },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app } },
+      template: {
+        metadata: { labels: { app } },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            {
+              name: "main",
+              image,
+              command: ["/bin/sh", "-c", 'trap "exit 0" TERM; while true; do sleep 0.5; done'],
+              livenessProbe: probe,
+            },
+          ],
+        },
+      },
+    },
+  };
+}
