@@ -6,6 +6,8 @@ import { contentOf, type EtcdWatcher } from "./etcd-watches.js";
 import { Deviation, textOf } from "./recorded.js";
 import { type Placed, Windows } from "./windows.js";
 
+type EtcdTxn = (CommandCall["command"] & { type: "txn" })["txn"];
+
 /** What came of the run on etcd's keyspace. */
 export interface EtcdReplay {
   readonly model: KeyspaceModel;
@@ -33,12 +35,15 @@ class Replay {
   /** May have happened, and explain no revision yet. */
   readonly #unknown = new Set<CommandCall>();
   readonly #makers = new Map<CommandCall, number>();
+  /** By value, which no two calls put: the first revision that has it, which is that of its call. */
+  readonly #valueAt: ReadonlyMap<string, number>;
   #compared = 0;
 
   constructor(calls: readonly EtcdCall[], witnesses: readonly EtcdWatcher[]) {
     this.#calls = calls;
     this.#witnesses = witnesses;
     this.#witness = witnessOf(witnesses);
+    this.#valueAt = valuesOf(this.#witness);
   }
 
   run(): EtcdReplay {
@@ -78,6 +83,7 @@ class Replay {
     const known = this.#byRevision.get(revision) ?? [];
     let explains: CommandCall | undefined;
     for (const call of [...known, ...this.#unknown]) {
+      if (call.outcome === "unknown" && !this.#mayHaveMade(call, revision)) continue;
       const attempt = model.attempt(call.command);
       if (attempt.events.length === 0 || attempt.events.map(eventText).join("; ") !== expected) continue;
       if (call.outcome === "ok" && responseText(attempt.outcome.result) !== responseText(call.result!)) {
@@ -110,13 +116,27 @@ class Replay {
     );
   }
 
+  /**
+   * A transaction whose value was seen has made that revision and no other: another one may do the same by what else it would have
+   * done, and must not be taken for it. Nor does anything happen before it is asked for.
+   */
+  #mayHaveMade(call: CommandCall, revision: number): boolean {
+    if (call.calledAt > this.#seenAt(revision)) return false;
+    const revisions = putValues(call.command).flatMap((value) => this.#valueAt.get(value) ?? []);
+    return revisions.length === 0 || revisions.includes(revision);
+  }
+
+  /** When the first watch was told. */
+  #seenAt(revision: number): number {
+    return Math.min(...this.#witnesses.map((watch) => watch.seenAt.get(revision) ?? Infinity));
+  }
+
   /** A lease lasts for its time to live at least. */
   #checkAge(lease: number, revision: number): void {
     const grant = this.#calls.find(
       (call) => call.f === "command" && call.command.type === "grant" && call.command.lease === lease,
     )!;
-    const endedAt = Math.min(...this.#witnesses.map((watch) => watch.seenAt.get(revision) ?? Infinity));
-    const lastedMs = endedAt - grant.calledAt;
+    const lastedMs = this.#seenAt(revision) - grant.calledAt;
     const ttlMs = this.#model.leases.get(lease)! * 1000;
     if (lastedMs < ttlMs) throw new Deviation(grant, `a lease of ${ttlMs} ms`, `it ended after ${lastedMs} ms`);
   }
@@ -323,6 +343,29 @@ function witnessOf(watches: readonly EtcdWatcher[]): Map<number, readonly SeenEv
   return witness;
 }
 
+/** The first revision of each value. */
+function valuesOf(witness: ReadonlyMap<number, readonly SeenEvent[]>): Map<string, number> {
+  const first = new Map<string, number>();
+  for (const [revision, events] of witness)
+    for (const { type, content } of events) {
+      if (type === "delete") continue;
+      const value = content.slice(content.indexOf(": ") + 2);
+      first.set(value, Math.min(revision, first.get(value) ?? Infinity));
+    }
+  return first;
+}
+
+/** As in what watches tell. */
+function putValues(command: CommandCall["command"]): string[] {
+  if (command.type !== "txn") return [];
+  const ofAll = (operations: EtcdTxn["success"]): string[] =>
+    operations.flatMap((operation) => {
+      if (operation.type === "txn") return ofAll([...operation.txn.success, ...operation.txn.failure]);
+      return operation.type === "put" && operation.value !== undefined ? [latin(operation.value)] : [];
+    });
+  return ofAll([...command.txn.success, ...command.txn.failure]);
+}
+
 export function changesOf(model: KeyspaceModel): LoggedChange[] {
   return model.batches.flatMap(({ revision, events }) =>
     events.map(({ type, key, record, previous }) => ({
@@ -351,7 +394,7 @@ function leasesOf(call: CommandCall): number[] {
 }
 
 /** Of puts that keep a value or a lease. */
-function keptKeys(txn: (CommandCall["command"] & { type: "txn" })["txn"]): string[] {
+function keptKeys(txn: EtcdTxn): string[] {
   return [...txn.success, ...txn.failure].flatMap((operation) => {
     if (operation.type === "txn") return keptKeys(operation.txn);
     const keeps = operation.type === "put" && (operation.value === undefined || operation.lease === undefined);
