@@ -53,9 +53,9 @@ describe("chaos", () => {
   });
 
   it("docs/chaos.md describes every fault, and no other", () => {
-    const described = [...readFileSync("docs/chaos.md", "utf8").matchAll(/^\| `([\w-]+)` \|/gm)].map(
-      (match) => match[1]!,
-    );
+    // The drills have a table of their own.
+    const [text = ""] = readFileSync("docs/chaos.md", "utf8").split("\n## Drills");
+    const described = [...text.matchAll(/^\| `([\w-]+)` \|/gm)].map((match) => match[1]!);
     assert.deepEqual(described.sort(), Object.keys(faults).sort());
   });
 });

@@ -175,6 +175,10 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     hostname: "What the containers' host is called; otherwise the Pod's name.",
     subdomain: "With it the full name HOSTNAME.SUBDOMAIN.NAMESPACE.svc.cluster.local is known to the containers.",
     setHostnameAsFQDN: "True: the full name is the host name.",
+    imagePullSecrets: [
+      "Secrets with the credentials of registries, of type kubernetes.io/dockerconfigjson.",
+      "LocalObjectReference",
+    ],
     hostAliases: ["Lines for the containers' /etc/hosts.", "HostAlias"],
     dnsPolicy: "None: only dnsConfig counts. Otherwise the node's resolver comes first.",
     dnsConfig: ["More for the containers' /etc/resolv.conf.", "DnsConfig"],
@@ -253,6 +257,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     subPath: "A part of the volume, which does not follow changes.",
     subPathExpr: "The same, with $(NAME) of the container's environment.",
   },
+  LocalObjectReference: { name: "The name of an object in the same Namespace." },
   HostAlias: { ip: "The address.", hostnames: "Its names." },
   DnsConfig: {
     nameservers: "Addresses of name servers; three are used.",
