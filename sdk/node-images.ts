@@ -34,9 +34,9 @@ export interface NodeImage {
  * Images of Nodes, through any server.
  *
  * @example
- * for await (const { metadata } of client.nodes.list()) {
- *   await client.images.load(metadata.name, createReadStream("app.tar"));
- * }
+ * const { items, unreached } = await client.images.list();
+ * for (const { node, tags, sizeBytes } of items) console.log(node, tags.join(), sizeBytes);
+ * for (const { node, message } of unreached) console.error(node, message);
  */
 export class NodeImages {
   readonly #calls: Calls;
