@@ -91,8 +91,8 @@ export function volumesContract(bench: VolumesBench): void {
   it("an empty folder is shared by a Pod's containers, outlives them, and is gone with the Pod", async () => {
     const uid = newPodUid();
     await apply(uid, folderOf("work"));
-    const mounts = [mountOf("work", "/work")];
-    assert.equal((await output("echo kept > /work/file", uid, mounts, "first")).exitCode, 0);
+    const mounts = [mountOf("work", "/scratch")];
+    assert.equal((await output("echo kept > /scratch/file", uid, mounts, "first")).exitCode, 0);
     await apply(uid, folderOf("work"));
     const readOnly = [mountOf("work", "/other", { readOnly: true })];
     assert.equal((await output("cat /other/file", uid, readOnly, "second")).text, "kept\n");
@@ -103,7 +103,7 @@ export function volumesContract(bench: VolumesBench): void {
     assert.ok(!(await listed()).includes(uid));
     await removeAll(uid);
     await apply(uid, folderOf("work"));
-    assert.equal((await output("cat /work/file", uid, mounts, "last")).text, "");
+    assert.equal((await output("cat /scratch/file", uid, mounts, "last")).text, "");
     await removeAll(uid);
   });
 

@@ -25,6 +25,8 @@ import { mountsWithin } from "../../../node-agent/volumes/mounts.js";
 import { filesOf, folderOf, mountOf } from "../contract/volumes.js";
 
 const isRoot = process.getuid?.() === 0;
+/** A skipped test says in its name what it needs. */
+const needsRoot = isRoot ? "" : " (skipped: needs root)";
 const reader = fileURLToPath(new URL("./torn-reader-child.js", import.meta.url));
 
 function invalid(error: unknown): boolean {
@@ -133,7 +135,7 @@ describe("volumes on this machine", function () {
     assert.notDeepEqual(((await ended) as { torn: readonly string[] }).torn, []);
   });
 
-  it("gives a group what it needs", async function () {
+  it(`gives a group what it needs${needsRoot}`, async function () {
     if (!isRoot) this.skip();
     await apply({ ...filesOf("v", { a: "1" }, 0o400), group: 4242 } as VolumePlan);
     const file = statSync(join(volume("v"), "a"));
@@ -146,7 +148,7 @@ describe("volumes on this machine", function () {
     assert.equal(statSync(volume("work")).mode & 0o777, 0o700, "what was made of it since stays");
   });
 
-  it("a folder in memory has its limit, survives a second look, and is gone with the Pod", async function () {
+  it(`a folder in memory has its limit, survives a second look, and is gone with the Pod${needsRoot}`, async function () {
     if (!isRoot) this.skip();
     const plan: VolumePlan = { kind: "folder", name: "m", medium: "memory", sizeLimitBytes: 65_536, group: undefined };
     await apply(plan);
@@ -159,7 +161,7 @@ describe("volumes on this machine", function () {
     assert.deepEqual(await mountsWithin(folder), []);
   });
 
-  describe("parts of volumes", () => {
+  describe(`parts of volumes${needsRoot}`, () => {
     beforeEach(async function () {
       if (!isRoot) this.skip();
       await apply(folderOf("work"));
