@@ -10,7 +10,8 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "./access.js";
-import { imageKey, type FakeContainer, type FakeEngine } from "./fake-engine.js";
+import { type FakeContainer, type FakeEngine } from "./fake-engine.js";
+import { taggedReference } from "./image-reference.js";
 import { FakeFiles } from "./fake-files.js";
 import { FakeProcess } from "./fake-process.js";
 import { shellImage } from "./fake-program.js";
@@ -35,7 +36,7 @@ export class FakeAccess implements ContainerAccess {
     return this.#open(sink, () => {
       const container = this.#running(request.containerId);
       const { engine } = this.#options;
-      const script = engine.images.get(imageKey(container.spec.image)) ?? shellImage;
+      const script = engine.images.get(taggedReference(container.spec.image)) ?? shellImage;
       return new FakeProcess({
         container,
         request,
@@ -65,7 +66,7 @@ export class FakeAccess implements ContainerAccess {
       const { engine } = this.#options;
       const listening = [...engine.containers.values()]
         .filter(({ spec, info }) => spec.sandboxId === sandboxId && info.phase === "running")
-        .map(({ spec }) => engine.images.get(imageKey(spec.image))?.serve(port))
+        .map(({ spec }) => engine.images.get(taggedReference(spec.image))?.serve(port))
         .find((answer) => answer !== undefined);
       if (!listening) throw new IkadaError("Unavailable", `fake engine: nothing listens on port ${port}`);
       let asked = "";

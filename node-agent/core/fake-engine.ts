@@ -263,9 +263,6 @@ function messageOf({ spec, program, lines }: FakeContainer, exitCode: number): s
   return output.join("").slice(-terminationOutput.bytesMax) || undefined;
 }
 
-/** What an image is kept under. */
-export { taggedReference as imageKey } from "./image-reference.js";
-
 export function fakeImageId(key: string, image: FakeImage): string {
   return image.id ?? `fake-image:${key}`;
 }

@@ -1,6 +1,7 @@
 import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerStream, StreamSink } from "./access.js";
-import { fakeImageId, imageKey, type FakeEngine } from "./fake-engine.js";
+import { fakeImageId, type FakeEngine } from "./fake-engine.js";
+import { taggedReference } from "./image-reference.js";
 import { obligingImage, type FakeImage } from "./fake-program.js";
 import type { StoredImage } from "./runtime.js";
 
@@ -46,7 +47,7 @@ export class FakeImages {
   /** @throws IkadaError Conflict */
   remove(reference: string): void {
     const { images } = this.#engine;
-    const key = images.has(reference) ? reference : imageKey(reference);
+    const key = images.has(reference) ? reference : taggedReference(reference);
     const image = images.get(key);
     if (image === undefined) return;
     const id = fakeImageId(key, image);

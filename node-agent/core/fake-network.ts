@@ -1,6 +1,7 @@
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { imageKey, type FakeEngine } from "./fake-engine.js";
+import type { FakeEngine } from "./fake-engine.js";
+import { taggedReference } from "./image-reference.js";
 import type { GrpcProbeRequest, HttpProbeRequest, ProbeNetwork } from "./prober.js";
 
 /** Probes of fake Pods: what the image of a running container in the sandbox with that address serves. */
@@ -34,7 +35,7 @@ export class FakeProbeNetwork implements ProbeNetwork {
     let answer: { readonly status: number; readonly takesMs: number } | undefined;
     for (const { spec } of all) {
       if (sandbox !== undefined && spec.sandboxId === sandbox.id) {
-        answer ??= images.get(imageKey(spec.image))?.serve(port);
+        answer ??= images.get(taggedReference(spec.image))?.serve(port);
       }
     }
     const late = answer !== undefined && answer.takesMs > timeoutMs;

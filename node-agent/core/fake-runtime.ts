@@ -11,7 +11,8 @@ import type {
 } from "./access.js";
 import { FakeAccess } from "./fake-access.js";
 import { FakeImages, fakeImageBytes } from "./fake-images.js";
-import { fakeImageId, imageKey, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
+import { fakeImageId, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
+import { taggedReference } from "./image-reference.js";
 import { runsFakeProcess } from "./fake-process.js";
 import { shellImage, type FakeExec, type FakeImage } from "./fake-program.js";
 import type {
@@ -119,7 +120,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   image(reference: string, done: Done<ImageInfo | undefined>): void {
-    const key = imageKey(reference);
+    const key = taggedReference(reference);
     const find = (): ImageInfo | undefined => {
       const image = this.#engine.images.get(key);
       return image && { id: fakeImageId(key, image), user: image.user ?? "" };
@@ -128,7 +129,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   pull({ reference, credentials, onProgress }: PullRequest, done: Done<ImageInfo>): void {
-    const key = imageKey(reference);
+    const key = taggedReference(reference);
     this.#run(
       "pull",
       () => {
@@ -183,7 +184,7 @@ export class FakeRuntime implements ContainerRuntime {
       check,
       (error, container) => {
         if (error !== null) return done(error, { exitCode: -1, output: "" });
-        const script = engine.images.get(imageKey(container.spec.image)) ?? shellImage;
+        const script = engine.images.get(taggedReference(container.spec.image)) ?? shellImage;
         const { takesMs, exitCode, output } = outcomeOf(script, container, request.command);
         const late = takesMs > request.timeoutMs;
         engine.timers.after(Math.min(takesMs, request.timeoutMs), () => {

@@ -3,9 +3,8 @@ import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../../base/errors.js";
 import { apiMethods } from "../../host/api-methods.js";
 import { writeMessage } from "../../host/grpc.js";
-import type { FrameSource } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
-import { callerOpening } from "./caller-input.js";
+import { archiveInput, callerOpening } from "./caller-input.js";
 import { nodeFrames, type NodeStream, type PodRoutes } from "./pod-route.js";
 import { chosenContainer, findTarget } from "./pod-target.js";
 
@@ -42,7 +41,7 @@ async function write(
   const target: NodeStream = {
     ...way,
     request: { writeArchive: archive },
-    input: inputOf(messages),
+    input: archiveInput(messages),
     begins: true,
   };
   for await (const frame of nodeFrames(routes, target, call.signal)) if (frame.end) break;
@@ -57,14 +56,4 @@ async function wayTo(routes: PodRoutes, request: Request, call: Call) {
   const { pod, uid: podUid, node, object } = await findTarget(routes.store, reference, call);
   const archive = { podUid, path, container: chosenContainer(pod, request.container ?? "") };
   return { archive, node, object, afterLoss: "copy again; a part may have been copied" };
-}
-
-/** @throws IkadaError BadRequest, Cancelled when the caller went before it said that this is all */
-async function* inputOf(messages: AsyncGenerator<Input, void, undefined>): FrameSource {
-  for await (const { open, data, end } of messages) {
-    if (open) throw new IkadaError("BadRequest", "`open` came twice");
-    if (data && data.length > 0) yield { data };
-    if (end) return yield { end: true };
-  }
-  throw new IkadaError("Cancelled", "the caller ended before the archive did");
 }

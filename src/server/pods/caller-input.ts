@@ -3,6 +3,7 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { IkadaError } from "../../base/errors.js";
 import { readMessages } from "../../host/grpc.js";
 import { firstMessage } from "../agents/first-message.js";
+import type { FrameSource } from "../agents/pod-streams.js";
 
 const openMsMax = 10_000;
 
@@ -30,4 +31,20 @@ export async function* callerInput<Message>(
   // A lost caller's stream may end a moment before it is known to be lost.
   await setImmediate();
   if (signal.aborted) throw new IkadaError("Cancelled", "the caller has gone");
+}
+
+/** The pieces of an archive to its end, which the caller says. @throws IkadaError BadRequest, Cancelled when the caller went before it said that this is all */
+export async function* archiveInput(messages: AsyncGenerator<ArchiveMessage, void, undefined>): FrameSource {
+  for await (const { open, data, end } of messages) {
+    if (open) throw new IkadaError("BadRequest", "`open` came twice");
+    if (data && data.length > 0) yield { data };
+    if (end) return yield { end: true };
+  }
+  throw new IkadaError("Cancelled", "the caller ended before the archive did");
+}
+
+interface ArchiveMessage {
+  readonly open?: object | null;
+  readonly data?: Uint8Array | null;
+  readonly end?: boolean | null;
 }

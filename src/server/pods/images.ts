@@ -5,10 +5,9 @@ import type { Node } from "../../api/kinds/core.js";
 import { IkadaError } from "../../base/errors.js";
 import { apiMethods } from "../../host/api-methods.js";
 import { writeMessage } from "../../host/grpc.js";
-import type { FrameSource } from "../agents/pod-streams.js";
 import type { Call, Listener } from "../listener.js";
 import { askNodes, unreached } from "./ask-nodes.js";
-import { callerOpening } from "./caller-input.js";
+import { archiveInput, callerOpening } from "./caller-input.js";
 import { nodeFrames, type NodeStream, type PodRoutes } from "./pod-route.js";
 
 type Input = ikada.api.v1.LoadImagesInput;
@@ -31,7 +30,7 @@ async function load(
     node,
     object: `nodes "${node}"`,
     request: { loadImages: {} },
-    input: inputOf(messages),
+    input: archiveInput(messages),
     begins: true,
     afterLoss: "load it again: loading twice changes nothing",
   };
@@ -45,16 +44,6 @@ async function load(
   await writeMessage(stream, { images: names.split("\n").filter((name) => name !== "") }, call.signal);
 }
 
-/** @throws IkadaError BadRequest, Cancelled when the caller went before it said that this is all */
-async function* inputOf(messages: AsyncGenerator<Input, void, undefined>): FrameSource {
-  for await (const { open, data, end } of messages) {
-    if (open) throw new IkadaError("BadRequest", "`open` came twice");
-    if (data && data.length > 0) yield { data };
-    if (end) return yield { end: true };
-  }
-  throw new IkadaError("Cancelled", "the caller ended before the archive did");
-}
-
 async function list(
   routes: PodRoutes,
   { node }: ikada.api.v1.ListImagesRequest,
@@ -66,17 +55,7 @@ async function list(
   };
   const answers = await askNodes(routes, nodesNamed(routes, node, false), question, call);
   const images = answers.flatMap((answer) =>
-    "value" in answer
-      ? answer.value.map(({ id, tags, digests, sizeBytes, inUse, own }) => ({
-          node: answer.node,
-          id: id ?? "",
-          tags: tags ?? [],
-          digests: digests ?? [],
-          sizeBytes: sizeBytes ?? 0,
-          inUse: inUse ?? false,
-          own: own ?? false,
-        }))
-      : [],
+    "value" in answer ? answer.value.map((image) => ({ ...image, node: answer.node })) : [],
   );
   return { images, unreached: unreached(answers) };
 }
