@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { Command } from "commander";
+import { runToEnd } from "../e2e/run-to-end.js";
 import { IkadaError } from "../../sdk/index.js";
 import { isClean, reportLines } from "../linearizability/check.js";
 import { writeTimelines } from "../linearizability/timeline-files.js";
@@ -30,19 +31,9 @@ const options = command.opts<{
   keep?: true;
 }>();
 
-const interrupted = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const)
-  process.once(name, () => interrupted.abort(new Error(`${name}: the run was given up`)));
-try {
-  await main();
-} catch (caught) {
-  process.stderr.write(`${failureText(caught)}\n`);
-  process.exitCode = 1;
-}
-// What was given up may still be waiting for something.
-process.exit();
+await runToEnd(main);
 
-async function main(): Promise<void> {
+async function main(signal: AbortSignal): Promise<void> {
   const faults = options.faults === undefined ? [] : faultsNamed(options.faults);
   const minutes = number("minutes");
   const kills = options.kills === undefined ? (faults.length > 0 ? 0 : 20) : number("kills");
@@ -53,7 +44,7 @@ async function main(): Promise<void> {
     faultsMs: minutes * 60_000,
     seed: number("seed"),
     tell: (line) => console.log(line),
-    signal: interrupted.signal,
+    signal,
     ...(options.history !== undefined && { historyFile: options.history }),
   });
   if (kills > 0) console.log(gapsLine(report.gapsMs));
@@ -92,10 +83,4 @@ function number(name: "kills" | "minutes" | "servers" | "seed"): number {
   if (!(value >= 0) || (name === "servers" && value !== 3 && value !== 5))
     throw new IkadaError("BadRequest", `--${name} ${options[name]} makes no sense`);
   return value;
-}
-
-function failureText(caught: unknown): string {
-  if (!(caught instanceof IkadaError))
-    return caught instanceof Error ? (caught.stack ?? caught.message) : String(caught);
-  return [caught.message, caught.details.hint].filter((text) => text !== undefined).join("\n");
 }

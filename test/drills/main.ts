@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { runToEnd } from "../e2e/run-to-end.js";
 import { IkadaError } from "../../sdk/index.js";
 import { OwnEngine } from "../e2e/own-engine.js";
 import { runDrills } from "./run.js";
@@ -13,18 +14,9 @@ const command = new Command("drills")
   .parse();
 const options = command.opts<{ drill?: string; times?: string; pods: string; awaySeconds?: string }>();
 
-const interrupted = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const)
-  process.once(name, () => interrupted.abort(new Error(`${name}: the run was given up`)));
-try {
-  await main();
-} catch (caught) {
-  process.stderr.write(`${failureText(caught)}\n`);
-  process.exitCode = 1;
-}
-process.exit();
+await runToEnd(main);
 
-async function main(): Promise<void> {
+async function main(signal: AbortSignal): Promise<void> {
   const missing = OwnEngine.whatIsMissing();
   if (missing !== undefined) throw new IkadaError("BadRequest", missing, { hint: "run it as root" });
   const awaySeconds = numberOf("away-seconds", options.awaySeconds);
@@ -33,7 +25,7 @@ async function main(): Promise<void> {
     times: numberOf("times", options.times),
     awayMs: awaySeconds === undefined ? undefined : awaySeconds * 1000,
     tell: (line) => console.log(line),
-    signal: interrupted.signal,
+    signal,
     ...(options.drill !== undefined && { names: options.drill.split(",") }),
   });
   const wrong = rows.filter((row) => row.wrong.length > 0);
@@ -47,10 +39,4 @@ function numberOf(name: string, given: string | undefined): number | undefined {
   const value = Number(given);
   if (Number.isInteger(value) && value > 0) return value;
   throw new IkadaError("BadRequest", `--${name} ${given} is not a whole number above 0`);
-}
-
-function failureText(caught: unknown): string {
-  if (!(caught instanceof IkadaError))
-    return caught instanceof Error ? (caught.stack ?? caught.message) : String(caught);
-  return [caught.message, caught.details.hint].filter((text) => text !== undefined).join("\n");
 }
