@@ -49,10 +49,8 @@ async function run({ endpoint, service, perSecond, durationMs }: Changes): Promi
           return;
         }
         const due = Math.floor((elapsed * perSecond) / 1000);
-        for (; sent < due && inFlight < inFlightMax; sent += 1) {
-          inFlight += 1;
-          one(sent % keyCount).catch(reject);
-        }
+        const sendable = Math.min(due - sent, inFlightMax - inFlight);
+        for (const end = sent + sendable; sent < end; sent += 1) one(sent % keyCount).catch(reject);
       }, 1);
     });
   } finally {
