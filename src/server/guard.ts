@@ -155,11 +155,10 @@ export class Guard {
       });
     }
     this.#inWork.set(quota, inWork + 1);
-    this.#options.metrics.inWork(quota, inWork + 1);
+    this.#options.metrics.inWork(quota, 1);
     return () => {
-      const left = (this.#inWork.get(quota) ?? 1) - 1;
-      this.#inWork.set(quota, left);
-      this.#options.metrics.inWork(quota, left);
+      this.#inWork.set(quota, (this.#inWork.get(quota) ?? 1) - 1);
+      this.#options.metrics.inWork(quota, -1);
     };
   }
 

@@ -28,7 +28,7 @@ export class ServerMetrics {
     });
     this.#inWork = new Gauge({
       name: "ikada_grpc_calls_in_work",
-      help: "gRPC calls in work by class: requests, watches, podStreams, sessions, peers.",
+      help: "gRPC calls in work by class: requests, watches, podStreams, backups, sessions, peers.",
       labelNames: ["class"],
       registers,
     });
@@ -46,8 +46,9 @@ export class ServerMetrics {
     };
   }
 
-  inWork(quota: string, count: number): void {
-    this.#inWork.set({ class: quota }, count);
+  /** The listeners of a process share the gauge, so each tells what changed. */
+  inWork(quota: string, change: 1 | -1): void {
+    this.#inWork.inc({ class: quota }, change);
   }
 
   /** How many other replicas' states differ from this one's. */
