@@ -9,13 +9,15 @@ const command = new Command("fuzz")
   .option("--seed <number>", "makes the same requests again", String(randomInt(2 ** 31)))
   .option("--from <number>", "the first number, to go on where a run has ended or to send one request again", "0")
   .option("--minutes <count>", "ends after this time, whatever was sent by then")
+  .option("--lanes <count>", "requests in flight at once", "48")
   .parse();
-const options = command.opts<{ requests: string; seed: string; from: string; minutes?: string }>();
+const options = command.opts<{ requests: string; seed: string; from: string; lanes: string; minutes?: string }>();
 
 const report = await runFuzz({
   requests: number("requests", options.requests),
   seed: number("seed", options.seed),
   from: number("from", options.from),
+  lanes: number("lanes", options.lanes),
   ...(options.minutes !== undefined && { minutes: number("minutes", options.minutes) }),
   tell: (line) => console.log(line),
 });

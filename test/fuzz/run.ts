@@ -18,6 +18,8 @@ export interface FuzzOptions {
   readonly from?: number;
   /** Ends the run after this time, whatever was sent by then. */
   readonly minutes?: number;
+  /** Requests in flight at once. @default 48 */
+  readonly lanes?: number;
   readonly tell: (line: string) => void;
 }
 
@@ -42,7 +44,7 @@ export interface FuzzReport {
   readonly objects: number;
 }
 
-const inFlightMax = 48;
+const lanesDefault = 48;
 /** Every fifth is a manifest. */
 const manifestChance = 0.2;
 /** What fuzzed requests leave behind is cleared away after so many. */
@@ -115,7 +117,7 @@ class Fuzz {
   }
 
   async #sendAll(): Promise<number> {
-    const { requests, from = 0, minutes = Infinity, tell } = this.#options;
+    const { requests, from = 0, minutes = Infinity, lanes = lanesDefault, tell } = this.#options;
     const startedAt = performance.now();
     const secondsGone = (): number => (performance.now() - startedAt) / 1_000;
     let next = from;
@@ -134,7 +136,7 @@ class Fuzz {
         await this.#one(number);
       }
     };
-    await Promise.all(Array.from({ length: inFlightMax }, lane));
+    await Promise.all(Array.from({ length: lanes }, lane));
     return secondsGone();
   }
 
