@@ -1,6 +1,8 @@
 import { IkadaError } from "../base/errors.js";
 import { apiVersionOf, groupKindOf, qualifiedPlural, type KindDefinition } from "./kind.js";
 import { configMapKind } from "./kinds/config-map-kind.js";
+import { controllerRevisionKind } from "./kinds/controller-revision-kind.js";
+import { daemonSetKind } from "./kinds/daemon-set-kind.js";
 import { deploymentKind } from "./kinds/deployment-kind.js";
 import { eventKind } from "./kinds/event-kind.js";
 import { namespaceKind } from "./kinds/namespace-kind.js";
@@ -8,6 +10,7 @@ import { nodeKind } from "./kinds/node-kind.js";
 import { podKind } from "./kinds/pod-kind.js";
 import { replicaSetKind } from "./kinds/replica-set-kind.js";
 import { secretKind } from "./kinds/secret-kind.js";
+import { statefulSetKind } from "./kinds/stateful-set-kind.js";
 
 /** All kinds, in the order in which `get all` and discovery list them. */
 export const kinds: readonly KindDefinition[] = [
@@ -18,6 +21,9 @@ export const kinds: readonly KindDefinition[] = [
   podKind,
   replicaSetKind,
   deploymentKind,
+  statefulSetKind,
+  daemonSetKind,
+  controllerRevisionKind,
   eventKind,
 ];
 

@@ -1,8 +1,10 @@
+import { setDescriptions } from "./set-descriptions.js";
+
 /**
  * What each field means, by the type it stands in; `[text, type]` where the field's value (or each item of its list) is of
  * another type here. What Ikada does not act on is told from the kind's schema and is not described again.
  */
-type Described = string | readonly [text: string, type: string];
+export type Described = string | readonly [text: string, type: string];
 
 /** Fields that manifests from Kubernetes may carry in a status. */
 const unused = "Accepted as Kubernetes has it; Ikada neither sets nor reads it.";
@@ -515,6 +517,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     collisionCount: "How often a name for a new ReplicaSet was taken.",
     conditions: ["Available and Progressing.", "Condition"],
   },
+  ...setDescriptions,
 
   Event: {
     "": "Something that happened to an object. The cluster keeps them for a while.",

@@ -5,7 +5,7 @@ import { matchesSelector, type Labels } from "../selector.js";
 import { podSpecRules, selectorRules } from "./pod-rules.js";
 import type { PodSpec } from "./pod.js";
 
-/** Rules of everything that makes Pods from a template and keeps them running: ReplicaSet, Deployment. */
+/** Rules of everything that makes Pods from a template and keeps them running: Deployment, StatefulSet, DaemonSet and ReplicaSet. */
 export function workloadRules(object: AnyObject, faults: FieldFault[]): void {
   const selector = valueAt(object, "spec", "selector") as LabelSelector | undefined;
   const template = valueAt(object, "spec", "template");
@@ -34,6 +34,14 @@ export function workloadRules(object: AnyObject, faults: FieldFault[]): void {
       reason: "NotSupported",
       message: `must be Always for Pods that are kept running, not "${policy}"`,
     });
+}
+
+/** Whether the strategy's type has a rollingUpdate; a fault when the `other` type comes with one. */
+export function rollingOnly(strategy: unknown, other: string, field: string, faults: FieldFault[]): boolean {
+  if (valueAt(strategy, "type") !== other) return true;
+  if (valueAt(strategy, "rollingUpdate") !== undefined)
+    faults.push({ field, reason: "Invalid", message: "may only be given when the strategy's type is RollingUpdate" });
+  return false;
 }
 
 function isEmpty(selector: LabelSelector): boolean {
