@@ -1,4 +1,5 @@
 import type { Controller } from "./controller.js";
+import { daemonSetController } from "./daemon-set.js";
 import { deploymentController } from "./deployment.js";
 import { eventTtlController } from "./event-ttl.js";
 import { garbageCollector } from "./garbage-collector.js";
@@ -7,6 +8,7 @@ import { nodeLifecycleController } from "./node-lifecycle.js";
 import { podGarbageController } from "./pod-garbage.js";
 import { replicaSetController } from "./replica-set.js";
 import type { ControllerSettings } from "./settings.js";
+import { statefulSetController } from "./stateful-set.js";
 import { taintEvictionController } from "./taint-eviction.js";
 
 /** All controllers that a leader runs, beside the scheduler. */
@@ -17,6 +19,8 @@ export function allControllers(settings: ControllerSettings): readonly Controlle
     taintEvictionController(settings),
     deploymentController,
     replicaSetController,
+    statefulSetController,
+    daemonSetController,
     garbageCollector,
     podGarbageController(settings),
     eventTtlController(settings),

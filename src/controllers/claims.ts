@@ -6,14 +6,21 @@ interface Owned {
   readonly metadata: ObjectMeta;
 }
 
+/** An object that manages others. */
+export interface Owner extends Owned {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
 /**
- * Who belongs to `owner`, as Kubernetes' ControllerRefManager decides it: objects that match the selector and have no
+ * Who belongs to `owner`, as Kubernetes' ControllerRefManager decides it: objects that match the selector (and `belongs`) and have no
  * controller are adopted, owned ones that stopped matching are released. Gives the changed objects.
  */
 export function claim<T extends Owned>(
-  owner: Owned & { readonly apiVersion: string; readonly kind: string },
+  owner: Owner,
   selector: LabelSelector,
   candidates: readonly T[],
+  belongs: (candidate: T) => boolean = () => true,
 ): readonly AnyObject[] {
   if (isTerminating(owner)) return [];
   const changed: T[] = [];
@@ -21,7 +28,7 @@ export function claim<T extends Owned>(
     if (isTerminating(candidate)) continue;
     const controller = controllerOf(candidate);
     if (controller !== undefined && controller.uid !== owner.metadata.uid) continue;
-    const matches = matchesSelector(selector, candidate.metadata.labels ?? {});
+    const matches = matchesSelector(selector, candidate.metadata.labels ?? {}) && belongs(candidate);
     if (matches === (controller !== undefined)) continue;
     const others = (candidate.metadata.ownerReferences ?? []).filter((one) => one.uid !== owner.metadata.uid);
     const ownerReferences = matches ? [...others, controllerReference(owner)] : others;
@@ -31,9 +38,7 @@ export function claim<T extends Owned>(
 }
 
 /** The reference of an object to the one that manages it. */
-export function controllerReference(
-  owner: Owned & { readonly apiVersion: string; readonly kind: string },
-): OwnerReference {
+export function controllerReference(owner: Owner): OwnerReference {
   return {
     apiVersion: owner.apiVersion,
     kind: owner.kind,

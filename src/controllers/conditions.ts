@@ -35,3 +35,21 @@ export function withCondition(
 export function withoutCondition(conditions: readonly Condition[], type: string): readonly Condition[] {
   return conditions.some((one) => one.type === type) ? conditions.filter((one) => one.type !== type) : conditions;
 }
+
+/** The status with Kubernetes' ReplicaFailure: there while Pods are missing that may not be made, for this reason. */
+export function withReplicaFailure<S extends { readonly conditions?: readonly Condition[] }>(
+  status: S,
+  refusal: string | undefined,
+  now: number,
+): S {
+  const { conditions = [] } = status;
+  const after =
+    refusal === undefined
+      ? withoutCondition(conditions, "ReplicaFailure")
+      : withCondition(
+          conditions,
+          { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: refusal },
+          now,
+        );
+  return after === conditions ? status : { ...status, conditions: after };
+}

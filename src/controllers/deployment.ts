@@ -18,7 +18,7 @@ import {
 } from "./deployment-plan.js";
 import { countedStatus, isComplete, withNewest, withPause, withProgress } from "./deployment-status.js";
 import { sameJson } from "../api/json.js";
-import { asObject, isControlledBy, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
+import { asObject, decidedFrom, isControlledBy, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import {
   byAge,
   findNewest,
@@ -268,8 +268,4 @@ class Work {
       message: `Scaled ${to > from ? "up" : "down"} replica set ${set.metadata.name} from ${from} to ${to}`,
     });
   }
-}
-
-function decidedFrom(deployment: Deployment): ObjectKey & { readonly resourceVersion: string } {
-  return { ...keyOfObject(asObject(deployment)), resourceVersion: deployment.metadata.resourceVersion ?? "" };
 }

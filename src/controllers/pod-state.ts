@@ -2,6 +2,7 @@ import type { AnyObject, Condition, ObjectMeta, OwnerReference } from "../api/ob
 import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
 import { fromTimestamp } from "../api/time.js";
+import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 
 /** What controllers read from Pods; pure questions. */
@@ -35,6 +36,23 @@ export function availableFrom(pod: Pod, minReadySeconds: number): number | undef
   if (minReadySeconds === 0) return 0;
   return (fromTimestamp(ready.lastTransitionTime ?? "") ?? 0) + minReadySeconds * 1000;
 }
+
+/** A container can't be started, or is not started again for a while because it keeps ending. */
+export function isCrashing(pod: Pod): boolean {
+  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  return containers.some(({ state }) => failures.has(state?.waiting?.reason ?? ""));
+}
+
+const failures = new Set([
+  "CrashLoopBackOff",
+  "ImagePullBackOff",
+  "ErrImagePull",
+  "ErrImageNeverPull",
+  "InvalidImageName",
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "RunContainerError",
+]);
 
 /** The owner that manages the object, of which there is at most one. */
 export function controllerOf(object: { readonly metadata: ObjectMeta }): OwnerReference | undefined {
@@ -92,6 +110,13 @@ export function namespaceGuard(
   const namespace = snapshot.get("/Namespace", "", name);
   if (namespace === undefined) return [];
   return [{ groupKind: "/Namespace", namespace: "", name, resourceVersion: namespace.metadata.resourceVersion ?? "" }];
+}
+
+/** What a decision was made from, to be refused when it has changed meanwhile. */
+export function decidedFrom(object: {
+  readonly metadata: ObjectMeta;
+}): ObjectKey & { readonly resourceVersion: string } {
+  return { ...keyOfObject(asObject(object)), resourceVersion: object.metadata.resourceVersion ?? "" };
 }
 
 export function asObject(object: { readonly metadata: ObjectMeta }): AnyObject {

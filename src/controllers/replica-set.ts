@@ -7,12 +7,13 @@ import type { ObjectKey } from "../objects/snapshot.js";
 import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { objectsPerDecisionMax } from "./bounds.js";
 import { claim } from "./claims.js";
-import { withCondition, withoutCondition } from "./conditions.js";
-import type { Controller, Decision, DecisionEvent, World } from "./controller.js";
+import { withReplicaFailure } from "./conditions.js";
+import type { Controller, Decision, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
-import { makePods } from "./make-pods.js";
+import { makePods, type WantedPod } from "./make-pods.js";
 import { podRefusal, refusedLookMs } from "./pod-admission.js";
-import { asObject, isActive, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
+import { createdPod, deletedPod, failedCreate, podEvents } from "./pod-events.js";
+import { asObject, decidedFrom, isActive, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import { allowanceOf, type Allowance } from "./replica-budget.js";
 import { earliest, readiness } from "./set-view.js";
 import { replicaSetsOf } from "./wakes.js";
@@ -32,9 +33,6 @@ export const replicaSetController: Controller = {
   },
 };
 
-/** Pods named one by one in the events of one decision. */
-const eventsMax = 10;
-
 function decide(set: ReplicaSet, world: World): Decision {
   const { snapshot, now } = world;
   const self = decidedFrom(set);
@@ -50,10 +48,10 @@ function decide(set: ReplicaSet, world: World): Decision {
     open && allowance.creates > 0 ? podRefusal(set.spec.template, set.metadata.namespace ?? "", snapshot) : undefined;
   const made =
     open && refusal === undefined
-      ? makePods(set, Math.min(allowance.creates, objectsPerDecisionMax), snapshot, now)
+      ? makePods(set, wantedPods(set, Math.min(allowance.creates, objectsPerDecisionMax)), snapshot, now)
       : { pods: [], annotations: undefined };
   const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
-  const status = withFailure(statusAfter(set, allowance, made.pods, victims, now), refusal, now);
+  const status = withReplicaFailure(statusAfter(set, allowance, made.pods, victims, now), refusal, now);
 
   const updated: ReplicaSet = {
     ...set,
@@ -81,16 +79,15 @@ function decide(set: ReplicaSet, world: World): Decision {
     ...(isEmpty(changes) ? {} : { changes }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     events: [
-      ...tellings(set, made.pods, victims),
-      ...(isNewRefusal
-        ? [{ object: asObject(set), type: "Warning" as const, reason: "FailedCreate", message: refusal }]
-        : []),
+      ...podEvents(set, made.pods, "SuccessfulCreate", createdPod),
+      ...podEvents(set, victims, "SuccessfulDelete", deletedPod),
+      ...(isNewRefusal ? [failedCreate(set, refusal)] : []),
     ],
   };
 }
 
-function decidedFrom(set: ReplicaSet): ObjectKey & { readonly resourceVersion: string } {
-  return { ...keyOfObject(asObject(set)), resourceVersion: set.metadata.resourceVersion ?? "" };
+function wantedPods({ spec }: ReplicaSet, count: number): readonly WantedPod[] {
+  return Array.from({ length: count }, () => ({ template: spec.template }));
 }
 
 /** The counts as they are when this decision is committed. */
@@ -114,32 +111,4 @@ function statusAfter(
     availableReplicas: after.available,
     ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
   };
-}
-
-/** Kubernetes' ReplicaFailure: there while Pods are missing that may not be made. */
-function withFailure(status: ReplicaSetStatus, refusal: string | undefined, now: number): ReplicaSetStatus {
-  const { conditions = [] } = status;
-  const after =
-    refusal === undefined
-      ? withoutCondition(conditions, "ReplicaFailure")
-      : withCondition(
-          conditions,
-          { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: refusal },
-          now,
-        );
-  return after === conditions ? status : { ...status, conditions: after };
-}
-
-function tellings(set: ReplicaSet, made: readonly Pod[], victims: readonly Pod[]): readonly DecisionEvent[] {
-  const tell = (reason: string, message: string): DecisionEvent => ({
-    object: asObject(set),
-    type: "Normal",
-    reason,
-    message,
-  });
-  const list = (pods: readonly Pod[], reason: string, verb: string): readonly DecisionEvent[] => [
-    ...pods.slice(0, eventsMax).map((pod) => tell(reason, `${verb} pod: ${pod.metadata.name}`)),
-    ...(pods.length > eventsMax ? [tell(reason, `${verb} ${pods.length - eventsMax} more pods`)] : []),
-  ];
-  return [...list(made, "SuccessfulCreate", "Created"), ...list(victims, "SuccessfulDelete", "Deleted")];
 }

@@ -3,6 +3,7 @@ import type { PodTemplateSpec } from "../api/kinds/pod.js";
 import { toTimestamp } from "../api/time.js";
 import { derivedUid, safeHash } from "../objects/derived-id.js";
 import { canonicalJson, sameJson } from "../api/json.js";
+import { controllerReference } from "./claims.js";
 import { createdAt } from "./pod-state.js";
 
 /** How a Deployment's ReplicaSets stand for the revisions of its template. */
@@ -35,8 +36,13 @@ export function findNewest(deployment: Deployment, oldestFirst: readonly Replica
 }
 
 export function nameOfNewest(deployment: Deployment): { readonly name: string; readonly hash: string } {
-  const hash = safeHash(canonicalJson([deployment.spec.template, deployment.status?.collisionCount ?? null]));
+  const hash = templateHash(deployment.spec.template, deployment.status?.collisionCount);
   return { name: `${deployment.metadata.name}-${hash}`, hash };
+}
+
+/** Names a template, in up to ten letters; another count of collisions gives another name. */
+export function templateHash(template: PodTemplateSpec, collisionCount: number | undefined): string {
+  return safeHash(canonicalJson([template, collisionCount ?? null]));
 }
 
 /** A ReplicaSet for the present template, as yet with no Pod. */
@@ -60,16 +66,7 @@ export function makeNewest(deployment: Deployment, revision: number, surge: numb
         ...scaleAnnotations(deployment.spec.replicas ?? 1, surge),
         [revisionAnnotation]: String(revision),
       },
-      ownerReferences: [
-        {
-          apiVersion: "apps/v1",
-          kind: "Deployment",
-          name: deployment.metadata.name,
-          uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(deployment)],
     },
     spec: {
       replicas: 0,

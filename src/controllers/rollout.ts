@@ -20,8 +20,8 @@ export interface RollingUpdate {
 
 /** Percentages round up for surge and down for unavailable; both 0 would never move, so unavailable is then 1. */
 export function resolveFences(rolling: RollingUpdate | undefined, replicas: number): Fences {
-  const surge = resolve(rolling?.maxSurge ?? "25%", replicas, Math.ceil);
-  const unavailable = resolve(rolling?.maxUnavailable ?? "25%", replicas, Math.floor);
+  const surge = amountOf(rolling?.maxSurge ?? "25%", replicas, Math.ceil);
+  const unavailable = amountOf(rolling?.maxUnavailable ?? "25%", replicas, Math.floor);
   const moving = surge === 0 && unavailable === 0 ? 1 : unavailable;
   return { surge, unavailable: Math.min(moving, replicas) };
 }
@@ -127,7 +127,8 @@ function shareOf(set: ScaledSet, target: { replicas: number; surge: number }, to
   return toAdd > 0 ? Math.min(whole, toAdd - added) : Math.max(whole, toAdd - added);
 }
 
-function resolve(value: IntOrString, replicas: number, round: (value: number) => number): number {
+/** What a count or a percentage of the replicas comes to; 0 when it is neither. */
+export function amountOf(value: IntOrString, replicas: number, round: (value: number) => number): number {
   const text = String(value);
   const percent = /^(\d+)%$/.exec(text);
   // Multiplied before it is divided: 0.07 * 100 is not 7 in floating point.

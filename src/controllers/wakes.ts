@@ -1,14 +1,16 @@
-import type { Deployment, ReplicaSet } from "../api/kinds/apps.js";
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../api/kinds/apps.js";
 import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
-import type { AnyObject } from "../api/object.js";
+import { sameJson } from "../api/json.js";
+import type { AnyObject, ObjectMeta } from "../api/object.js";
 import { groupKindOfObject } from "../api/registry.js";
 import { matchesSelector } from "../api/selector.js";
 import { keyOfObject } from "../objects/keys.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 import { controllerOf, isLostNode } from "./pod-state.js";
+import { splitPodName } from "./stateful-pods.js";
 
-/** Which Deployments and ReplicaSets a change of an object concerns. */
+/** Which workloads a change of an object concerns. */
 
 /** The Deployment itself, of its sets, and of their Pods. */
 export function deploymentsOf(
@@ -54,6 +56,63 @@ export function replicaSetsOf(
         return [];
     }
   });
+}
+
+/** The set itself, of its Pods and revisions, and of Pods that have a name it would give. */
+export function statefulSetsOf(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
+  return concerning(before, now, (object) => {
+    if (groupKindOfObject(object) === "apps/StatefulSet") return [keyOfObject(object)];
+    const keys = managersOf(object, "StatefulSet", snapshot);
+    if (groupKindOfObject(object) !== "/Pod" || keys.length > 0) return keys;
+    const parent = splitPodName(object.metadata.name)?.parent ?? "";
+    const set = snapshot.get("apps/StatefulSet", object.metadata.namespace ?? "", parent);
+    return set === undefined ? [] : [keyOfObject(set)];
+  });
+}
+
+/** The set itself, of its Pods and revisions; all when a node came, went or changed what it takes. */
+export function daemonSetsOf(
+  before: AnyObject | undefined,
+  now: AnyObject | undefined,
+  snapshot: Snapshot,
+): readonly ObjectKey[] {
+  return concerning(before, now, (object) => {
+    switch (groupKindOfObject(object)) {
+      case "apps/DaemonSet":
+        return [keyOfObject(object)];
+      case "/Node":
+        return sameTaker(before as Node | undefined, now as Node | undefined)
+          ? []
+          : snapshot.list("apps/DaemonSet").map(keyOfObject);
+      default:
+        return managersOf(object, "DaemonSet", snapshot);
+    }
+  });
+}
+
+/** What decides whether a node takes a Pod is the same. */
+function sameTaker(before: Node | undefined, now: Node | undefined): boolean {
+  if (before === undefined || now === undefined) return false;
+  const traits = ({ metadata, spec }: Node): unknown => [metadata.labels, spec, metadata.deletionTimestamp];
+  return before.metadata.uid === now.metadata.uid && sameJson(traits(before), traits(now));
+}
+
+/** The set of a kind that manages a Pod or revision, or when nothing does those that would take it. */
+function managersOf(object: AnyObject, kind: "StatefulSet" | "DaemonSet", snapshot: Snapshot): readonly ObjectKey[] {
+  const groupKind = groupKindOfObject(object);
+  if (groupKind !== "/Pod" && groupKind !== "apps/ControllerRevision") return [];
+  const owner = controllerOf(object);
+  const namespace = object.metadata.namespace ?? "";
+  if (owner?.kind === kind) return [{ groupKind: `apps/${kind}`, namespace, name: owner.name }];
+  if (owner !== undefined) return [];
+  return snapshot
+    .list<StatefulSet | DaemonSet>(`apps/${kind}`, namespace)
+    .filter(({ spec }) => matchesSelector(spec.selector, object.metadata.labels ?? {}))
+    .map(keyOf);
 }
 
 /** The sets with the same controller, this one among them; only itself when it has none. */
@@ -108,6 +167,6 @@ function podsOfNodeThatTurned(
   return snapshot.podsOnNode<Pod>(name);
 }
 
-function keyOf(object: Deployment | ReplicaSet): ObjectKey {
+function keyOf(object: { readonly metadata: ObjectMeta }): ObjectKey {
   return keyOfObject(object as unknown as AnyObject);
 }

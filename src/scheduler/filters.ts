@@ -1,8 +1,12 @@
 import type { Taint } from "../api/kinds/core.js";
+import { suitsNode } from "../api/node-affinity.js";
 import { tolerates } from "../api/toleration.js";
 import { conflict } from "./host-ports.js";
 import type { PodClass } from "./pod-class.js";
 import type { Room } from "./room.js";
+
+/** What is tolerated by whoever may be put on a cordoned node. */
+const unschedulable = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" } as const;
 
 /** One reason to refuse a node. */
 export interface Filter {
@@ -17,7 +21,8 @@ export interface Filter {
 export const nodeFilters: readonly Filter[] = [
   {
     name: "NodeUnschedulable",
-    check: (_podClass, { node }) => node.spec.unschedulable !== true,
+    check: ({ tolerations }, { node }) =>
+      node.spec.unschedulable !== true || tolerations.some((toleration) => tolerates(toleration, unschedulable)),
     explain: () => ["node(s) were unschedulable"],
   },
   {
@@ -36,9 +41,8 @@ export const nodeFilters: readonly Filter[] = [
     explain: () => ["node(s) were not ready"],
   },
   {
-    name: "NodeSelector",
-    check: ({ nodeSelector }, { node }) =>
-      Object.entries(nodeSelector).every(([label, value]) => node.metadata.labels?.[label] === value),
+    name: "NodeAffinity",
+    check: (podClass, { node }) => suitsNode(podClass, node),
     explain: () => ["node(s) didn't match Pod's node affinity/selector"],
   },
 ];

@@ -10,6 +10,7 @@ export interface PodClass {
   readonly requests: Resources;
   readonly hostPorts: readonly HostPort[];
   readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly affinity: unknown;
   readonly tolerations: readonly Toleration[];
 }
 
@@ -23,6 +24,7 @@ export class PodClasses {
       requests: requestsOf(pod),
       hostPorts: hostPortsOf(pod),
       nodeSelector: pod.spec.nodeSelector ?? {},
+      affinity: pod.spec["affinity"],
       tolerations: pod.spec.tolerations ?? [],
     };
     const key = canonicalJson(podClass);

@@ -2,8 +2,18 @@ import type { Snapshot } from "../../src/objects/snapshot.js";
 
 /** What stays when a scenario is played again with other timing: objects without revisions, times and nodes. */
 export function fingerprint(snapshot: Snapshot): readonly unknown[] {
-  return ["/Namespace", "apps/Deployment", "apps/ReplicaSet", "/Pod"].flatMap((kind) => snapshot.list(kind).map(strip));
+  return kinds.flatMap((kind) => snapshot.list(kind).map(strip));
 }
+
+const kinds = [
+  "/Namespace",
+  "apps/Deployment",
+  "apps/StatefulSet",
+  "apps/DaemonSet",
+  "apps/ReplicaSet",
+  "apps/ControllerRevision",
+  "/Pod",
+];
 
 const volatile = new Set(["resourceVersion", "creationTimestamp", "lastTransitionTime", "lastUpdateTime", "nodeName"]);
 

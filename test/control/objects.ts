@@ -1,4 +1,12 @@
-import type { Deployment, DeploymentSpec, ReplicaSet } from "../../src/api/kinds/apps.js";
+import type {
+  DaemonSet,
+  DaemonSetSpec,
+  Deployment,
+  DeploymentSpec,
+  ReplicaSet,
+  StatefulSet,
+  StatefulSetSpec,
+} from "../../src/api/kinds/apps.js";
 import type { Node, NodeSpec } from "../../src/api/kinds/core.js";
 import type { Pod, PodSpec, PodStatus } from "../../src/api/kinds/pod.js";
 import type { AnyObject, ObjectMeta } from "../../src/api/object.js";
@@ -28,6 +36,40 @@ export function deployment(options: DeploymentOptions = {}): Deployment {
       minReadySeconds: 0,
       revisionHistoryLimit: 10,
       progressDeadlineSeconds: 600,
+      ...spec,
+    },
+  };
+}
+
+export function statefulSet(spec: Partial<StatefulSetSpec> = {}, metadata: Partial<ObjectMeta> = {}): StatefulSet {
+  const { name = "db" } = metadata;
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: { name, namespace: "default", uid: `uid-${name}`, generation: 1, resourceVersion: "1", ...metadata },
+    spec: {
+      replicas: 3,
+      selector: { matchLabels: { app: name } },
+      template: template(name, `${name}:1`),
+      podManagementPolicy: "OrderedReady",
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: 1 } },
+      revisionHistoryLimit: 10,
+      ...spec,
+    },
+  };
+}
+
+export function daemonSet(spec: Partial<DaemonSetSpec> = {}, metadata: Partial<ObjectMeta> = {}): DaemonSet {
+  const { name = "log" } = metadata;
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name, namespace: "default", uid: `uid-${name}`, generation: 1, resourceVersion: "1", ...metadata },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: template(name, `${name}:1`),
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      revisionHistoryLimit: 10,
       ...spec,
     },
   };
