@@ -1,5 +1,5 @@
 import type { AnyObject, Condition, LabelSelector, ObjectMeta } from "../src/api/object.js";
-import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
 import type { Container, ContainerState, ContainerStatus, Pod, Probe } from "../src/api/kinds/pod.js";
 import { formatAge } from "../src/api/time.js";
@@ -30,6 +30,10 @@ function body(object: AnyObject, around: Surroundings): Line[] {
       return deploymentLines(object as unknown as Deployment);
     case "ReplicaSet":
       return replicaSetLines(object as unknown as ReplicaSet);
+    case "StatefulSet":
+      return statefulSetLines(object as unknown as StatefulSet);
+    case "DaemonSet":
+      return daemonSetLines(object as unknown as DaemonSet);
     case "Node":
       return nodeLines(object as unknown as Node, around.pods);
     case "ConfigMap":
@@ -173,6 +177,52 @@ function replicaSetLines({ spec, status }: ReplicaSet): Line[] {
     ["Replicas", `${status?.replicas ?? 0} current / ${spec.replicas ?? 1} desired`],
     ["Ready", String(status?.readyReplicas ?? 0)],
     ["Pod Template", templateLines(spec.template)],
+  ];
+}
+
+function statefulSetLines({ spec, status }: StatefulSet): Line[] {
+  const rolling = spec.updateStrategy?.rollingUpdate;
+  const lines: Line[] = [
+    ["Selector", selectorText(spec.selector)],
+    [
+      "Replicas",
+      `${spec.replicas ?? 1} desired | ${status?.replicas ?? 0} total | ${status?.readyReplicas ?? 0} ready | ${status?.availableReplicas ?? 0} available`,
+    ],
+    ["Revision", revisionText(status?.currentReplicas, status?.currentRevision)],
+  ];
+  if (status?.updateRevision !== status?.currentRevision)
+    lines.push(["Updated To", revisionText(status?.updatedReplicas, status?.updateRevision)]);
+  if (spec.serviceName) lines.push(["Service", spec.serviceName]);
+  if (spec.ordinals?.start) lines.push(["First Ordinal", String(spec.ordinals.start)]);
+  lines.push(["Pod Management", spec.podManagementPolicy ?? "OrderedReady"]);
+  lines.push(["Update Strategy", spec.updateStrategy?.type ?? "RollingUpdate"]);
+  if (rolling)
+    lines.push([
+      "RollingUpdate",
+      `partition ${rolling.partition ?? 0}, ${rolling.maxUnavailable ?? 1} max unavailable`,
+    ]);
+  return [...lines, ["Pod Template", templateLines(spec.template)], conditionLines(status?.conditions)];
+}
+
+function revisionText(count = 0, name = "<none>"): string {
+  return `${count} of ${name}`;
+}
+
+function daemonSetLines({ spec, status }: DaemonSet): Line[] {
+  const rolling = spec.updateStrategy?.rollingUpdate;
+  return [
+    ["Selector", selectorText(spec.selector)],
+    ["Node-Selectors", pairs(spec.template.spec.nodeSelector)],
+    [
+      "Nodes",
+      `${status?.desiredNumberScheduled ?? 0} desired | ${status?.currentNumberScheduled ?? 0} have one | ${status?.updatedNumberScheduled ?? 0} updated | ${status?.numberAvailable ?? 0} available | ${status?.numberMisscheduled ?? 0} misscheduled`,
+    ],
+    ["Update Strategy", spec.updateStrategy?.type ?? "RollingUpdate"],
+    ...(rolling
+      ? ([["RollingUpdate", `${rolling.maxUnavailable} max unavailable, ${rolling.maxSurge} max surge`]] as Line[])
+      : []),
+    ["Pod Template", templateLines(spec.template)],
+    conditionLines(status?.conditions),
   ];
 }
 

@@ -1,9 +1,16 @@
+import { valueAt } from "../src/api/path.js";
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
+import type { PodTemplateSpec } from "../src/api/kinds/pod.js";
+import type { AnyObject } from "../src/api/object.js";
 import { IkadaError } from "../src/base/errors.js";
-import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+import { daemonSetState, statefulSetState } from "./rollout-of-sets.js";
 
 /** Kubernetes' annotation on a ReplicaSet (and its Deployment): which revision of the template it is. */
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
 export const changeCauseAnnotation = "kubernetes.io/change-cause";
+
+/** What replaces its Pods step by step when its template changes. */
+export type RolledOut = Deployment | StatefulSet | DaemonSet;
 
 export interface RolloutState {
   readonly done: boolean;
@@ -11,10 +18,21 @@ export interface RolloutState {
 }
 
 /**
- * Where a Deployment's rollout stands, in kubectl's words.
- * @throws IkadaError Deadline when the controller has given the rollout up (ProgressDeadlineExceeded)
+ * Where a rollout stands, in kubectl's words.
+ * @throws IkadaError Deadline when the controller has given the rollout up (ProgressDeadlineExceeded), Unsupported when nothing rolls out by itself
  */
-export function rolloutState({ metadata, spec, status }: Deployment): RolloutState {
+export function rolloutState(object: RolledOut): RolloutState {
+  switch (object.kind) {
+    case "StatefulSet":
+      return statefulSetState(object as StatefulSet);
+    case "DaemonSet":
+      return daemonSetState(object as DaemonSet);
+    default:
+      return deploymentState(object as Deployment);
+  }
+}
+
+function deploymentState({ metadata, spec, status }: Deployment): RolloutState {
   const name = metadata.name;
   if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 1)) {
     return { done: false, message: "Waiting for deployment spec update to be observed..." };
@@ -41,35 +59,63 @@ export function rolloutState({ metadata, spec, status }: Deployment): RolloutSta
 
 export interface Revision {
   readonly number: number;
-  readonly replicaSet: ReplicaSet;
+  readonly template: PodTemplateSpec;
   readonly changeCause: string;
 }
 
-/** The revisions of a Deployment that its ReplicaSets still remember, oldest first. */
-export function revisionsOf(deployment: Deployment, replicaSets: readonly ReplicaSet[]): Revision[] {
-  return replicaSets
+/** The kind of the objects that remember the templates of a kind. */
+export function keeperOf(kind: string): "replicasets" | "controllerrevisions" {
+  return kind === "Deployment" ? "replicasets" : "controllerrevisions";
+}
+
+/** The revisions that `keepers`, as far as they are the object's own, still remember; oldest first. */
+export function revisionsOf(object: RolledOut, keepers: readonly AnyObject[]): Revision[] {
+  return keepers
     .filter(({ metadata }) =>
-      metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === deployment.metadata.uid),
+      metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === object.metadata.uid),
     )
-    .map((replicaSet) => ({
-      number: Number(replicaSet.metadata.annotations?.[revisionAnnotation] ?? 0),
-      replicaSet,
-      changeCause: replicaSet.metadata.annotations?.[changeCauseAnnotation] ?? "<none>",
-    }))
+    .flatMap((keeper) => {
+      const template = object.kind === "Deployment" ? templateOfSet(keeper) : templateOfRevision(keeper);
+      if (template === undefined) return [];
+      const changeCause = keeper.metadata.annotations?.[changeCauseAnnotation] ?? "<none>";
+      return [{ number: numberOf(keeper), template, changeCause }];
+    })
     .sort((a, b) => a.number - b.number);
 }
 
+function numberOf(keeper: AnyObject): number {
+  return keeper.kind === "ControllerRevision"
+    ? (keeper as unknown as ControllerRevision).revision
+    : Number(keeper.metadata.annotations?.[revisionAnnotation] ?? 0);
+}
+
+/** Without the label that its controller has put in. */
+function templateOfSet(keeper: AnyObject): PodTemplateSpec {
+  const { template } = (keeper as unknown as ReplicaSet).spec;
+  const { "pod-template-hash": _hash, ...labels } = template.metadata?.labels ?? {};
+  return { ...template, metadata: { ...template.metadata, labels } };
+}
+
+/** Undefined when somebody has put something else in it. */
+function templateOfRevision(keeper: AnyObject): PodTemplateSpec | undefined {
+  const template = valueAt(keeper, "data", "spec", "template");
+  if (typeof template !== "object" || template === null) return undefined;
+  const { $patch: _patch, ...kept } = template as PodTemplateSpec & { readonly $patch?: string };
+  return kept;
+}
+
 /**
- * The Deployment with the Pod template of an earlier revision (0: the one before the present).
- * @throws IkadaError NotFound when there is no such revision; Invalid when the Deployment is paused
+ * The object with the Pod template of an earlier revision (0: the one before the present).
+ * @throws IkadaError NotFound when there is no such revision; Invalid when a Deployment is paused
  */
-export function undoTo(
-  deployment: Deployment,
+export function undoTo<T extends RolledOut>(
+  object: T,
   revisions: readonly Revision[],
   number: number,
-): { readonly object: Deployment; readonly revision: number } {
-  const name = deployment.metadata.name;
-  if (deployment.spec.paused === true) {
+): { readonly object: T; readonly revision: number } {
+  const name = object.metadata.name;
+  const kind = object.kind.toLowerCase();
+  if (object.kind === "Deployment" && (object as Deployment).spec.paused === true) {
     throw new IkadaError(
       "Invalid",
       `you cannot rollback a paused deployment; resume it first with 'ikada rollout resume deployment/${name}' and try again`,
@@ -85,17 +131,10 @@ export function undoTo(
     throw new IkadaError(
       "NotFound",
       number > 0
-        ? `unable to find revision ${number} of deployment "${name}" (known: ${known})`
-        : `no rollout history found for deployment "${name}"`,
+        ? `unable to find revision ${number} of ${kind} "${name}" (known: ${known})`
+        : `no rollout history found for ${kind} "${name}"`,
     );
   }
-  const { template } = target.replicaSet.spec;
-  const { "pod-template-hash": _hash, ...labels } = template.metadata?.labels ?? {};
-  return {
-    object: {
-      ...deployment,
-      spec: { ...deployment.spec, template: { ...template, metadata: { ...template.metadata, labels } } },
-    },
-    revision: target.number,
-  };
+  const { template, number: revision } = target;
+  return { object: { ...object, spec: { ...object.spec, template } }, revision };
 }

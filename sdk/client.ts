@@ -2,7 +2,7 @@ import { randomInt, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { Scope } from "../src/base/lifecycle.js";
 import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
-import type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
 import type { Pod } from "../src/api/kinds/pod.js";
 import type { AnyObject } from "../src/api/object.js";
 import type { Scale } from "../src/api/scale.js";
@@ -88,6 +88,12 @@ export class Client {
   readonly replicaSets: ScalableResource<ReplicaSet>;
   /** ReplicaSets that follow one another. */
   readonly deployments: ScalableResource<Deployment>;
+  /** Pods with names that last. */
+  readonly statefulSets: ScalableResource<StatefulSet>;
+  /** A Pod on each node. */
+  readonly daemonSets: StatusResource<DaemonSet>;
+  /** Templates that StatefulSets and DaemonSets have and had. */
+  readonly controllerRevisions: Resource<ControllerRevision>;
   /** Settings. */
   readonly configMaps: Resource<ConfigMap>;
   /** Settings that few may read. */
@@ -111,6 +117,9 @@ export class Client {
     this.pods = new StatusResource(this, "pods");
     this.replicaSets = new ScalableResource(this, "replicasets");
     this.deployments = new ScalableResource(this, "deployments");
+    this.statefulSets = new ScalableResource(this, "statefulsets");
+    this.daemonSets = new StatusResource(this, "daemonsets");
+    this.controllerRevisions = new Resource(this, "controllerrevisions");
     this.configMaps = new Resource(this, "configmaps");
     this.secrets = new Resource(this, "secrets");
     this.events = new Resource(this, "events");
@@ -282,7 +291,7 @@ export class Client {
     return outcomes;
   }
 
-  /** Sets how many replicas a Deployment or ReplicaSet has. @throws IkadaError NotFound, UnknownKind, Unsupported, Invalid, Conflict when it has not `currentReplicas` */
+  /** Sets how many replicas a Deployment, StatefulSet or ReplicaSet has. @throws IkadaError NotFound, UnknownKind, Unsupported, Invalid, Conflict when it has not `currentReplicas` */
   scale(kind: KindName, name: string, replicas: number, options: ScaleOptions = {}): Promise<Written> {
     const currentReplicas = options.currentReplicas ?? null;
     const request = () => ({ reference: referenceTo(kind, name, options), replicas, currentReplicas });

@@ -66,5 +66,5 @@ export type { Mutable } from "../src/api/json.js";
 export type { AnyObject, Condition, LabelSelector, ObjectMeta, OwnerReference } from "../src/api/object.js";
 export type { Scale } from "../src/api/scale.js";
 export type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
-export type { Deployment, ReplicaSet } from "../src/api/kinds/apps.js";
+export type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
 export type { Container, Pod, PodSpec, PodStatus } from "../src/api/kinds/pod.js";

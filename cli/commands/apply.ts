@@ -1,4 +1,6 @@
 import { Option, type Command } from "commander";
+import type { AnyObject } from "../../src/api/object.js";
+import { valueAt } from "../../src/api/path.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
 import { dryRunNote, dryRunOption, timeoutOption, type DryRun } from "../flags.js";
@@ -35,7 +37,7 @@ export function addApply(program: Command): void {
       "--prune",
       "with -l: delete what an earlier apply made, has these labels, and stands in no manifest any more",
     )
-    .option("--wait", "wait until Deployments are rolled out")
+    .option("--wait", "wait until Deployments, StatefulSets and DaemonSets are rolled out")
     .addOption(timeoutOption("5m"))
     // What kubectl calls things; there is no other apply here.
     .addOption(new Option("--server-side").hideHelp())
@@ -56,10 +58,11 @@ export function addApply(program: Command): void {
         // Last, so that nothing is missing in between; and never what a manifest names, with these labels or without.
         if (options.prune === true) await prune(session, all, options);
         if (dryRun || options.wait !== true) return;
-        const deployments = objects.filter(({ kind }) => kind.kind === "Deployment");
+        const followed = objects.filter(({ kind, object }) => rollsOut(kind.kind, object));
         await waitForRollouts(
           session,
-          deployments.map(({ object: { metadata } }) => ({
+          followed.map(({ kind, object: { metadata } }) => ({
+            kind,
             namespace: metadata.namespace ?? session.namespace,
             name: metadata.name,
           })),
@@ -67,6 +70,14 @@ export function addApply(program: Command): void {
         );
       }),
     );
+}
+
+/** With the strategy OnDelete nothing comes by itself. */
+function rollsOut(kind: string, object: AnyObject): boolean {
+  const sets = ["StatefulSet", "DaemonSet"];
+  return (
+    kind === "Deployment" || (sets.includes(kind) && valueAt(object, "spec", "updateStrategy", "type") !== "OnDelete")
+  );
 }
 
 type Written = Awaited<ReturnType<Session["client"]["apply"]>>;

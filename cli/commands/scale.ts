@@ -8,7 +8,7 @@ import { fieldManagerDefault, parseTargets, shortName, withSession } from "../se
 export function addScale(program: Command): void {
   program
     .command("scale")
-    .description("set how many replicas a Deployment or ReplicaSet has")
+    .description("set how many replicas a Deployment, StatefulSet or ReplicaSet has")
     .argument("<what...>", "KIND NAME... or KIND/NAME...")
     .requiredOption("--replicas <count>", "how many", parseCount)
     .option("--current-replicas <count>", "only if it has this many now", parseCount)
