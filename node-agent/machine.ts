@@ -27,7 +27,8 @@ export function openMachine(
   const owner = { clusterId: config.clusterId, node: config.name };
   if (config.runtime === "docker") {
     const { log } = env;
-    const volumes = new HostVolumes({ folder: join(config.dataFolder, podsFolderName), hostPaths: config.hostPaths });
+    const { dataFolder: ownFolder, hostPaths } = config;
+    const volumes = new HostVolumes({ folder: join(ownFolder, podsFolderName), hostPaths, ownFolder });
     const runtime = new DockerRuntime({
       socketPath: config.dockerSocket,
       owner,

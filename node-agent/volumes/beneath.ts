@@ -86,8 +86,14 @@ async function step(
     await handle.close();
     throw refused(shown, `"${name}" was a link when it was opened`);
   }
+  if (!made || missing === undefined) return handle;
+  const isFolder = !isLast || missing.what === "folder";
+  if (stat.isDirectory() !== isFolder || stat.uid !== process.geteuid?.()) {
+    await handle.close();
+    throw refused(shown, `"${name}" was another one when it was opened`);
+  }
   // The process's umask took some of the mode.
-  if (made && missing !== undefined) await chmod(pathOf(handle), missing.mode);
+  await chmod(pathOf(handle), missing.mode);
   return handle;
 }
 

@@ -1,5 +1,16 @@
-import { chmod, chown, lstat, mkdir, readdir, realpath, rm, writeFile, type FileHandle } from "node:fs/promises";
-import { isAbsolute, join, relative } from "node:path";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rmdir,
+  unlink,
+  writeFile,
+  type FileHandle,
+} from "node:fs/promises";
+import { isAbsolute, join, normalize, relative } from "node:path";
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { MountedVolume } from "../core/runtime.js";
@@ -8,12 +19,15 @@ import type { VolumePlan } from "../core/volume-plan.js";
 import { writeFiles } from "./atomic-files.js";
 import { codeOf, isWithin, openBeneath, pathOf, refused, resolved, type Missing } from "./beneath.js";
 import { bind, mountMemory, mountsWithin, unmount } from "./mounts.js";
+import { removeTree } from "./remove-tree.js";
 
 export interface HostVolumesOptions {
   /** Has a folder for each Pod, by uid. The engine must see the agent's mounts in it. */
   readonly folder: string;
   /** Folders of this machine that Pods with hostPath may reach; none: no Pod may. */
   readonly hostPaths: readonly string[];
+  /** What no Pod may reach by any of them: the agent's keys and all Pods' Secrets. @default folder */
+  readonly ownFolder?: string;
 }
 
 /** What a container is given. */
@@ -38,7 +52,8 @@ export class HostVolumes implements VolumeHost {
   }
 
   list(done: Done<readonly string[]>): void {
-    void settle(namesIn(this.#options.folder), done, []);
+    const uids = namesIn(this.#options.folder).then((names) => names.filter((name) => safeName.test(name)));
+    void settle(uids, done, []);
   }
 
   apply(podUid: string, plan: VolumePlan, done: Finished): void {
@@ -130,7 +145,7 @@ export class HostVolumes implements VolumeHost {
     const target = join(folder, name);
     // Of the attempt before, whose container has a copy of its own.
     for (const old of await mountsWithin(await realPathIn(folder, name))) await unmount(old);
-    await rm(target, { force: true, recursive: true });
+    await removePlace(target);
     if ((await handle.stat()).isDirectory()) await mkdir(target);
     else await writeFile(target, "", { flag: "wx" });
     await bind(handle, target);
@@ -147,12 +162,13 @@ export class HostVolumes implements VolumeHost {
     const parts = path.split("/").filter((part) => part !== "" && part !== ".");
     if (parts.includes("..")) throw refused(path, "it has a part that is not allowed");
     const { real, existing } = await resolved("/", parts, path);
-    for (const root of hostPaths) {
+    for (const root of outermost(hostPaths)) {
       const realRoot = await realpath(root).catch(() => undefined);
       if (realRoot === undefined || !isWithin(realRoot, real)) continue;
       const rest = join(relative(realRoot, real), ...parts.slice(existing));
       const handle = await openBeneath(realRoot, rest, missingOf(type));
       try {
+        await this.#refuseOwn(handle, path);
         await checkType(handle, path, type);
         return handle;
       } catch (error) {
@@ -164,6 +180,12 @@ export class HostVolumes implements VolumeHost {
     throw new IkadaError("Invalid", `hostPath "${path}" is not below what this node allows (${allowed})`, { hint });
   }
 
+  async #refuseOwn(handle: FileHandle, path: string): Promise<void> {
+    const own = await realpath(this.#options.ownFolder ?? this.#options.folder).catch(() => undefined);
+    if (own !== undefined && isWithin(own, await realpath(pathOf(handle))))
+      throw new IkadaError("Invalid", `hostPath "${path}" is the node agent's own`);
+  }
+
   async #remove(podUid: string): Promise<void> {
     const folder = this.#podFolder(podUid);
     if (!(await exists(folder))) return;
@@ -172,7 +194,7 @@ export class HostVolumes implements VolumeHost {
     // Nothing of the machine's own may be removed through a mount.
     const left = await mountsWithin(real);
     if (left.length > 0) throw new IkadaError("Unavailable", `${left.join(", ")}: still mounted`);
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
   }
 
   #podFolder(podUid: string): string {
@@ -231,9 +253,27 @@ async function checkType(handle: FileHandle, path: string, type: string): Promis
   if (fits[type] !== true) throw new IkadaError("Invalid", `hostPath type check failed: ${path} is not a ${type}`);
 }
 
+const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** Without those below another one: who may write in that could put a link to anywhere in their place. */
+function outermost(roots: readonly string[]): readonly string[] {
+  const plain = roots.map((root) => normalize(`${root}/.`).replace(/(?<=.)\/$/, ""));
+  return plain.filter((root) => !plain.some((other) => other !== root && isWithin(other, root)));
+}
+
+/** Where something was mounted: an empty folder or file of the agent's. What is still mounted there stays. */
+async function removePlace(target: string): Promise<void> {
+  try {
+    await unlink(target);
+  } catch (error) {
+    if (codeOf(error) === "EISDIR") await rmdir(target);
+    else if (codeOf(error) !== "ENOENT") throw error;
+  }
+}
+
 /** Names come from servers; none of them may be a path. */
 function safe(name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return name;
+  if (safeName.test(name)) return name;
   throw new IkadaError("Invalid", `"${name}" can't be the name of a volume's folder`);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fork, type ChildProcess } from "node:child_process";
+import { execFileSync, fork, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -21,7 +21,8 @@ import { IkadaError } from "../../../src/base/errors.js";
 import type { VolumePlan } from "../../../node-agent/core/volume-plan.js";
 import { openBeneath, pathOf } from "../../../node-agent/volumes/beneath.js";
 import { HostVolumes } from "../../../node-agent/volumes/host-volumes.js";
-import { mountsWithin } from "../../../node-agent/volumes/mounts.js";
+import { bind, mountsWithin, unmount } from "../../../node-agent/volumes/mounts.js";
+import { removeTree } from "../../../node-agent/volumes/remove-tree.js";
 import { filesOf, folderOf, mountOf } from "../contract/volumes.js";
 
 const isRoot = process.getuid?.() === 0;
@@ -209,13 +210,8 @@ describe("volumes on this machine", function () {
       writeFileSync(join(root, "d/e/file"), "inside");
       mkdirSync(join(folder, "outside/e"), { recursive: true });
       writeFileSync(join(folder, "outside/e/file"), "outside");
-      const swapper = fork(fileURLToPath(new URL("./swapper-child.js", import.meta.url)), [
-        root,
-        join(folder, "outside"),
-      ]);
-      await nextMessage(swapper);
       let [opened, refusals] = [0, 0];
-      try {
+      await whileSwapping(root, join(folder, "outside"), async () => {
         for (let n = 0; n < 3_000; n++) {
           try {
             const handle = await openBeneath(root, "d/e/file");
@@ -227,12 +223,43 @@ describe("volumes on this machine", function () {
             refusals++;
           }
         }
-      } finally {
-        const ended = new Promise((resolve) => swapper.once("exit", resolve));
-        swapper.kill("SIGKILL");
-        await ended;
-      }
+      });
       assert.ok(opened > 0 && refusals > 0, `${opened} opened, ${refusals} refused: the race did not happen`);
+    });
+
+    it("are mounted from nowhere else while somebody swaps them as fast as can be", async () => {
+      const root = volume("work");
+      mkdirSync(join(root, "d/e"), { recursive: true });
+      writeFileSync(join(root, "d/e/file"), "inside");
+      mkdirSync(join(folder, "outside/e"), { recursive: true });
+      writeFileSync(join(folder, "outside/e/file"), "outside");
+      const target = join(folder, "target");
+      writeFileSync(target, "");
+      let [mounted, refusals] = [0, 0];
+      await whileSwapping(root, join(folder, "outside"), async () => {
+        for (let n = 0; n < 60; n++) {
+          try {
+            const handle = await openBeneath(root, "d/e/file");
+            await bind(handle, target);
+            await handle.close();
+            assert.equal(readFileSync(target, "utf8"), "inside");
+            await unmount(target);
+            mounted++;
+          } catch (error) {
+            invalid(error);
+            refusals++;
+          }
+        }
+      });
+      assert.ok(mounted > 0 && refusals > 0, `${mounted} mounted, ${refusals} refused: the race did not happen`);
+    });
+
+    it("named with what only looks like dots and slashes are plain names", async () => {
+      for (const name of ["\u2024\u2024", "\uff0e\uff0e", "\u2025", "a\u2215b", "%2e%2e", "..\u200b", "..."]) {
+        const made = await source("work", "/w", { subPath: `${name}/x` });
+        writeFileSync(join(made, "file"), name);
+        assert.equal(readFileSync(join(volume("work"), name, "x/file"), "utf8"), name);
+      }
     });
 
     it("are the machine's own only below what is allowed", async () => {
@@ -269,6 +296,89 @@ describe("volumes on this machine", function () {
     });
   });
 
+  describe(`are removed${needsRoot}`, () => {
+    beforeEach(async function () {
+      if (!isRoot) this.skip();
+      await apply(folderOf("work"));
+      mkdirSync(join(folder, "outside/e"), { recursive: true });
+      writeFileSync(join(folder, "outside/e/file"), "outside");
+    });
+    const outside = () => readFileSync(join(folder, "outside/e/file"), "utf8");
+
+    it("without what links in them lead to, also while somebody swaps folders with such links", async () => {
+      for (let n = 0; n < 10; n++) {
+        await apply(folderOf("work"));
+        const root = volume("work");
+        mkdirSync(join(root, "d/e"), { recursive: true });
+        for (let at = 0; at < 50; at++) writeFileSync(join(root, "d/e", `${at}`), "inside");
+        symlinkSync(join(folder, "outside"), join(root, "plain"));
+        await whileSwapping(root, join(folder, "outside"), () => remove("u1"));
+        assert.equal(outside(), "outside");
+        assert.ok(!existsSync(join(folder, "pods/u1")));
+      }
+    });
+
+    it("however deep they are, whatever their names are made of, and in pieces", async () => {
+      const deep = `const { mkdirSync } = require("fs");
+        for (let n = 0; n < 600; n++) { mkdirSync("a".repeat(20)); process.chdir("a".repeat(20)); }
+        mkdirSync("last");`;
+      execFileSync(process.execPath, ["-e", deep], { cwd: volume("work") });
+      const bytes = Buffer.concat([Buffer.from(`${volume("work")}/`), Buffer.from([0xff, 0xfe, 0x0a, 0x80])]);
+      mkdirSync(bytes);
+      writeFileSync(Buffer.concat([bytes, Buffer.from([0x2f, 0xc3])]), "no text");
+      mkdirSync(join(folder, "pods/u1/.removing-0/left"), { recursive: true });
+      await remove("u1");
+      assert.ok(!existsSync(join(folder, "pods/u1")));
+    });
+
+    it("and what is mounted in them stays as it is, even when nobody knew of it", async () => {
+      const inner = join(volume("work"), "a/b");
+      mkdirSync(inner, { recursive: true });
+      execFileSync("mount", ["--bind", join(folder, "outside"), inner]);
+      try {
+        await assert.rejects(removeTree(join(folder, "pods/u1")), { code: "EBUSY" });
+        assert.equal(outside(), "outside");
+        writeFileSync(join(folder, "pods/u1/file"), "");
+        execFileSync("mount", ["--bind", join(folder, "outside/e/file"), join(folder, "pods/u1/file")]);
+        await assert.rejects(removeTree(join(folder, "pods/u1")), { code: "EBUSY" });
+        assert.equal(outside(), "outside");
+      } finally {
+        for (const at of await mountsWithin(join(folder, "pods"))) execFileSync("umount", [at]);
+      }
+      await remove("u1");
+      assert.equal(outside(), "outside");
+    });
+
+    it("what is no Pod's is nobody's", async () => {
+      mkdirSync(join(folder, "pods/lost+found"));
+      assert.deepEqual(await list(), ["u1"]);
+      rmSync(join(folder, "pods/lost+found"), { recursive: true });
+    });
+  });
+
+  it(`no hostPath reaches the agent's own folder, nor one that a link has taken the place of${needsRoot}`, async function () {
+    if (!isRoot) this.skip();
+    const own = join(allowed, "agent");
+    mkdirSync(join(own, "pods"), { recursive: true });
+    mkdirSync(join(allowed, "inner"));
+    symlinkSync(own, join(allowed, "to-agent"));
+    const nested = new HostVolumes({
+      folder: join(own, "pods"),
+      ownFolder: own,
+      hostPaths: [join(allowed, "inner"), allowed],
+    });
+    const host = (path: string) =>
+      call((done) => nested.apply("u1", { kind: "host", name: "h", path, type: "" }, done));
+    await host(join(allowed, "inner"));
+    for (const path of [own, join(own, "pods"), join(allowed, "to-agent")])
+      await assert.rejects(host(path), invalid, path);
+    // Who may write in the outer one puts a link in place of the inner one.
+    rmSync(join(allowed, "inner"), { recursive: true });
+    symlinkSync("/etc", join(allowed, "inner"));
+    for (const path of ["/etc", join(allowed, "inner"), join(allowed, "inner/passwd")])
+      await assert.rejects(host(path), invalid, path);
+  });
+
   it("takes no name for a path", async () => {
     for (const name of ["..", "../x", "a/b", "", "."]) {
       await assert.rejects(apply(folderOf(name)), invalid, name);
@@ -277,6 +387,21 @@ describe("volumes on this machine", function () {
     }
   });
 });
+
+/** Somebody swaps the folder `d` of `root` with a link to `outside` meanwhile. */
+async function whileSwapping(root: string, outside: string, run: () => Promise<void>): Promise<void> {
+  const swapper = fork(fileURLToPath(new URL("./swapper-child.js", import.meta.url)), [root, outside], {
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  await nextMessage(swapper);
+  const ended = new Promise((resolve) => swapper.once("exit", resolve));
+  try {
+    await run();
+  } finally {
+    swapper.kill("SIGKILL");
+    await ended;
+  }
+}
 
 function nextMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
