@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
 import { podSecurityFaults, podSecurityLevel, type PodSecurityLevel } from "../../src/api/kinds/pod-security.js";
 import type { Container, PodSpec } from "../../src/api/kinds/pod.js";
+import { baselineViolations, inContext, secured, strictContainer } from "./baseline-violations.js";
 
-const strict: Container = {
-  name: "main",
-  image: "web:1",
-  securityContext: {
-    allowPrivilegeEscalation: false,
-    runAsNonRoot: true,
-    capabilities: { drop: ["ALL"], add: ["NET_BIND_SERVICE"] },
-    seccompProfile: { type: "RuntimeDefault" },
-  },
-};
+const strict = strictContainer;
 
 function faultsOf(level: PodSecurityLevel, spec: Partial<PodSpec>, annotations?: Record<string, string>): string[] {
   return podSecurityFaults(level, { annotations, spec: { containers: [strict], ...spec }, path: "spec" }).map(
@@ -19,69 +11,9 @@ function faultsOf(level: PodSecurityLevel, spec: Partial<PodSpec>, annotations?:
   );
 }
 
-/** A strict container with this in its security context, or beside it. */
-const secured = (context: object): Partial<PodSpec> => ({
-  containers: [{ ...strict, securityContext: { ...strict.securityContext, ...context } }],
-});
-const having = (more: object): Partial<PodSpec> => ({ containers: [{ ...strict, ...more }] });
-
-const inContext = "spec.containers[0].securityContext";
-
 describe("pod security: baseline refuses", () => {
-  const table: readonly [string, Partial<PodSpec>, string][] = [
-    [
-      "a process of the host",
-      secured({ windowsOptions: { hostProcess: true } }),
-      `${inContext}.windowsOptions.hostProcess`,
-    ],
-    ["the node's network", { hostNetwork: true }, "spec.hostNetwork"],
-    ["the node's processes", { hostPID: true }, "spec.hostPID"],
-    ["the node's communication", { hostIPC: true }, "spec.hostIPC"],
-    ["a privileged container", secured({ privileged: true }), `${inContext}.privileged`],
-    [
-      "more capabilities",
-      secured({ capabilities: { add: ["NET_RAW"], drop: ["ALL"] } }),
-      `${inContext}.capabilities.add[0]`,
-    ],
-    ["the node's files", { volumes: [{ name: "v", hostPath: { path: "/" } }] }, "spec.volumes[0].hostPath"],
-    [
-      "the node's ports",
-      having({ ports: [{ containerPort: 1, hostPort: 1 }] }),
-      "spec.containers[0].ports[0].hostPort",
-    ],
-    [
-      "a probe of another host",
-      having({ livenessProbe: { httpGet: { port: 1, host: "192.0.2.1" } } }),
-      "spec.containers[0].livenessProbe.httpGet.host",
-    ],
-    [
-      "a hook to another host",
-      having({ lifecycle: { preStop: { httpGet: { port: 1, host: "192.0.2.1" } } } }),
-      "spec.containers[0].lifecycle.preStop.httpGet.host",
-    ],
-    ["no AppArmor", secured({ appArmorProfile: { type: "Unconfined" } }), `${inContext}.appArmorProfile.type`],
-    ["another SELinux type", secured({ seLinuxOptions: { type: "spc_t" } }), `${inContext}.seLinuxOptions.type`],
-    ["an SELinux user", secured({ seLinuxOptions: { user: "u" } }), `${inContext}.seLinuxOptions.user`],
-    ["an open /proc", secured({ procMount: "Unmasked" }), `${inContext}.procMount`],
-    ["all system calls", secured({ seccompProfile: { type: "Unconfined" } }), `${inContext}.seccompProfile.type`],
-    [
-      "all system calls for the Pod",
-      { securityContext: { seccompProfile: { type: "Unconfined" } } },
-      "spec.securityContext.seccompProfile.type",
-    ],
-    [
-      "a sysctl that is not safe",
-      { securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } },
-      "spec.securityContext.sysctls[0].name",
-    ],
-    [
-      "an init container's too",
-      { initContainers: [{ ...strict, name: "i", securityContext: { ...strict.securityContext, privileged: true } }] },
-      "spec.initContainers[0].securityContext.privileged",
-    ],
-  ];
-  for (const [name, spec, field] of table) {
-    it(name, () => {
+  for (const { control, name, spec, field } of baselineViolations) {
+    it(`${name} (${control})`, () => {
       assert.deepEqual(faultsOf("privileged", spec), []);
       assert.deepEqual(faultsOf("baseline", spec), [field]);
       assert.ok(faultsOf("restricted", spec).includes(field), "restricted has all of baseline");

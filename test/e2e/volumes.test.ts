@@ -77,4 +77,92 @@ describe("volumes of Pods in a cluster", () => {
     );
     await cluster.client.pods.delete("reader", { namespace });
   });
+
+  it("a reader in the container never finds a mixture, while a ConfigMap and a Secret change hundreds of times", async function () {
+    this.timeout(300_000);
+    const version = (n: number): string => `${n}\n`.repeat(500);
+    const texts = (n: number) => ({ one: version(n), two: version(n) });
+    const { object: settings } = await cluster.client.configMaps.create({
+      metadata: { name: "torn", namespace },
+      data: texts(0),
+    });
+    const { object: secret } = await cluster.client.secrets.create({
+      metadata: { name: "torn", namespace },
+      stringData: texts(0),
+    });
+    await cluster.client.pods.create({
+      metadata: { name: "torn", namespace },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        volumes: [
+          { name: "settings", configMap: { name: "torn" } },
+          { name: "secret", secret: { secretName: "torn" } },
+        ],
+        containers: [
+          {
+            name: "main",
+            image,
+            command: ["/bin/sh", "-c", readerScript],
+            volumeMounts: [
+              { name: "settings", mountPath: "/settings" },
+              { name: "secret", mountPath: "/secret" },
+            ],
+          },
+        ],
+      },
+    });
+    const printed = async (): Promise<string> => (await cluster.ikada("logs", "torn")).stdout;
+    await cluster.eventually("a reader", async () => (await printed()).includes("/secret 0"));
+    const updates = 300;
+    const changeAll = async <T extends { metadata: object }>(
+      first: T,
+      write: (last: T, n: number) => Promise<{ object: T }>,
+    ) => {
+      let last = first;
+      for (let n = 1; n <= updates; n++) last = (await write(last, n)).object;
+    };
+    const { configMaps, secrets } = cluster.client;
+    await Promise.all([
+      changeAll(settings, ({ metadata }, n) => configMaps.update({ metadata, data: texts(n) })),
+      changeAll(secret, ({ metadata }, n) => secrets.update({ metadata, stringData: texts(n) })),
+    ]);
+    await cluster.eventually("the last versions", async () => {
+      const text = await printed();
+      return text.includes(`/settings ${updates}\n`) && text.includes(`/secret ${updates}\n`);
+    });
+    const lines = (await printed()).split("\n");
+    assert.ok(lines.includes("the reader tells a torn one"), lines.slice(0, 5).join());
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith("TORN")),
+      [],
+    );
+    for (const folder of ["/settings", "/secret"]) {
+      const seen = new Set(lines.filter((line) => line.startsWith(`${folder} `))).size;
+      assert.ok(seen > 10, `${seen} versions of ${folder} were seen: that proves little`);
+    }
+    await cluster.client.pods.delete("torn", { namespace });
+  });
 });
+
+/**
+ * Reads both volumes over and over: each file by its own name has to be of one version, and so have all files below the folder that `..data` led
+ * to once. What is removed meanwhile is no mixture. Says each version it finds, when it is another one.
+ */
+const readerScript = `
+versions() { cat "$@" 2>/dev/null | sort -u; }
+look() {
+  for name in one two; do
+    found=$(versions $1/$name)
+    [ $(echo "$found" | wc -l) = 1 ] || echo "TORN $1/$name" $found
+  done
+  content=$1/$(readlink $1/..data)
+  one=$(versions $content/one); two=$(versions $content/two)
+  if [ -n "$one" ] && [ -n "$two" ] && [ "$one" != "$two" ]; then echo "TORN $1" $one $two; fi
+  [ "$one" = "$two" ] || one=
+}
+mkdir -p /tmp/t/v; echo 1 >/tmp/t/v/one; echo 2 >/tmp/t/v/two; ln -s v /tmp/t/..data; ln -s v/one v/two /tmp/t
+[ "$(look /tmp/t)" = "TORN /tmp/t 1 2" ] && echo "the reader tells a torn one"
+while true; do
+  look /settings; if [ -n "$one" ] && [ "$one" != "$s" ]; then s=$one; echo "/settings $s"; fi
+  look /secret; if [ -n "$one" ] && [ "$one" != "$k" ]; then k=$one; echo "/secret $k"; fi
+done`;
