@@ -14,6 +14,9 @@ export const engineDeadlines = {
   /** Added to a stop's grace time. */
   stopMs: 30_000,
   loadImageMs: 60_000,
+  /** For some of an archive of images while it comes, and for its answer to the whole, which it unpacks then. */
+  takeImageMs: 120_000,
+  keepImageMs: 15 * 60_000,
   /** A pull as a whole; registries are slow, but not for ever. */
   pullMs: 60 * 60_000,
   /** Between two words of the engine about a pull. */

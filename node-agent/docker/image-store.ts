@@ -2,7 +2,8 @@ import { statfs } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerStream, StreamSink } from "../core/access.js";
-import { taggedReference } from "../core/image-reference.js";
+import { loadFailure } from "../core/engine-words.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import type { DiskSpace, StoredImage } from "../core/runtime.js";
 import { engineDeadlines, type Engine } from "./engine.js";
 
@@ -50,23 +51,42 @@ export async function imageDisk(engine: Engine): Promise<DiskSpace> {
   }
 }
 
-/** Passes an archive on to the engine as it comes. */
-export function loadImages(engine: Engine, sink: StreamSink): ContainerStream {
+interface LoadDeadlines {
+  readonly takeImageMs: number;
+  readonly keepImageMs: number;
+}
+
+/** Passes an archive on to the engine as it comes. The engine has deadlines, the sender of the archive none: that is the caller's to watch. */
+export function loadImages(
+  engine: Engine,
+  sink: StreamSink,
+  { takeImageMs, keepImageMs }: LoadDeadlines = engineDeadlines,
+): ContainerStream {
   const input = new PassThrough();
   const abort = new AbortController();
   let closed = false;
+  let timer: NodeJS.Timeout | undefined;
   const end = (error: IkadaError | null): void => {
+    clearTimeout(timer);
     if (closed) return;
     closed = true;
     abort.abort();
     sink.onEnd(error);
   };
+  /** From now on it is the engine's turn. */
+  const wait = (deadlineMs: number, what: string): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      end(new IkadaError("Deadline", `docker: load images: ${what} within ${deadlineMs} ms`, { hint: busyHint }));
+    }, deadlineMs);
+  };
   input.on("drain", () => {
+    clearTimeout(timer);
     if (!closed) sink.onDrain();
   });
   input.on("error", () => undefined);
   const load = async (): Promise<void> => {
-    // The engine's answer begins when the whole archive is in: as long as bytes come there is no deadline but the caller's.
+    // The engine's answer begins when the whole archive is in.
     const answer = await engine.docker.loadImage(input, { quiet: true, abortSignal: abort.signal });
     const names = loadedNames(await textOf(answer));
     if (closed) return;
@@ -79,11 +99,20 @@ export function loadImages(engine: Engine, sink: StreamSink): ContainerStream {
     load().catch((caught: unknown) => end(loadError(caught)));
   });
   return {
-    write: (bytes) => closed || input.write(bytes),
-    end: () => input.end(),
+    write(bytes) {
+      if (closed) return true;
+      const hasRoom = input.write(bytes);
+      if (!hasRoom) wait(takeImageMs, "it took no more of the archive");
+      return hasRoom;
+    },
+    end() {
+      if (!closed) wait(keepImageMs, "no answer to the whole archive");
+      input.end();
+    },
     resize: () => undefined,
     close() {
       closed = true;
+      clearTimeout(timer);
       // The engine sees its request broken off and throws away what it has.
       abort.abort();
     },
@@ -96,13 +125,13 @@ async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
   return text;
 }
 
-/** @throws IkadaError BadRequest with the engine's words */
+/** @throws IkadaError BadRequest, Unavailable with the engine's words */
 function loadedNames(answer: string): string[] {
   const names: string[] = [];
   for (const line of answer.split("\n")) {
     if (line.trim() === "") continue;
     const { stream, error } = JSON.parse(line) as { stream?: string; error?: string };
-    if (error !== undefined) throw new IkadaError("BadRequest", `docker: load images: ${error}`, { hint: archiveHint });
+    if (error !== undefined) throw loadError({ statusCode: 200, message: error });
     const name = /^Loaded image(?: ID)?: (\S+)/.exec(stream ?? "")?.[1];
     if (name !== undefined) names.push(name);
   }
@@ -117,17 +146,18 @@ function loadError(caught: unknown): IkadaError {
     json?: { message?: string };
     message?: string;
   };
-  const why = `docker: load images: ${(json?.message ?? message ?? String(caught)).trim()}`;
-  if (statusCode === undefined) return new IkadaError("Unavailable", why, {}, caught);
-  if (why.includes("no space left"))
-    return new IkadaError("Unavailable", why, { hint: "make room on the node's disk" }, caught);
-  // The engine has one status for a broken archive and for its own troubles.
-  return new IkadaError("BadRequest", why, { hint: archiveHint }, caught);
+  const words = (json?.message ?? message ?? String(caught)).trim();
+  // Without a status no engine has answered.
+  const reason = statusCode === undefined ? "Unavailable" : loadFailure(words);
+  const hint = reason === "BadRequest" ? archiveHint : busyHint;
+  return new IkadaError(reason, `docker: load images: ${words}`, { hint }, caught);
 }
 
-function named(names: readonly string[] | null | undefined): string[] {
+/** Without the engine's word for none. */
+export function named(names: readonly string[] | null | undefined): string[] {
   return (names ?? []).filter((name) => !name.startsWith("<none>"));
 }
 
+const busyHint = "see what the node's engine and its disk are doing, and load it again: loading twice changes nothing";
 const archiveHint = "give a file that `docker save` has written";
 const answerLengthMax = 1024 * 1024;

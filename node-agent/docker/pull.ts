@@ -1,4 +1,5 @@
 import { IkadaError } from "../../src/base/errors.js";
+import { pullFailure } from "../core/engine-words.js";
 import type { PullRequest } from "../core/runtime.js";
 import { engineDeadlines, type Engine } from "./engine.js";
 
@@ -21,7 +22,7 @@ export async function pullImage(engine: Engine, request: PullRequest, reference:
         lines.take(String(chunk));
       }
       const failure = lines.end();
-      if (failure !== undefined) throw new IkadaError("Unavailable", `docker: ${what}: ${failure}`);
+      if (failure !== undefined) throw new IkadaError(pullFailure(failure), `docker: ${what}: ${failure}`);
     });
   } catch (caught) {
     if (!stall.signal.aborted) throw refusedBefore(caught, what);
@@ -31,13 +32,14 @@ export async function pullImage(engine: Engine, request: PullRequest, reference:
   }
 }
 
-/** A registry's refusal that came before any progress is told by the status of the engine's answer. */
+/** A failure that came before any progress is told by the status of the engine's answer: one for whatever a registry says, or the engine has. */
 function refusedBefore(caught: unknown, what: string): IkadaError {
   const error = IkadaError.from(caught);
-  const isRegistrys = error.reason === "NotFound" || error.reason === "Internal";
-  return isRegistrys && error.message.startsWith(`docker: ${what}: `)
-    ? new IkadaError("Unavailable", error.message, {}, error)
-    : error;
+  const prefix = `docker: ${what}: `;
+  const isTold = error.reason === "NotFound" || error.reason === "Internal";
+  if (!isTold || !error.message.startsWith(prefix)) return error;
+  const reason = pullFailure(error.message.slice(prefix.length));
+  return reason === error.reason ? error : new IkadaError(reason, error.message, {}, error);
 }
 
 function authOf({ registry, username, password, identityToken }: NonNullable<PullRequest["credentials"]>): object {
