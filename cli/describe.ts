@@ -1,3 +1,4 @@
+import { imagePins } from "../src/api/image-pins.js";
 import type { AnyObject, Condition, LabelSelector, ObjectMeta } from "../src/api/object.js";
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
@@ -171,11 +172,12 @@ function deploymentLines({ spec, status }: Deployment): Line[] {
   ];
 }
 
-function replicaSetLines({ spec, status }: ReplicaSet): Line[] {
+function replicaSetLines({ metadata, spec, status }: ReplicaSet): Line[] {
   return [
     ["Selector", selectorText(spec.selector)],
     ["Replicas", `${status?.replicas ?? 0} current / ${spec.replicas ?? 1} desired`],
     ["Ready", String(status?.readyReplicas ?? 0)],
+    ["Images", [...imagePins(metadata.annotations)].map(([image, pin]) => `${image} is ${pin}`).join(", ") || "<none>"],
     ["Pod Template", templateLines(spec.template)],
   ];
 }

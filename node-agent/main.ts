@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { IkadaError } from "../src/base/errors.js";
@@ -34,6 +35,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   const { log } = env;
   const { runtime, network, volumes } = openMachine(config, env, () => agent.position.nodeUid || undefined);
   const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
+  const hashKey = randomBytes(32);
   let uplink: Uplink | undefined;
   let engineUp = false;
   const agent: Agent = new Agent({
@@ -47,6 +49,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
     allocatable: report.status().allocatable ?? {},
     hostPorts: config.hostPorts,
     restartMsMax: config.restartSecondsMax * 1000,
+    keyedHash: (text) => createHmac("sha256", hashKey).update(text).digest("base64"),
     imagePullsMax: config.imagePullsMax,
     imageCollection: { ...config.imageCollection, ageMsMin: config.imageCollection.ageSecondsMin * 1000 },
     onEngine: (error) => {

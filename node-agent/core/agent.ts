@@ -8,8 +8,9 @@ import { allContainers } from "./container-role.js";
 import { ContainerWatch } from "./container-watch.js";
 import { EngineSlots } from "./engine-slots.js";
 import type { PortRange } from "./host-ports.js";
-import { taggedReference } from "./image-reference.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import { Images } from "./images.js";
+import { wantedPin } from "./pod-images.js";
 import { OwnImages, type ImageCollection } from "./own-images.js";
 import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly hostPorts?: PortRange | undefined;
   /** The longest pause between restarts of a container; 300 s by default. */
   readonly restartMsMax?: number;
+  /** By a key of this process's own. */
+  readonly keyedHash: (text: string) => string;
   /** Pulls at once; 3 by default. */
   readonly imagePullsMax?: number;
   /** When images go that nobody uses; Kubernetes' numbers by default. */
@@ -101,7 +104,13 @@ export class Agent {
       hostPorts: options.hostPorts,
       restartMsMax: options.restartMsMax ?? restartBackoff.maxMs,
       watch: this.#watch,
-      images: new Images(env, runtime, this.#images, options.imagePullsMax),
+      images: new Images({
+        env,
+        runtime,
+        ownership: this.#images,
+        keyedHash: options.keyedHash,
+        parallelMax: options.imagePullsMax,
+      }),
       slots: new EngineSlots(),
       objects: {
         configMap: (namespace, name) => this.#object("ConfigMap", namespace, name) as ConfigMap | undefined,
@@ -233,8 +242,15 @@ export class Agent {
   }
 
   #wantedImages(): ReadonlySet<string> {
-    const pods = Object.values(this.#active.pods);
-    return new Set(pods.flatMap((pod) => allContainers(pod).map(({ image }) => taggedReference(image))));
+    const wanted = new Set<string>();
+    for (const [uid, pod] of Object.entries(this.#active.pods)) {
+      for (const { image } of allContainers(pod)) {
+        wanted.add(taggedReference(image));
+        const pin = wantedPin(pod, this.#records[uid], image);
+        if (pin !== undefined) wanted.add(pin);
+      }
+    }
+    return wanted;
   }
 
   #load<T>(file: StateFile<T>, what: string, done: (error: Error | null, value: T | undefined) => void): void {

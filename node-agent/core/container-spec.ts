@@ -44,14 +44,14 @@ export function sandboxSpec(pod: Pod, attempt: number, image: string): Container
   };
 }
 
-/** `imageUser` is whom the image's containers run as; "" is root. */
+/** `image`: what is here for the container's image, and whom its containers run as; "" is root. */
 export function containerSpec(
   pod: Pod,
   container: Container,
   attempt: number,
   sandboxId: string,
   environment: Environment,
-  imageUser: string,
+  image: { readonly reference: string; readonly user: string },
   mounts: readonly MountedVolume[],
 ): ContainerSpec {
   const { spec } = pod;
@@ -63,7 +63,7 @@ export function containerSpec(
     role: "container",
     attempt,
     specHash: specHash(container),
-    image: container.image,
+    image: image.reference,
     command: environment.command,
     args: environment.args,
     env: environment.variables,
@@ -71,7 +71,7 @@ export function containerSpec(
     sandbox: undefined,
     sandboxId,
     processes: spec.hostPID === true ? "node" : spec.shareProcessNamespace === true ? "pod" : "own",
-    security: containerSecurity(spec, container, imageUser),
+    security: containerSecurity(spec, container, image.user),
     stopSignal: container.lifecycle?.stopSignal,
     stdin: container.stdin !== true ? "none" : container.stdinOnce === true ? "once" : "open",
     tty: container.tty === true,

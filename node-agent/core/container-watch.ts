@@ -1,3 +1,4 @@
+import { sameJson } from "../../src/api/json.js";
 import type { Env, Timer } from "../../src/base/env.js";
 import { backoffMs, engineBackoff } from "./backoff.js";
 import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
@@ -108,6 +109,7 @@ export class ContainerWatch {
       oomKilled: false,
       message: undefined,
       ip: undefined,
+      altered: undefined,
       impostor: false,
     });
   }
@@ -180,7 +182,7 @@ export class ContainerWatch {
       return;
     }
     const present = new Set(listed.map(({ id }) => id));
-    for (const info of listed) if (this.#containers.get(info.id)?.phase !== info.phase) this.look(info.id);
+    for (const info of listed) if (!sameJson(this.#containers.get(info.id), info)) this.look(info.id);
     for (const id of this.#containers.keys()) if (!present.has(id)) this.look(id);
   }
 

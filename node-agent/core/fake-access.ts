@@ -11,7 +11,6 @@ import type {
   StreamSink,
 } from "./access.js";
 import { type FakeContainer, type FakeEngine } from "./fake-engine.js";
-import { taggedReference } from "./image-reference.js";
 import { FakeFiles } from "./fake-files.js";
 import { FakeProcess } from "./fake-process.js";
 import { shellImage } from "./fake-program.js";
@@ -36,7 +35,7 @@ export class FakeAccess implements ContainerAccess {
     return this.#open(sink, () => {
       const container = this.#running(request.containerId);
       const { engine } = this.#options;
-      const script = engine.images.get(taggedReference(container.spec.image)) ?? shellImage;
+      const script = engine.findImage(container.info.imageId)?.image ?? shellImage;
       return new FakeProcess({
         container,
         request,
@@ -66,7 +65,7 @@ export class FakeAccess implements ContainerAccess {
       const { engine } = this.#options;
       const listening = [...engine.containers.values()]
         .filter(({ spec, info }) => spec.sandboxId === sandboxId && info.phase === "running")
-        .map(({ spec }) => engine.images.get(taggedReference(spec.image))?.serve(port))
+        .map(({ info }) => engine.findImage(info.imageId)?.image.serve(port))
         .find((answer) => answer !== undefined);
       if (!listening) throw new IkadaError("Unavailable", `fake engine: nothing listens on port ${port}`);
       let asked = "";

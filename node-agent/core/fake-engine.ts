@@ -1,12 +1,13 @@
 import type { Clock, Timer, Timers } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
-import { taggedReference } from "./image-reference.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import { fakePlace } from "./fake-place.js";
 import type { FakeImage, FakeProgram } from "./fake-program.js";
 import { FakeVolumes, type FakeMounts } from "./fake-volumes.js";
 import type { RegistryCredentials } from "./registry-credentials.js";
 import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
 import type { ContainerEvent, ContainerInfo, ContainerSpec, DiskSpace } from "./runtime.js";
+import { fnv64 } from "./spec-hash.js";
 
 export type FakeOperation =
   | "ping"
@@ -15,6 +16,7 @@ export type FakeOperation =
   | "create"
   | "start"
   | "stop"
+  | "restore"
   | "remove"
   | "image"
   | "pull"
@@ -56,7 +58,10 @@ export class FakeEngine {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly containers = new Map<string, FakeContainer>();
+  /** By tag; those without one by id. */
   readonly images: Map<string, FakeImage>;
+  /** Ids of images by the `repository@digest` that they were pulled by. */
+  readonly digests = new Map<string, string>();
   readonly volumes: FakeVolumes;
   readonly registry: FakeEngineOptions["registry"];
   readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
@@ -122,6 +127,16 @@ export class FakeEngine {
     return container;
   }
 
+  /** By tag, digest or id. */
+  findImage(reference: string): { readonly id: string; readonly image: FakeImage } | undefined {
+    const key = taggedReference(reference);
+    const tagged = this.images.get(key);
+    if (tagged !== undefined) return { id: fakeImageId(key, tagged), image: tagged };
+    const id = this.digests.get(key) ?? reference;
+    for (const [name, image] of this.images) if (fakeImageId(name, image) === id) return { id, image };
+    return undefined;
+  }
+
   /** `impostor`: as somebody would who makes one by hand with the labels of this owner. */
   create(owner: string, spec: ContainerSpec, impostor = false): string {
     const by = impostor ? `by-hand-${this.#count}` : owner;
@@ -131,8 +146,8 @@ export class FakeEngine {
       if (other.spec.specHash === spec.specHash) return other.id;
       throw new IkadaError("Conflict", `fake engine: the name ${name} is taken by ${other.id}`);
     }
-    const image = this.images.get(taggedReference(spec.image));
-    if (image === undefined) throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
+    const found = this.findImage(spec.image);
+    if (found === undefined) throw new IkadaError("NotFound", `fake engine: no image ${spec.image}`);
     const mounts = this.volumes.mounted(spec.podUid, spec.mounts);
     this.#count += 1;
     const id = `fake-${this.#count}`;
@@ -147,13 +162,14 @@ export class FakeEngine {
       specHash: spec.specHash,
       phase: "created",
       image: spec.image,
-      imageId: fakeImageId(taggedReference(spec.image), image),
+      imageId: found.id,
       startedAt: undefined,
       finishedAt: undefined,
       exitCode: undefined,
       oomKilled: false,
       message: undefined,
       ip: undefined,
+      altered: undefined,
       impostor,
     };
     const container: FakeContainer = {
@@ -183,7 +199,7 @@ export class FakeEngine {
         `fake engine: cannot join network of a non running container: ${spec.sandboxId}`,
       );
     }
-    const image = this.images.get(taggedReference(spec.image));
+    const image = this.findImage(info.imageId)?.image;
     const sandbox = spec.sandboxId === undefined ? undefined : this.containers.get(spec.sandboxId)?.spec;
     const place = fakePlace(spec, sandbox, image?.user ?? "", container.mounts);
     const program = spec.role === "sandbox" ? pause : image?.program([...spec.command, ...spec.args], spec.env, place);
@@ -191,14 +207,13 @@ export class FakeEngine {
       throw new IkadaError("Invalid", `fake engine: exec: "${spec.command[0]}": executable file not found in $PATH`);
     }
     const hasAddress = spec.sandbox?.network === "pod";
-    this.#addresses += hasAddress ? 1 : 0;
     const at = this.clock.now();
     container.program = program;
     container.info = {
       ...info,
       phase: "running",
       startedAt: at,
-      ip: hasAddress ? `10.99.${this.#addresses >> 8}.${this.#addresses & 255}` : undefined,
+      ip: hasAddress ? this.#nextAddress() : undefined,
     };
     // A terminal has one stream.
     container.lines = program.output.map(({ stream, line }) =>
@@ -230,6 +245,36 @@ export class FakeEngine {
     this.#emit(container, "destroy");
   }
 
+  /** As somebody does it by hand with `docker pause`, `update`, `rename` and `network disconnect`. A limit that is taken away can't be given back. */
+  alter(id: string, how: "pause" | "update" | "limit" | "rename" | "disconnect"): void {
+    const container = this.require(id);
+    const { info } = container;
+    const altered = (what: string): ContainerInfo["altered"] => ({ what, isRevocable: true });
+    if (how === "rename") container.info = { ...info, impostor: true };
+    else if (how === "disconnect") container.info = { ...info, ip: undefined, altered: altered("network") };
+    else
+      container.info = {
+        ...info,
+        altered: altered(how === "pause" ? "paused" : how === "limit" ? "PidsLimit" : "Memory"),
+      };
+    this.#emit(container, how === "limit" ? "update" : how === "disconnect" ? "network" : how);
+  }
+
+  restore(id: string): void {
+    const container = this.containers.get(id);
+    if (container?.info.altered === undefined) return;
+    const { info } = container;
+    const { what } = container.info.altered;
+    if (what === "PidsLimit") container.info = { ...info, altered: { what, isRevocable: false } };
+    else container.info = { ...info, altered: undefined, ip: what === "network" ? this.#nextAddress() : info.ip };
+    this.#emit(container, what === "paused" ? "unpause" : what === "network" ? "network" : "update");
+  }
+
+  #nextAddress(): string {
+    this.#addresses += 1;
+    return `10.99.${this.#addresses >> 8}.${this.#addresses & 255}`;
+  }
+
   exit(container: FakeContainer, exitCode: number, oomKilled: boolean): void {
     if (container.info.phase !== "running") return;
     container.exitTimer?.cancel();
@@ -241,6 +286,7 @@ export class FakeEngine {
       oomKilled,
       message: messageOf(container, exitCode),
       ip: undefined,
+      altered: undefined,
     };
     if (oomKilled) this.#emit(container, "oom");
     this.#emit(container, "die");
@@ -264,7 +310,13 @@ function messageOf({ spec, program, lines }: FakeContainer, exitCode: number): s
 }
 
 export function fakeImageId(key: string, image: FakeImage): string {
-  return image.id ?? `fake-image:${key}`;
+  return image.id ?? (key.startsWith("sha256:") ? key : fakeDigest(key));
+}
+
+/** Stands for the hash of what the text stands for. */
+export function fakeDigest(text: string): string {
+  const parts = ["a", "b", "c", "d"].map((part) => fnv64(new TextEncoder().encode(part + text)));
+  return `sha256:${parts.map((part) => part.toString(16).padStart(16, "0")).join("")}`;
 }
 
 const pause: FakeProgram = {
@@ -284,6 +336,7 @@ function measuredLatencyMs(operation: FakeOperation): number {
     create: 7,
     start: 70,
     stop: 30,
+    restore: 5,
     remove: 5,
     image: 1,
     pull: 1_500,

@@ -1,9 +1,9 @@
 import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerStream, StreamSink } from "./access.js";
-import { fakeImageId, type FakeEngine } from "./fake-engine.js";
-import { taggedReference } from "./image-reference.js";
+import { fakeDigest, fakeImageId, type FakeEngine } from "./fake-engine.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import { obligingImage, type FakeImage } from "./fake-program.js";
-import type { StoredImage } from "./runtime.js";
+import type { ImageInfo, StoredImage } from "./runtime.js";
 
 export const fakeImageBytes = 10_000_000;
 /** The fake keeps an archive in memory. */
@@ -17,14 +17,31 @@ export class FakeImages {
     this.#engine = engine;
   }
 
+  find(reference: string): ImageInfo | undefined {
+    const found = this.#engine.findImage(reference);
+    return found && { id: found.id, digests: this.#digestsOf(found.id), user: found.image.user ?? "" };
+  }
+
+  /** What a registry gave for `key`, with a tag or digest. */
+  pulled(key: string, image: FakeImage): ImageInfo {
+    const id = fakeImageId(key, image);
+    const [repository = "", digest] = key.split("@");
+    const name = digest === undefined ? repository.replace(/:[^:/]*$/, "") : repository;
+    this.#engine.digests.set(`${name}@${digest ?? fakeDigest(id)}`, id);
+    if (digest === undefined) this.put(key, image);
+    else if (this.#engine.findImage(id) === undefined) this.#engine.images.set(id, { ...image, id });
+    return { id, digests: this.#digestsOf(id), user: image.user ?? "" };
+  }
+
   put(key: string, image: FakeImage): void {
     const { images } = this.#engine;
     const before = images.get(key);
     images.set(key, image);
+    const named = fakeImageId(key, image);
+    if (named !== key) images.delete(named);
     if (before === undefined) return;
     const id = fakeImageId(key, before);
-    const isNamed = [...images].some(([name, other]) => fakeImageId(name, other) === id);
-    if (!isNamed) images.set(id, before);
+    if (this.#engine.findImage(id) === undefined) images.set(id, { ...before, id });
   }
 
   list(): readonly StoredImage[] {
@@ -36,7 +53,7 @@ export class FakeImages {
       found.set(id, {
         id,
         tags: [...(before?.tags ?? []), ...tags],
-        digests: [],
+        digests: this.#digestsOf(id),
         sizeBytes: fakeImageBytes,
         inUse: this.#isUsed(id),
       });
@@ -56,6 +73,7 @@ export class FakeImages {
       throw new IkadaError("Conflict", `fake engine: remove image ${reference}: a container has it`);
     }
     images.delete(key);
+    if (names.length === 1) for (const digest of this.#digestsOf(id)) this.#engine.digests.delete(digest);
   }
 
   load(sink: StreamSink, isHeard: () => boolean): ContainerStream {
@@ -86,7 +104,7 @@ export class FakeImages {
             return;
           }
           for (const name of names) {
-            this.put(name, { ...obligingImage, id: `fake-loaded:${name}:${bytes}` });
+            this.put(name, { ...obligingImage, id: fakeDigest(`loaded ${name} ${bytes}`) });
             if (isHeard()) sink.onData("stdout", new TextEncoder().encode(`${name}\n`));
           }
           end(null);
@@ -96,6 +114,10 @@ export class FakeImages {
         open = false;
       },
     };
+  }
+
+  #digestsOf(id: string): readonly string[] {
+    return [...this.#engine.digests].filter(([, of]) => of === id).map(([digest]) => digest);
   }
 
   #isUsed(id: string): boolean {

@@ -1,7 +1,6 @@
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { FakeEngine } from "./fake-engine.js";
-import { taggedReference } from "./image-reference.js";
 import type { GrpcProbeRequest, HttpProbeRequest, ProbeNetwork } from "./prober.js";
 
 /** Probes of fake Pods: what the image of a running container in the sandbox with that address serves. */
@@ -29,13 +28,13 @@ export class FakeProbeNetwork implements ProbeNetwork {
     { host, port, timeoutMs }: { readonly host: string; readonly port: number; readonly timeoutMs: number },
     done: (error: Error | null, status: number) => void,
   ): void {
-    const { containers, images, timers } = this.#engine;
+    const { containers, timers } = this.#engine;
     const all = [...containers.values()].filter(({ info }) => info.phase === "running");
     const sandbox = all.find(({ info }) => info.ip === host);
     let answer: { readonly status: number; readonly takesMs: number } | undefined;
-    for (const { spec } of all) {
+    for (const { spec, info } of all) {
       if (sandbox !== undefined && spec.sandboxId === sandbox.id) {
-        answer ??= images.get(taggedReference(spec.image))?.serve(port);
+        answer ??= this.#engine.findImage(info.imageId)?.image.serve(port);
       }
     }
     const late = answer !== undefined && answer.takesMs > timeoutMs;

@@ -9,10 +9,11 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "./access.js";
+import { pullFailure } from "./engine-words.js";
 import { FakeAccess } from "./fake-access.js";
 import { FakeImages, fakeImageBytes } from "./fake-images.js";
-import { fakeImageId, type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
-import { taggedReference } from "./image-reference.js";
+import { type FakeContainer, type FakeEngine, type FakeOperation } from "./fake-engine.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import { runsFakeProcess } from "./fake-process.js";
 import { shellImage, type FakeExec, type FakeImage } from "./fake-program.js";
 import type {
@@ -108,6 +109,13 @@ export class FakeRuntime implements ContainerRuntime {
     });
   }
 
+  restore(containerId: string, done: Finished): void {
+    const restore = (): void => {
+      if (this.#own(containerId) !== undefined) this.#engine.restore(containerId);
+    };
+    this.#run("restore", restore, done, undefined);
+  }
+
   remove(containerId: string, done: Finished): void {
     this.#run(
       "remove",
@@ -120,12 +128,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   image(reference: string, done: Done<ImageInfo | undefined>): void {
-    const key = taggedReference(reference);
-    const find = (): ImageInfo | undefined => {
-      const image = this.#engine.images.get(key);
-      return image && { id: fakeImageId(key, image), user: image.user ?? "" };
-    };
-    this.#run("image", find, done, undefined);
+    this.#run("image", () => this.#images.find(reference), done, undefined);
   }
 
   pull({ reference, credentials, onProgress }: PullRequest, done: Done<ImageInfo>): void {
@@ -134,13 +137,12 @@ export class FakeRuntime implements ContainerRuntime {
       "pull",
       () => {
         const found = this.#engine.registry(key, credentials);
-        if (typeof found === "string") throw new IkadaError("Unavailable", found);
+        if (typeof found === "string") throw new IkadaError(pullFailure(found), found);
         onProgress(fakeImageBytes, fakeImageBytes);
-        this.#images.put(key, found);
-        return { id: fakeImageId(key, found), user: found.user ?? "" };
+        return this.#images.pulled(key, found);
       },
       done,
-      { id: "", user: "" },
+      { id: "", digests: [], user: "" },
     );
   }
 
@@ -184,7 +186,7 @@ export class FakeRuntime implements ContainerRuntime {
       check,
       (error, container) => {
         if (error !== null) return done(error, { exitCode: -1, output: "" });
-        const script = engine.images.get(taggedReference(container.spec.image)) ?? shellImage;
+        const script = engine.findImage(container.info.imageId)?.image ?? shellImage;
         const { takesMs, exitCode, output } = outcomeOf(script, container, request.command);
         const late = takesMs > request.timeoutMs;
         engine.timers.after(Math.min(takesMs, request.timeoutMs), () => {

@@ -1,14 +1,21 @@
+import { isImageId, isMovable, pinOf } from "../../src/api/image-pins.js";
+import { parseImageReference, taggedReference } from "../../src/api/image-reference.js";
 import type { Env } from "../../src/base/env.js";
 import { backoffMs, pullBackoff } from "./backoff.js";
 import { EngineSlots } from "./engine-slots.js";
-import { parseImageReference, taggedReference } from "./image-reference.js";
 import type { PullSecrets } from "./registry-credentials.js";
 import type { ContainerRuntime, ImageInfo } from "./runtime.js";
 
 export type ImageFailureReason = "ErrImagePull" | "ErrImageNeverPull" | "ImageInspectError" | "InvalidImageName";
 
 export type ImageResult =
-  | { readonly status: "ready"; readonly user: string }
+  | {
+      readonly status: "ready";
+      /** What to make containers from: it does not move, whatever becomes of the tag. */
+      readonly reference: string;
+      readonly id: string;
+      readonly user: string;
+    }
   | {
       readonly status: "failed";
       readonly reason: ImageFailureReason;
@@ -21,6 +28,8 @@ type ImageFailure = ImageResult & { status: "failed" };
 
 interface ImageRequest {
   readonly reference: string;
+  /** Which bytes of it alone will do: a `repository@digest` or an image's id. */
+  readonly pin?: string | undefined;
   readonly policy: "Always" | "IfNotPresent" | "Never";
   readonly secrets: PullSecrets;
 }
@@ -43,6 +52,16 @@ export interface ImageOwnership {
   brought(image: ImageInfo, reference: string, wasThere: ReadonlySet<string>): void;
 }
 
+interface ImagesOptions {
+  readonly env: Pick<Env, "clock" | "log">;
+  readonly runtime: ContainerRuntime;
+  readonly ownership: ImageOwnership;
+  /** By a key that no other process has: a failed pull is remembered for minutes, its credentials are not. */
+  readonly keyedHash: (text: string) => string;
+  /** Pulls at once. */
+  readonly parallelMax?: number | undefined;
+}
+
 /**
  * Gets images for all Pods of the node: one pull of a reference with the same credentials at a time, with one backoff (as kubelet), and a
  * few pulls in all.
@@ -52,18 +71,15 @@ export class Images {
   readonly #runtime: ContainerRuntime;
   readonly #ownership: ImageOwnership;
   readonly #slots: EngineSlots;
-  /** By reference and credentials: what one Pod may not pull says nothing of another. */
+  readonly #keyedHash: (text: string) => string;
+  /** By what is pulled and a hash of the credentials: what one Pod may not pull says nothing of another. */
   readonly #pulls = new Map<string, PullState>();
 
-  constructor(
-    env: Pick<Env, "clock" | "log">,
-    runtime: ContainerRuntime,
-    ownership: ImageOwnership,
-    parallelMax = pullsMax,
-  ) {
+  constructor({ env, runtime, ownership, keyedHash, parallelMax = pullsMax }: ImagesOptions) {
     this.#env = env;
     this.#runtime = runtime;
     this.#ownership = ownership;
+    this.#keyedHash = keyedHash;
     this.#slots = new EngineSlots(parallelMax);
   }
 
@@ -75,17 +91,16 @@ export class Images {
       done(this.#failure("InvalidImageName", message, pullBackoff.maxMs));
       return;
     }
-    if (policy === "Always") {
+    const wanted = request.pin ?? reference;
+    if (policy === "Always" && !isImageId(wanted)) {
       this.#pull(request, { done, onProgress });
       return;
     }
-    this.#runtime.image(reference, (error, image) => {
+    this.#runtime.image(wanted, (error, image) => {
       if (error) done(this.#failure("ImageInspectError", error.message, inspectRetryMs));
-      else if (image !== undefined) done({ status: "ready", user: image.user });
-      else if (policy === "Never") {
-        const message = `Container image "${reference}" is not present with pull policy of Never`;
-        done(this.#failure("ErrImageNeverPull", message, pullBackoff.firstMs));
-      } else this.#pull(request, { done, onProgress });
+      else if (image !== undefined) done(readyAs(request, image));
+      else if (policy === "Never") done(this.#failure("ErrImageNeverPull", absent(request), pullBackoff.firstMs));
+      else this.#pull(request, { done, onProgress });
     });
   }
 
@@ -96,7 +111,8 @@ export class Images {
       if (waiting === undefined && last !== undefined && now - last.failedAt > 2 * pullBackoff.maxMs)
         this.#pulls.delete(key);
     }
-    const key = `${request.reference}\n${JSON.stringify(request.secrets.credentials)}`;
+    const credentials = this.#keyedHash(JSON.stringify(request.secrets.credentials));
+    const key = `${request.reference}\n${request.pin ?? ""}\n${credentials}`;
     const state = this.#pulls.get(key) ?? { failures: 0, last: undefined, waiting: undefined };
     this.#pulls.set(key, state);
     if (state.waiting !== undefined) {
@@ -128,7 +144,8 @@ export class Images {
     index: number,
     finish: (error: Error | null, image: ImageInfo) => void,
   ): void {
-    const { reference, secrets } = request;
+    const { secrets } = request;
+    const reference = pulledFor(request);
     let toldAt = this.#env.clock.monotonic();
     const onProgress = (currentBytes: number, totalBytes: number): void => {
       if (this.#env.clock.monotonic() - toldAt < progressMs) return;
@@ -146,23 +163,20 @@ export class Images {
     });
   }
 
-  #finish(
-    key: string,
-    state: PullState,
-    { reference, secrets }: ImageRequest,
-    error: Error | null,
-    image: ImageInfo,
-  ): void {
+  #finish(key: string, state: PullState, request: ImageRequest, pullError: Error | null, image: ImageInfo): void {
+    const { reference, pin, secrets } = request;
+    const error = pullError ?? otherBytes(request, image);
     const waiting = state.waiting ?? [];
     state.waiting = undefined;
     let result: ImageResult;
     if (error === null) {
       this.#pulls.delete(key);
-      result = { status: "ready", user: image.user };
+      result = readyAs(request, image);
     } else {
       state.failures += 1;
       const faults = secrets.faults.length === 0 ? "" : `; imagePullSecrets: ${secrets.faults.join(", ")}`;
-      const message = `${error.message}${faults}`;
+      const pinned = pin === undefined ? "" : `; "${reference}" is ${pin} in this revision; ${afreshHint}`;
+      const message = `${error.message}${faults}${pinned}`;
       const failure = this.#failure("ErrImagePull", message, backoffMs(pullBackoff, state.failures));
       state.last = failure;
       this.#env.log.warn("image not pulled", { image: reference, error: message, failures: state.failures });
@@ -177,11 +191,34 @@ export class Images {
   }
 }
 
+/** What the engine is asked to pull: an image's id says nothing to a registry. */
+function pulledFor({ reference, pin }: ImageRequest): string {
+  return pin === undefined || isImageId(pin) ? reference : pin;
+}
+
+function readyAs({ reference, pin }: ImageRequest, image: ImageInfo): ImageResult {
+  const lasting = isMovable(reference) ? pinOf(reference, image) : taggedReference(reference);
+  return { status: "ready", reference: pin ?? lasting, id: image.id, user: image.user };
+}
+
+/** Why what was pulled will not do, when the pin is an image's id. */
+function otherBytes({ reference, pin }: ImageRequest, { id }: ImageInfo): Error | null {
+  if (pin === undefined || !isImageId(pin) || pin === id) return null;
+  return new Error(`"${reference}" is ${id} in its registry`);
+}
+
+function absent({ reference, pin }: ImageRequest): string {
+  const plain = `Container image "${reference}" is not present with pull policy of Never`;
+  return pin === undefined ? plain : `${plain}: in this revision it is ${pin}; load that one here, or ${afreshHint}`;
+}
+
+const afreshHint = "`ikada rollout restart` makes a revision that looks it up afresh";
+
 function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-const noImage: ImageInfo = { id: "", user: "" };
+const noImage: ImageInfo = { id: "", digests: [], user: "" };
 const inspectRetryMs = 1_000;
 /** How often the progress of a pull is told: each time is a write of the Pod's status. */
 const progressMs = 5_000;

@@ -1,6 +1,6 @@
 import type { Finished } from "../../src/base/env.js";
 import type { ContainerStream, StreamSink } from "./access.js";
-import { taggedReference } from "./image-reference.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import type { ImageOwnership } from "./images.js";
 import type { ContainerRuntime } from "./runtime.js";
 

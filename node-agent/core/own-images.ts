@@ -59,7 +59,7 @@ export function removableImages(
 }
 
 function isWanted(image: StoredImage, record: OwnImage, wanted: ReadonlySet<string>): boolean {
-  return [...image.tags, ...image.digests, ...record.references].some((name) => wanted.has(name));
+  return [image.id, ...image.tags, ...image.digests, ...record.references].some((name) => wanted.has(name));
 }
 
 /** Which images are this agent's, on disk, and their end when the disk gets full. */
@@ -73,7 +73,7 @@ export class OwnImages implements ImageOwnership {
   #collecting = false;
   #closed = false;
 
-  /** `wanted`: what assigned Pods name, with a tag or digest. */
+  /** `wanted`: what assigned Pods name or are pinned to, with a tag or digest, or by id. */
   constructor(
     env: Env,
     runtime: ContainerRuntime,

@@ -4,7 +4,7 @@ import type { VolumePlan } from "./volume-plan.js";
 
 /**
  * One step of work for one Pod. At most one action is in flight per slot: `sandbox`, `container/<name>` (create, start),
- * `image/<name>`, `hook/<id>` (postStart), `stop/<id>`, `kill/<id>`, `remove/<id>`, `volume/<name>`, `volumes` (removal).
+ * `image/<name>`, `hook/<id>` (postStart), `stop/<id>`, `kill/<id>`, `remove/<id>`, `restore/<id>`, `volume/<name>`, `volumes` (removal).
  */
 export type Action =
   | { readonly kind: "create-sandbox"; readonly slot: string; readonly attempt: number }
@@ -14,6 +14,8 @@ export type Action =
       readonly container: string;
       readonly attempt: number;
       readonly reference: string;
+      /** Which bytes of it alone will do. */
+      readonly pin: string | undefined;
       readonly policy: "Always" | "IfNotPresent" | "Never";
     }
   | { readonly kind: "create"; readonly slot: string; readonly spec: ContainerSpec }
@@ -35,6 +37,7 @@ export type Action =
       readonly preStop?: { readonly container: Container; readonly handler: LifecycleHandler };
     }
   | { readonly kind: "remove"; readonly slot: string; readonly containerId: string }
+  | { readonly kind: "restore"; readonly slot: string; readonly containerId: string; readonly what: string }
   | { readonly kind: "volume"; readonly slot: string; readonly plan: VolumePlan }
   | { readonly kind: "remove-volumes"; readonly slot: string };
 

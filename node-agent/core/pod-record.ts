@@ -16,6 +16,8 @@ export interface PodRecord {
   readonly terminatingSince: number | undefined;
   /** By container name, init containers too (names are unique in a Pod). */
   readonly containers: Readonly<Record<string, ContainerRecord>>;
+  /** What its containers were made from, by their images as the spec names them. Absent in older files. */
+  readonly images?: Readonly<Record<string, string>>;
   /** As reported last; their times of transition outlive the agent. */
   readonly conditions: readonly Condition[] | undefined;
 }

@@ -1,3 +1,5 @@
+import { isMovable, isPinOf } from "../../src/api/image-pins.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import type { Condition } from "../../src/api/object.js";
 import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "../../src/api/kinds/pod.js";
 import { toTimestamp } from "../../src/api/time.js";
@@ -67,7 +69,7 @@ function containerStatus(container: Container, input: StatusInput, init: boolean
   return {
     name,
     image: container.image,
-    imageID: info?.imageId ?? "",
+    imageID: info === undefined ? "" : imageIDOf(container, info),
     ...(info && { containerID: `docker://${info.id}` }),
     ready: init && !isSidecar(container) ? succeeded : ready,
     started,
@@ -75,6 +77,12 @@ function containerStatus(container: Container, input: StatusInput, init: boolean
     state,
     ...(last && { lastState: { terminated: terminated(last) } }),
   };
+}
+
+/** As registries know it, where one gave it: so other nodes can get the same. */
+function imageIDOf({ image: reference }: Container, { image, imageId }: ContainerInfo): string {
+  const isLasting = isPinOf(reference, image) || (!isMovable(reference) && image === taggedReference(reference));
+  return isLasting ? image : imageId;
 }
 
 function statesOf(

@@ -1,4 +1,4 @@
-import type { ImageFailureReason } from "./images.js";
+import type { ImageFailureReason, ImageResult } from "./images.js";
 import type { Container, Pod } from "../../src/api/kinds/pod.js";
 import { absorb } from "./absorb.js";
 import { allContainers, endedForGood, initDone, isFinished, restartPolicyOf } from "./container-role.js";
@@ -6,6 +6,7 @@ import { rootRefusal } from "./container-security.js";
 import { containerSpec } from "./container-spec.js";
 import type { Environment } from "./environment.js";
 import { Plan, type Action, type SlotFailure, type Waiting } from "./plan.js";
+import { wantedPin, withImages } from "./pod-images.js";
 import { planRemoval, preStopOf, stopInOrder } from "./pod-removal.js";
 import { mountsOf, volumesRefusal, type VolumesView } from "./pod-volumes.js";
 import { nextAttempt, type ContainerRecord, type PodRecord } from "./pod-record.js";
@@ -44,20 +45,26 @@ export interface Unhealthy {
   readonly graceMs: number | undefined;
 }
 
-/** `attempt` is the container's attempt that the image was looked up for. */
 export type ImageState =
-  | { readonly attempt: number; readonly status: "ready"; readonly user: string }
+  | (ImageLookup & Ready)
   /** Seen by a pull that is in flight. */
-  | { readonly attempt: number; readonly status: "pulling"; readonly message: string }
-  | {
-      readonly attempt: number;
+  | (ImageLookup & { readonly status: "pulling"; readonly message: string })
+  | (ImageLookup & {
       readonly status: "failed";
       /** Of the failure itself; while waiting for the next try the reason is ImagePullBackOff. */
       readonly reason: ImageFailureReason;
       readonly message: string;
       readonly failedAt: number;
       readonly retryAt: number;
-    };
+    });
+
+/** What an image was looked up for: the container's attempt, and the bytes that alone would do. */
+interface ImageLookup {
+  readonly attempt: number;
+  readonly pin: string | undefined;
+}
+
+type Ready = ImageResult & { readonly status: "ready" };
 
 export interface Decision {
   readonly record: PodRecord;
@@ -86,7 +93,7 @@ export function decide(seen: PodView): Decision {
 }
 
 function decideOwn(view: PodView, plan: Plan): Decision {
-  const record = absorb(view.record, view.pod, view);
+  const record = withImages(absorb(view.record, view.pod, view), view.pod, view.observed);
   if (view.pod === undefined || view.removalGraceMs !== undefined || record.terminatingSince !== undefined) {
     return planRemoval(plan, view, record);
   }
@@ -114,8 +121,11 @@ class PodPlanner {
       for (const info of this.#view.observed) if (info.role === "sandbox") this.#remove(info);
       return this.#record;
     }
+    this.#takeBackAlterations();
     this.#keepVolumes();
     const sandbox = this.#keepSandbox();
+    if (sandbox !== undefined && this.#hasStrayedInit())
+      this.#stop(sandbox, "an init container has run other bytes than its revision does", 0);
     this.#keepInits(sandbox);
     for (const container of this.#pod.spec.containers) {
       if (this.#record.initialized === true) this.#keep(container, sandbox);
@@ -123,6 +133,16 @@ class PodPlanner {
     }
     this.#collectGarbage();
     return this.#record;
+  }
+
+  /** What somebody did by hand. Of a sandbox that can't be as it was, the containers go with it. */
+  #takeBackAlterations(): void {
+    for (const info of this.#view.observed) {
+      if (info.altered === undefined || info.phase !== "running") continue;
+      const { what, isRevocable } = info.altered;
+      if (isRevocable) this.#plan.act({ kind: "restore", slot: `restore/${info.id}`, containerId: info.id, what });
+      else this.#stop(info, `it was changed by hand: ${what}`, info.role === "sandbox" ? 0 : this.#graceMs());
+    }
   }
 
   /** Also while containers run: what changes is brought to them. */
@@ -225,9 +245,27 @@ class PodPlanner {
         this.#plan.act({ kind: "start", slot: `container/${name}`, containerId: info.id });
     } else if (info.specHash !== specHash(container)) {
       this.#stop(info, "its spec changed", this.#graceMs());
+    } else if (restartPolicyOf(this.#pod, container) !== "Never" && this.#hasStrayed(container, info)) {
+      this.#stop(info, "it runs other bytes than its revision does", this.#graceMs());
     } else {
       this.#keepRunning(container, record, info);
     }
+  }
+
+  /** It was made of other bytes than those that alone will do. Never said before those are here. */
+  #hasStrayed(container: Container, info: ContainerInfo): boolean {
+    const pin = wantedPin(this.#pod, this.#record, container.image);
+    if (pin === undefined || pin === info.image || info.imageId === "") return false;
+    const image = this.#image(container, info.attempt);
+    return image !== undefined && image.id !== info.imageId;
+  }
+
+  /** What init containers left behind is of their bytes: they run again, and with them all that follows. */
+  #hasStrayedInit(): boolean {
+    return (this.#pod.spec.initContainers ?? []).some((container) => {
+      const info = this.#present(container.name, this.#recordOf(container.name).attempt);
+      return info?.phase === "exited" && container.restartPolicy !== "Always" && this.#hasStrayed(container, info);
+    });
   }
 
   #keepRunning(container: Container, record: ContainerRecord, info: ContainerInfo): void {
@@ -268,13 +306,13 @@ class PodPlanner {
     }
     const volumes = this.#volumesRefusal();
     // The image is fetched meanwhile.
-    const imageUser = this.#imageUser(container, record);
+    const image = this.#image(container, record.attempt);
     if (volumes !== undefined) {
       this.#plan.wait(name, "ContainerCreating", volumes);
       return;
     }
-    if (imageUser === undefined || sandbox === undefined || this.#view.busy.has(slot)) return;
-    const refusal = rootRefusal(this.#pod.spec, container, imageUser);
+    if (image === undefined || sandbox === undefined || this.#view.busy.has(slot)) return;
+    const refusal = rootRefusal(this.#pod.spec, container, image.user);
     if (refusal !== undefined) {
       this.#plan.wait(name, "CreateContainerConfigError", refusal);
       return;
@@ -289,20 +327,21 @@ class PodPlanner {
       this.#plan.wait(name, "CreateContainerConfigError", mounts);
       return;
     }
-    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment, imageUser, mounts);
+    const spec = containerSpec(this.#pod, container, record.attempt, sandbox.id, environment, image, mounts);
     this.#plan.act({ kind: "create", slot, spec });
   }
 
-  /** Whom the image's containers run as, once it is there. */
-  #imageUser(container: Container, { attempt }: ContainerRecord): string | undefined {
+  /** Once it is there. */
+  #image(container: Container, attempt: number): Ready | undefined {
     const { name, image: reference, imagePullPolicy: policy = "IfNotPresent" } = container;
+    const pin = wantedPin(this.#pod, this.#record, reference);
     const state = this.#view.images.get(name);
-    const action: Action = { kind: "image", slot: `image/${name}`, container: name, attempt, reference, policy };
-    if (state === undefined || state.attempt !== attempt) {
+    const action: Action = { kind: "image", slot: `image/${name}`, container: name, attempt, reference, pin, policy };
+    if (state === undefined || state.attempt !== attempt || state.pin !== pin) {
       this.#plan.act(action);
       return undefined;
     }
-    if (state.status === "ready") return state.user;
+    if (state.status === "ready") return state;
     if (state.status === "pulling") {
       this.#plan.wait(name, "ContainerCreating", state.message);
       return undefined;

@@ -216,6 +216,17 @@ export class PodWorker {
       case "remove-volumes":
         this.#removeVolumes(this.#ending(slot));
         break;
+      case "restore": {
+        const { containerId, what } = action;
+        env.log.warn("container was changed by hand and is set back", {
+          pod: this.#name(),
+          container: containerId,
+          what,
+        });
+        const ending = this.#ending(slot);
+        runtime.restore(containerId, (error) => watch.look(containerId, () => ending(error)));
+        break;
+      }
       case "remove": {
         const ending = this.#ending(slot);
         runtime.remove(action.containerId, (error) => watch.look(action.containerId, () => ending(error)));
@@ -348,18 +359,18 @@ export class PodWorker {
   }
 
   #image(action: Action & { kind: "image" }): void {
-    const { container, attempt, reference, policy, slot } = action;
+    const { container, attempt, reference, pin, policy, slot } = action;
     const ending = this.#ending(slot);
     const pod = this.#pod;
     const secrets = pod === undefined ? noSecrets : pullSecrets(pod, reference, this.#context.objects.secret);
     this.#context.images.ensure(
-      { reference, policy, secrets },
+      { reference, pin, policy, secrets },
       (result) => {
-        this.#images.set(container, { ...result, attempt });
+        this.#images.set(container, { ...result, attempt, pin });
         ending(null);
       },
       (message) => {
-        this.#images.set(container, { attempt, status: "pulling", message });
+        this.#images.set(container, { attempt, pin, status: "pulling", message });
         this.kick();
       },
     );

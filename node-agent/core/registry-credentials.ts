@@ -1,7 +1,7 @@
 import { decodeBase64 } from "../../src/api/base64.js";
 import type { Secret } from "../../src/api/kinds/core.js";
 import type { Pod } from "../../src/api/kinds/pod.js";
-import { parseImageReference } from "./image-reference.js";
+import { parseImageReference } from "../../src/api/image-reference.js";
 
 /** Who pulls. Goes to the engine with a pull and nowhere else: not to a log, a status or a message. */
 export interface RegistryCredentials {

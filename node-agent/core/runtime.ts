@@ -27,11 +27,19 @@ export interface ContainerRuntime extends ContainerAccess {
   start(containerId: string, done: Finished): void;
   /** Sends the container's stop signal, SIGKILL after `graceMs`. No error when it is not running or gone. */
   stop(containerId: string, graceMs: number, done: Finished): void;
+  /**
+   * Takes back what somebody did by hand to a running container: lets it go on, sets its limits and its network as they were. What can't be
+   * taken back is told by `inspect` afterwards. No error when it is gone.
+   */
+  restore(containerId: string, done: Finished): void;
   /** No error when it is gone. Kills when it is running. */
   remove(containerId: string, done: Finished): void;
-  /** Undefined when the image is not there. A reference without tag and digest means `:latest`. */
+  /** Undefined when the image is not there. A reference without tag and digest means `:latest`; an image's id is one too. */
   image(reference: string, done: Done<ImageInfo | undefined>): void;
-  /** Fails as Unavailable with the registry's words; Deadline when it makes no progress. */
+  /**
+   * Fails with the registry's words: NotFound, Forbidden (what it does not show to everybody may not be there either), Unavailable when it was not
+   * reached; Internal when the engine itself could not; Deadline when it makes no progress.
+   */
   pull(request: PullRequest, done: Done<ImageInfo>): void;
   /** All images of the engine, whoever brought them. */
   images(done: Done<readonly StoredImage[]>): void;
@@ -56,6 +64,8 @@ export interface ContainerRuntime extends ContainerAccess {
 
 export interface ImageInfo {
   readonly id: string;
+  /** `repository@sha256:…`, as registries know it; none when it was loaded from a file. */
+  readonly digests: readonly string[];
   /** Whom its containers run as unless told otherwise: a name or number, maybe with a group after a colon; "" is root. */
   readonly user: string;
 }
@@ -217,12 +227,22 @@ export interface ContainerInfo extends ContainerIdentity {
   readonly message: string | undefined;
   /** Sandbox only; undefined in the machine's network. */
   readonly ip: string | undefined;
+  /** What somebody did to it by hand while it runs. */
+  readonly altered: Alteration | undefined;
   /** It carries the labels of a container of this owner, and was not made by it: not its own, but in its way. */
   readonly impostor: boolean;
 }
 
+export interface Alteration {
+  /** For people: `paused`, `Memory`. */
+  readonly what: string;
+  /** `restore` has not been tried, or has helped before; otherwise only another container is as it was wanted. */
+  readonly isRevocable: boolean;
+}
+
 export interface ContainerEvent {
-  readonly type: "create" | "start" | "die" | "oom" | "destroy";
+  /** The last ones are what people do, not the agent; `network`: it was connected or disconnected. */
+  readonly type: "create" | "start" | "die" | "oom" | "destroy" | "pause" | "unpause" | "update" | "rename" | "network";
   readonly containerId: string;
 }
 

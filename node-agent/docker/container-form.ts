@@ -1,7 +1,8 @@
-import { taggedReference } from "../core/image-reference.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import type Dockerode from "dockerode";
 import type { ContainerInfo, ContainerSecurity, ContainerSpec } from "../core/runtime.js";
 import type { ReadyMount } from "../volumes/host-volumes.js";
+import { limitsLabel } from "./alterations.js";
 import { containerName, identityOf, labelNames, labelsOf, type ContainerOwner } from "./ownership.js";
 import { sandboxForm } from "./sandbox-form.js";
 
@@ -25,12 +26,14 @@ export function createOptions(
 ): Dockerode.ContainerCreateOptions {
   const { security, terminationMessage } = spec;
   const sandbox = spec.sandbox && sandboxForm(spec.sandbox, parts.resolver);
+  const limits = limitsForm(spec);
   return {
     name: containerName(owner, spec),
     Image: taggedReference(spec.image),
     Labels: {
       ...labelsOf(owner, nodeUid, spec),
       ...(terminationMessage?.fallBackToOutput === true && { [labelNames.messageFallback]: "true" }),
+      [labelNames.limits]: limitsLabel(limits),
     },
     Env: spec.env.map(([name, value]) => `${name}=${value}`),
     ...(spec.command.length > 0 && { Entrypoint: [...spec.command] }),
@@ -56,13 +59,7 @@ export function createOptions(
           ? [bindForm({ source: parts.messageFile, target: terminationMessage.path, readOnly: false })]
           : []),
       ],
-      ...(spec.cpuSharesMilli !== undefined && { CpuShares: cpuShares(spec.cpuSharesMilli) }),
-      ...(spec.cpuLimitMilli !== undefined && { CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs(spec.cpuLimitMilli) }),
-      // MemorySwap equal to Memory means no swap; without it the engine allows as much swap again.
-      ...(spec.memoryLimitBytes !== undefined && {
-        Memory: spec.memoryLimitBytes,
-        MemorySwap: spec.memoryLimitBytes,
-      }),
+      ...limits,
     },
   };
 }
@@ -89,7 +86,17 @@ export function containerInfo(
     oomKilled: state.OOMKilled,
     message: undefined,
     ip: identity.role === "sandbox" && state.Running ? bridgeAddress(inspected) : undefined,
+    altered: undefined,
     impostor: inspected.Name !== `/${containerName(owner, identity)}`,
+  };
+}
+
+function limitsForm(spec: ContainerSpec): Dockerode.HostConfig {
+  return {
+    ...(spec.cpuSharesMilli !== undefined && { CpuShares: cpuShares(spec.cpuSharesMilli) }),
+    ...(spec.cpuLimitMilli !== undefined && { CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs(spec.cpuLimitMilli) }),
+    // MemorySwap equal to Memory means no swap; without it the engine allows as much swap again.
+    ...(spec.memoryLimitBytes !== undefined && { Memory: spec.memoryLimitBytes, MemorySwap: spec.memoryLimitBytes }),
   };
 }
 

@@ -11,7 +11,7 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "../core/access.js";
-import { taggedReference } from "../core/image-reference.js";
+import { taggedReference } from "../../src/api/image-reference.js";
 import type {
   ContainerInfo,
   ContainerObserver,
@@ -28,6 +28,7 @@ import type {
 } from "../core/runtime.js";
 import type { HostVolumes } from "../volumes/host-volumes.js";
 import { DockerAccess } from "./access.js";
+import { Alterations } from "./alterations.js";
 import { containerInfo, createOptions } from "./container-form.js";
 import { Engine, engineDeadlines } from "./engine.js";
 import { endOfOutput, Messages } from "./messages.js";
@@ -36,7 +37,7 @@ import { followEvents } from "./engine-events.js";
 import { runExec } from "./exec.js";
 import { followLogs } from "./log-stream.js";
 import { containerName, labelNames, ownerFilter, type ContainerOwner } from "./ownership.js";
-import { imageDisk, listImages, loadImages, removeImage } from "./image-store.js";
+import { imageDisk, listImages, loadImages, named, removeImage } from "./image-store.js";
 import { pullImage } from "./pull.js";
 import { sandboxImageArchive, sandboxImageReference } from "./sandbox-image.js";
 
@@ -66,6 +67,7 @@ export class DockerRuntime implements ContainerRuntime {
   #exited = new Map<string, ContainerInfo>();
   /** Ids that are known to carry the owner's labels, and whether they have a terminal: their output has no frames then. */
   readonly #own = new Map<string, { readonly tty: boolean }>();
+  readonly #alterations: Alterations;
   readonly #messages: Messages;
   readonly #seccompFolder: string | undefined;
   readonly #volumes: DockerRuntimeOptions["volumes"];
@@ -76,6 +78,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.#owner = options.owner;
     this.#nodeUid = options.nodeUid;
     this.#log = options.log;
+    this.#alterations = new Alterations(this.#engine);
     this.#messages = new Messages(options.messageFolder);
     this.#seccompFolder = options.seccompFolder;
     this.#volumes = options.volumes;
@@ -107,6 +110,10 @@ export class DockerRuntime implements ContainerRuntime {
     settle(this.#stop(containerId, graceMs), done, undefined);
   }
 
+  restore(containerId: string, done: Finished): void {
+    settle(this.#restore(containerId), done, undefined);
+  }
+
   remove(containerId: string, done: Finished): void {
     settle(this.#remove(containerId), done, undefined);
   }
@@ -124,7 +131,7 @@ export class DockerRuntime implements ContainerRuntime {
         return image;
       }),
       done,
-      { id: "", user: "" },
+      { id: "", digests: [], user: "" },
     );
   }
 
@@ -157,7 +164,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   events(observer: ContainerObserver): { close(): void } {
-    return followEvents(this.#engine, ownerFilter(this.#owner), observer, this.#log);
+    const isKnown = (id: string): boolean => this.#own.has(id);
+    return followEvents({ engine: this.#engine, labels: ownerFilter(this.#owner), isKnown, observer, log: this.#log });
   }
 
   logs(request: LogRequest, sink: LogSink): { close(): void } {
@@ -203,6 +211,7 @@ export class DockerRuntime implements ContainerRuntime {
     );
     const present = infos.filter((info) => info !== undefined);
     this.#exited = new Map(present.filter((info) => info.phase === "exited").map((info) => [info.id, info]));
+    this.#alterations.keepOnly(new Set(present.map(({ id }) => id)));
     await this.#messages.keepOnly(present);
     return present;
   }
@@ -212,8 +221,10 @@ export class DockerRuntime implements ContainerRuntime {
       const inspected = await this.#engine.call(`inspect ${short(idOrName)}`, engineDeadlines.readMs, (abortSignal) =>
         this.#engine.docker.getContainer(idOrName).inspect({ abortSignal }),
       );
-      const info = containerInfo(this.#owner, inspected);
-      if (info === undefined) return undefined;
+      const plain = containerInfo(this.#owner, inspected);
+      if (plain === undefined) return undefined;
+      const altered = this.#alterations.look(inspected);
+      const info = altered === undefined ? plain : { ...plain, altered };
       const tty = inspected.Config.Tty;
       this.#own.set(info.id, { tty });
       if (info.phase !== "exited" || info.role === "sandbox") return info;
@@ -295,6 +306,15 @@ export class DockerRuntime implements ContainerRuntime {
     );
   }
 
+  async #restore(id: string): Promise<void> {
+    if (!(await this.#isOwn(id))) return;
+    try {
+      await this.#alterations.restore(id);
+    } catch (caught) {
+      if (!(caught instanceof IkadaError && caught.reason === "NotFound")) throw caught;
+    }
+  }
+
   async #remove(id: string): Promise<void> {
     const info = await this.#inspect(id);
     if (info === undefined) return;
@@ -312,6 +332,7 @@ export class DockerRuntime implements ContainerRuntime {
       );
     }
     this.#own.delete(id);
+    this.#alterations.forget(id);
     await this.#messages.remove(info);
   }
 
@@ -320,7 +341,7 @@ export class DockerRuntime implements ContainerRuntime {
       const image = await this.#engine.call(`inspect image ${reference}`, engineDeadlines.readMs, () =>
         this.#engine.docker.getImage(taggedReference(reference)).inspect(),
       );
-      return { id: image.Id, user: image.Config?.User ?? "" };
+      return { id: image.Id, digests: named(image.RepoDigests), user: image.Config?.User ?? "" };
     } catch (caught) {
       if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
       throw caught;

@@ -4,13 +4,18 @@ import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerEvent, ContainerObserver } from "../core/runtime.js";
 import { engineError, type Engine } from "./engine.js";
 
-/** Follows the engine's events with these labels, and connects again with a growing pause while no engine answers. */
-export function followEvents(
-  engine: Engine,
-  labels: readonly string[],
-  observer: ContainerObserver,
-  log: Log,
-): { close(): void } {
+interface FollowOptions {
+  readonly engine: Engine;
+  /** `name=value`, which containers have. */
+  readonly labels: readonly string[];
+  /** Whether a container has them: events of networks name it alone. */
+  readonly isKnown: (containerId: string) => boolean;
+  readonly observer: ContainerObserver;
+  readonly log: Log;
+}
+
+/** Follows the engine's events of containers with these labels, and connects again with a growing pause while no engine answers. */
+export function followEvents({ engine, labels, isKnown, observer, log }: FollowOptions): { close(): void } {
   let closed = false;
   let stream: IncomingMessage | undefined;
   let wake: (() => void) | undefined;
@@ -18,7 +23,7 @@ export function followEvents(
   let lost = false;
 
   const connection = async (): Promise<void> => {
-    const filters = JSON.stringify({ type: ["container"], label: labels, event: [...eventTypes] });
+    const filters = JSON.stringify({ type: ["container", "network"], event: Object.keys(eventTypes) });
     stream = await engine.openStream("events", { path: "/events", method: "GET", options: { filters } });
     if (closed) return;
     stream.setEncoding("utf8");
@@ -31,7 +36,7 @@ export function followEvents(
       rest = lines.pop() ?? "";
       if (rest.length > lineBytesMax) throw new IkadaError("TooLarge", "docker: events: a line without end");
       for (const line of lines) {
-        const event = parseEvent(line);
+        const event = parseEvent(line, (attributes) => labels.every((label) => hasLabel(attributes, label)), isKnown);
         if (event !== undefined) observer.onEvent(event);
       }
     }
@@ -77,16 +82,50 @@ export function followEvents(
 const pauseMsMin = 50;
 const pauseMsMax = 2_000;
 const lineBytesMax = 256 * 1024;
-const eventTypes = ["create", "start", "die", "oom", "destroy"] as const;
+const eventTypes: Readonly<Record<string, ContainerEvent["type"]>> = {
+  create: "create",
+  start: "start",
+  die: "die",
+  oom: "oom",
+  destroy: "destroy",
+  pause: "pause",
+  unpause: "unpause",
+  update: "update",
+  rename: "rename",
+  connect: "network",
+  disconnect: "network",
+};
 
-function parseEvent(line: string): ContainerEvent | undefined {
+interface EngineEvent {
+  readonly Type?: string;
+  readonly Action?: string;
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> };
+}
+
+/** The engine filters labels of containers, and would leave out what happens to their networks: so they are filtered here. */
+function parseEvent(
+  line: string,
+  isOwn: (attributes: Readonly<Record<string, string>>) => boolean,
+  isKnown: (containerId: string) => boolean,
+): ContainerEvent | undefined {
   if (line.trim() === "") return undefined;
+  let event: EngineEvent;
   try {
-    const event = JSON.parse(line) as { Action?: string; Actor?: { ID?: string } };
-    const type = eventTypes.find((known) => known === event.Action);
-    const containerId = event.Actor?.ID;
-    return type === undefined || containerId === undefined ? undefined : { type, containerId };
+    event = JSON.parse(line) as EngineEvent;
   } catch {
     return undefined;
   }
+  const { Type: what, Action: action = "", Actor: { ID: id = "", Attributes: attributes = {} } = {} } = event;
+  const type = Object.hasOwn(eventTypes, action) ? eventTypes[action] : undefined;
+  if (type === undefined) return undefined;
+  if (what === "network") {
+    const { container = "" } = attributes;
+    return type === "network" && isKnown(container) ? { type, containerId: container } : undefined;
+  }
+  return id !== "" && isOwn(attributes) ? { type, containerId: id } : undefined;
+}
+
+function hasLabel(attributes: Readonly<Record<string, string>>, label: string): boolean {
+  const equals = label.indexOf("=");
+  return attributes[label.slice(0, equals)] === label.slice(equals + 1);
 }

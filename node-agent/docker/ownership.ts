@@ -6,7 +6,7 @@ export interface ContainerOwner {
   readonly node: string;
 }
 
-/** Label names; all but the last stand on each container. */
+/** Label names; all but the last two stand on each container. */
 export const labelNames = {
   cluster: "ikada.cluster",
   node: "ikada.node",
@@ -20,6 +20,8 @@ export const labelNames = {
   specHash: "ikada.spec-hash",
   /** Only where the end of the output stands for a message that was not written. */
   messageFallback: "ikada.message-fallback",
+  /** With which limits it was made. */
+  limits: "ikada.limits",
 } as const;
 
 export type Labels = Readonly<Record<string, string>>;

@@ -30,3 +30,11 @@ export function podEvents(
 export function failedCreate(owner: { readonly metadata: ObjectMeta }, message: string): DecisionEvent {
   return { object: asObject(owner), type: "Warning", reason: "FailedCreate", message };
 }
+
+/** Pods that have found other bytes for a tag than the first one of their revision. */
+export function strayedPods(pods: readonly Pod[]): readonly DecisionEvent[] {
+  const message = "found other bytes for a tag than its revision runs, and is started again with those of its revision";
+  return pods
+    .slice(0, eventsMax)
+    .map((pod) => ({ object: asObject(pod), type: "Warning", reason: "ImageMoved", message }));
+}

@@ -10,9 +10,10 @@ import { claim } from "./claims.js";
 import { withReplicaFailure } from "./conditions.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
+import { pinImages, pinsOfSet, withPins } from "./image-pins.js";
 import { makePods, type WantedPod } from "./make-pods.js";
 import { podRefusal, refusedLookMs } from "./pod-admission.js";
-import { createdPod, deletedPod, failedCreate, podEvents } from "./pod-events.js";
+import { createdPod, deletedPod, failedCreate, podEvents, strayedPods } from "./pod-events.js";
 import { asObject, decidedFrom, isActive, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
 import { allowanceOf, type Allowance } from "./replica-budget.js";
 import { earliest, readiness } from "./set-view.js";
@@ -33,6 +34,9 @@ export const replicaSetController: Controller = {
   },
 };
 
+/** Pods that are told their images in one decision that does nothing else. */
+const toldMax = 100;
+
 function decide(set: ReplicaSet, world: World): Decision {
   const { snapshot, now } = world;
   const self = decidedFrom(set);
@@ -46,23 +50,26 @@ function decide(set: ReplicaSet, world: World): Decision {
   const open = manages && isNamespaceOpen(snapshot, set.metadata.namespace ?? "");
   const refusal =
     open && allowance.creates > 0 ? podRefusal(set.spec.template, set.metadata.namespace ?? "", snapshot) : undefined;
+  const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
+  const going = new Set(victims);
+  const pinned = pinImages(set, manages ? allowance.view.active.filter((pod) => !going.has(pod)) : [], now);
   const made =
     open && refusal === undefined
-      ? makePods(set, wantedPods(set, Math.min(allowance.creates, objectsPerDecisionMax)), snapshot, now)
+      ? makePods(pinned.set, wantedPods(pinned.set, Math.min(allowance.creates, objectsPerDecisionMax)), snapshot, now)
       : { pods: [], annotations: undefined };
-  const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
+  const told = pinned.pods.slice(0, Math.max(0, toldMax - victims.length - made.pods.length));
   const status = withReplicaFailure(statusAfter(set, allowance, made.pods, victims, now), refusal, now);
 
   const updated: ReplicaSet = {
     ...set,
-    metadata: { ...set.metadata, ...(made.annotations === undefined ? {} : { annotations: made.annotations }) },
+    metadata: { ...pinned.set.metadata, ...(made.annotations === undefined ? {} : { annotations: made.annotations }) },
     status,
   };
   const changed = !sameJson(updated, set);
   const changes = mergeChanges([
     {
       creates: made.pods.map(asObject),
-      updates: changed ? [asObject(updated)] : [],
+      updates: [...(changed ? [asObject(updated)] : []), ...told.map(asObject)],
       removes: [],
       unchanged: [
         ...(changed ? [] : [self]),
@@ -73,7 +80,7 @@ function decide(set: ReplicaSet, world: World): Decision {
     ...victims.map((pod) => deletion(asObject(pod), now)),
   ]);
   const lookAgainAt = refusal === undefined ? undefined : now + refusedLookMs;
-  const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt, lookAgainAt);
+  const wakeAt = earliest(allowance.view.nextAvailableAt, allowance.wakeAt, lookAgainAt, pinned.wakeAt);
   const isNewRefusal = refusal !== undefined && !sameJson(status.conditions, set.status?.conditions);
   return {
     ...(isEmpty(changes) ? {} : { changes }),
@@ -81,13 +88,17 @@ function decide(set: ReplicaSet, world: World): Decision {
     events: [
       ...podEvents(set, made.pods, "SuccessfulCreate", createdPod),
       ...podEvents(set, victims, "SuccessfulDelete", deletedPod),
+      ...strayedPods(pinned.strayed),
       ...(isNewRefusal ? [failedCreate(set, refusal)] : []),
     ],
   };
 }
 
-function wantedPods({ spec }: ReplicaSet, count: number): readonly WantedPod[] {
-  return Array.from({ length: count }, () => ({ template: spec.template }));
+function wantedPods(set: ReplicaSet, count: number): readonly WantedPod[] {
+  const { template } = set.spec;
+  const pins = pinsOfSet(set);
+  const pinned = pins.size === 0 ? template : { ...template, metadata: withPins(template.metadata ?? {}, pins) };
+  return Array.from({ length: count }, () => ({ template: pinned }));
 }
 
 /** The counts as they are when this decision is committed. */

@@ -1,4 +1,5 @@
 import type { Deployment, ReplicaSet } from "../api/kinds/apps.js";
+import { imagePinsAnnotation } from "../api/image-pins.js";
 import type { PodTemplateSpec } from "../api/kinds/pod.js";
 import { toTimestamp } from "../api/time.js";
 import { derivedUid, safeHash } from "../objects/derived-id.js";
@@ -115,6 +116,8 @@ const ownAnnotations = new Set([
   desiredAnnotation,
   maxAnnotation,
   "deprecated.deployment.rollback.to",
+  // Each revision has its own.
+  imagePinsAnnotation,
 ]);
 
 /** The annotations that sets take over from their Deployment (`kubernetes.io/change-cause` for one). */

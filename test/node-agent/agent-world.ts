@@ -81,6 +81,7 @@ export class AgentWorld {
       nodeName: "node-1",
       clusterId: "c1",
       hostIP: "192.0.2.1",
+      keyedHash: (text) => text,
       onEngine: (error) => this.engineErrors.push(error?.message),
       onFatal: (error) => (this.fatal = error),
     });

@@ -1,4 +1,5 @@
 import type { FieldFault } from "../../base/errors.js";
+import { imagePinRules } from "../image-pins.js";
 import { sameJson, without } from "../json.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { containerRules } from "./container-rules.js";
@@ -10,6 +11,7 @@ import type { Container, Pod, PodSpec, Toleration } from "./pod.js";
 /** Rules across a Pod's fields. */
 export function podRules(pod: AnyObject, faults: FieldFault[]): void {
   podSpecRules((pod as unknown as Pod).spec, "spec", faults);
+  imagePinRules(pod.metadata.annotations, "metadata", faults);
 }
 
 /** A Pod's spec stays as it was created, but for images and added tolerations; the node is the scheduler's to set. */

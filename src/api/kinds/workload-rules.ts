@@ -1,4 +1,5 @@
 import type { FieldFault } from "../../base/errors.js";
+import { imagePinRules } from "../image-pins.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { textAt, valueAt } from "../path.js";
 import { matchesSelector, type Labels } from "../selector.js";
@@ -24,6 +25,9 @@ export function workloadRules(object: AnyObject, faults: FieldFault[]): void {
         message: "must match spec.selector, or the Pods made from the template would not be found again",
       });
   }
+  imagePinRules(object.metadata.annotations, "metadata", faults);
+  const annotations = valueAt(template, "metadata", "annotations") as Labels | undefined;
+  imagePinRules(annotations, "spec.template.metadata", faults);
   const spec = valueAt(template, "spec") as PodSpec | undefined;
   if (spec === undefined) return;
   podSpecRules(spec, "spec.template.spec", faults);

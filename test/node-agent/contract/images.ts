@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { IkadaError } from "../../../src/base/errors.js";
 import type {
+  ContainerInfo,
   ContainerRuntime,
   DiskSpace,
   ImageInfo,
@@ -79,15 +80,18 @@ export function imagesContract(open: () => Promise<ImagesHarness>): void {
     assert.ok((listed?.sizeBytes ?? 0) > 0);
   });
 
-  it("what the registry does not have is Unavailable, in its words", () =>
-    assert.rejects(pull("open/none:1"), refused("Unavailable", /manifest unknown|not found/)));
+  it("what the registry does not have is NotFound, in its words", () =>
+    assert.rejects(pull("open/none:1"), refused("NotFound", /manifest unknown|not found/)));
+
+  it("a registry that nobody reaches is Unavailable", () =>
+    assert.rejects(pull("", { reference: "127.0.0.1:1/app:1" }), refused("Unavailable", /refused/)));
 
   it("wrong credentials and none are refused, right ones are not; none is told", async () => {
     await harness.push("hidden/app", "1", "hidden");
     const reference = `${harness.privateRegistry}/hidden/app:1`;
     const credentials = { registry: harness.privateRegistry, ...registryUser, identityToken: "" };
     const wrong = { ...credentials, password: "a-wrong-guess" };
-    const unauthorized = refused("Unavailable", /authenti|unauthorized|no basic auth/);
+    const unauthorized = refused("Forbidden", /authenti|unauthorized|no basic auth/);
     await assert.rejects(pull("", { reference }), unauthorized);
     await assert.rejects(pull("", { reference, credentials: wrong }), (error) => {
       assert.doesNotMatch(String((error as Error).stack), /a-wrong-guess/);
@@ -120,6 +124,38 @@ export function imagesContract(open: () => Promise<ImagesHarness>): void {
     const left = new Set((await images()).map(({ id }) => id));
     assert.ok(!left.has(old.id) && !left.has(moved.id));
     await remove(image);
+  });
+
+  it("an image is found and pulled by the digest that its registry gave it, and by its id, whatever became of its tag", async () => {
+    await harness.push("open/pinned", "1", "pinned");
+    const image = await pull("open/pinned:1");
+    const [digest = ""] = image.digests;
+    assert.match(digest, new RegExp(`^${harness.registry}/open/pinned@sha256:[0-9a-f]{64}$`));
+    await harness.push("open/pinned", "1", "another");
+    assert.notEqual((await pull("open/pinned:1")).id, image.id);
+    const find = (reference: string): Promise<ImageInfo | undefined> =>
+      done((callback) => harness.runtime.image(reference, callback));
+    for (const reference of [digest, image.id]) {
+      assert.deepEqual(await find(reference), image, reference);
+      const spec = plainSpec({ image: reference, podUid: newPodUid(), podName: "pinned", command: ["/text.txt"] });
+      const container = await done<string>((callback) => harness.runtime.create(spec, callback));
+      const info = await done<ContainerInfo | undefined>((callback) => harness.runtime.inspect(container, callback));
+      assert.deepEqual([info?.image, info?.imageId], [reference, image.id]);
+      await finish((callback) => harness.runtime.remove(container, callback));
+    }
+    await remove(image.id);
+    assert.equal(await find(digest), undefined);
+    const again = await pull("", { reference: digest });
+    assert.deepEqual([again.id, again.digests], [image.id, [digest]]);
+    assert.deepEqual((await images()).find(({ id }) => id === image.id)?.tags, []);
+  });
+
+  it("an image from an archive has no digest of a registry", async () => {
+    const name = `${harness.registry}/loaded/plain:1`;
+    await load(await savedImage(name, "plain"), 65_536);
+    const image = await done<ImageInfo | undefined>((callback) => harness.runtime.image(name, callback));
+    assert.deepEqual(image?.digests, []);
+    assert.match(image.id, /^sha256:[0-9a-f]{64}$/);
   });
 
   it("loads an archive that comes in pieces", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { IkadaError } from "../../../src/base/errors.js";
+import { alterationsContract, type ByHand } from "./alterations.js";
 import { volumesContract } from "./volumes.js";
 import { settingsContract } from "./settings.js";
 import { completionsOf, newPodUid, plainSandbox, plainSpec } from "./workbench.js";
@@ -27,6 +28,8 @@ export interface RuntimeHarness {
   pause(durationMs: number): Promise<void>;
   /** Makes by hand a container of the first owner with the labels of this one and another name; gives its id. */
   impostor(containerId: string): Promise<string>;
+  /** Does to a container of this owner what people do by hand. */
+  alter(containerId: string, how: ByHand): Promise<void>;
   /** Removes all containers of both owners. */
   close(): Promise<void>;
 }
@@ -253,7 +256,8 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     const events = harness.runtime.events({
       onOpen: () => seen.push("open"),
       onEvent: (event: ContainerEvent) => {
-        if (ids.has(event.containerId) || event.type === "create") seen.push(event.type);
+        const isOwn = ids.has(event.containerId) || event.type === "create";
+        if (isOwn && event.type !== "network") seen.push(event.type);
       },
       onLost: (error) => seen.push(error.message),
     });
@@ -282,6 +286,20 @@ export function runtimeContract(open: () => Promise<RuntimeHarness>): void {
     const still = await done<ContainerInfo | undefined>((callback) => harness.stranger.inspect(foreign, callback));
     assert.equal(still?.phase, "running");
     assert.notEqual(await create(spec), foreign, "the same Pod under another owner is another container");
+  });
+
+  alterationsContract({
+    runtime: () => harness.runtime,
+    alter: (id, how) => harness.alter(id, how),
+    until: (what, condition) => harness.until(what, condition),
+    run,
+    create,
+    start,
+    stop,
+    remove,
+    sandboxSpec,
+    inspect,
+    finish,
   });
 
   volumesContract({

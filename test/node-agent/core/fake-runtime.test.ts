@@ -1,4 +1,4 @@
-import { FakeEngine } from "../../../node-agent/core/fake-engine.js";
+import { fakeDigest, FakeEngine } from "../../../node-agent/core/fake-engine.js";
 import { shellImage, type FakeImage } from "../../../node-agent/core/fake-program.js";
 import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
 import { accessContract } from "../contract/access.js";
@@ -29,6 +29,7 @@ describe("container runtime: fake", () => {
         const { owner, spec } = engine.require(id);
         return engine.create(owner, spec, true);
       },
+      alter: async (id, how) => engine.alter(id, how),
       close: async () => undefined,
     };
   };
@@ -43,6 +44,7 @@ describe("container runtime: fake", () => {
       const registry = (reference: string, credentials?: RegistryCredentials): FakeImage | string => {
         const isKnown =
           credentials?.username === registryUser.username && credentials.password === registryUser.password;
+        if (reference.startsWith("127.0.0.1:1/")) return "dial tcp 127.0.0.1:1: connect: connection refused";
         if (reference.startsWith(`${hidden}/`) && !isKnown) return "unauthorized: authentication required";
         return pushed.get(reference) ?? "manifest unknown";
       };
@@ -52,8 +54,10 @@ describe("container runtime: fake", () => {
         registry: address,
         privateRegistry: hidden,
         push: async (repository, tag, text) => {
+          const image = { ...shellImage, id: fakeDigest(text) };
           for (const host of [address, hidden])
-            pushed.set(`${host}/${repository}:${tag}`, { ...shellImage, id: `pushed:${text}` });
+            for (const name of [`:${tag}`, `@${fakeDigest(image.id)}`])
+              pushed.set(`${host}/${repository}${name}`, image);
         },
         until: async (what, condition) => {
           world.until(what, condition);

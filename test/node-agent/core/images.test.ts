@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseImageReference, taggedReference } from "../../../node-agent/core/image-reference.js";
+import { parseImageReference, taggedReference } from "../../../src/api/image-reference.js";
 import { Images, type ImageResult } from "../../../node-agent/core/images.js";
 import {
   bytesToFree,
@@ -11,7 +11,7 @@ import {
 import { pullSecrets } from "../../../node-agent/core/registry-credentials.js";
 import type { ContainerRuntime, ImageInfo, PullRequest, StoredImage } from "../../../node-agent/core/runtime.js";
 import { obligingImage, type FakeImage } from "../../../node-agent/core/fake-program.js";
-import { FakeEngine } from "../../../node-agent/core/fake-engine.js";
+import { fakeDigest, FakeEngine } from "../../../node-agent/core/fake-engine.js";
 import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
 import type { Secret } from "../../../src/api/kinds/core.js";
 import type { Env, Log } from "../../../src/base/env.js";
@@ -122,7 +122,7 @@ class HandRuntime {
     this.pulls.push({ request, done });
   }
   answer(error: Error | null): void {
-    this.pulls.shift()?.done(error, { id: "sha256:1", user: "" });
+    this.pulls.shift()?.done(error, { id: "sha256:1", digests: [], user: "" });
   }
 }
 
@@ -138,7 +138,10 @@ describe("pulls", () => {
   const open = (max: number) => {
     const runtime = new HandRuntime();
     const ownership = { brought: (_: ImageInfo, reference: string) => void brought.push(reference) };
-    const images = new Images({ clock: world.clock, log }, runtime as unknown as ContainerRuntime, ownership, max);
+    const keyedHash = (text: string) => `hash of ${text.length}: ${fakeDigest(text)}`;
+    const env = { clock: world.clock, log };
+    const engine = runtime as unknown as ContainerRuntime;
+    const images = new Images({ env, runtime: engine, ownership, keyedHash, parallelMax: max });
     const results: string[] = [];
     const progress: string[] = [];
     const ensure = (reference: string, passwords: readonly string[] = []): void => {
@@ -316,11 +319,11 @@ describe("image collection", () => {
     const images = open();
     for (const name of ["a:1", "b:1", "shared:1", "wanted:1", "c:1"]) {
       engine.images.set(name, image(name));
-      images.brought({ id: name, user: "" }, name, new Set());
+      images.brought({ id: name, digests: [], user: "" }, name, new Set());
       world.pass(1_000);
     }
     engine.images.set("other-name:1", image("shared:1"));
-    images.brought({ id: "x", user: "" }, "by-hand:1", new Set(["x"]));
+    images.brought({ id: "x", digests: [], user: "" }, "by-hand:1", new Set(["x"]));
     images.close();
     const again = open();
     const collect = (): void => {

@@ -32,6 +32,7 @@ function info(name: string, attempt: number): ContainerInfo {
     exitCode: undefined,
     oomKilled: false,
     message: undefined,
+    altered: undefined,
     impostor: false,
     ip: name === "" ? "10.0.0.5" : undefined,
   };

@@ -37,6 +37,7 @@ function info(
     exitCode: phase === "exited" ? 1 : undefined,
     oomKilled: false,
     message: undefined,
+    altered: undefined,
     impostor: false,
     ip: name === "" && phase === "running" ? "10.0.0.5" : undefined,
     ...more,
@@ -49,7 +50,9 @@ function view(observed: readonly ContainerInfo[], more: Partial<PodView> = {}): 
     removalGraceMs: undefined,
     record: newPodRecord(now - 60_000),
     observed,
-    images: new Map([["main", { attempt: 0, status: "ready", user: "" }]]),
+    images: new Map([
+      ["main", { attempt: 0, pin: undefined, status: "ready", reference: "image:1", id: "sha", user: "" }],
+    ]),
     busy: new Map(),
     failures: new Map(),
     startErrors: new Map(),
@@ -95,7 +98,9 @@ describe("next steps of a Pod", () => {
     [
       "an ended one is made again",
       view([sandbox, info("main", 0, "exited")], {
-        images: new Map([["main", { attempt: 1, status: "ready", user: "" }]]),
+        images: new Map([
+          ["main", { attempt: 1, pin: undefined, status: "ready", reference: "image:1", id: "sha", user: "" }],
+        ]),
       }),
       ["create main-1 in sandbox-0"],
     ],

@@ -6,7 +6,7 @@ import type { Pod, PodSpec } from "../../../src/api/kinds/pod.js";
 import { AgentProcess, until } from "../agent-process.js";
 import { podOf } from "../agent-world.js";
 import { TestIdentity, TestPlan, TestServer } from "../test-server.js";
-import { ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
+import { byHand, ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
 
 const docker = new Dockerode({ socketPath });
 
@@ -98,6 +98,42 @@ describe("agent process on docker", function () {
     await until("gone", () => server.gone.has("uid-web"));
     assert.equal((await running(cluster.clusterId)).size, 0);
     server.tell({ removedUids: ["uid-web"] });
+  });
+
+  it("what people do to its containers by hand is put right within two seconds", async () => {
+    const name = "by-hand";
+    const pod = podOf(name, { terminationGracePeriodSeconds: 0 });
+    server.tell({ pods: [pod] });
+    await until("ready", () => ready(pod));
+    const find = async (container: string) => (await running(cluster.clusterId)).get(container) ?? "";
+    const [main, sandbox] = [await find("main"), await find("")];
+    const state = async (id: string) => docker.getContainer(id).inspect();
+    const took: string[] = [];
+    const repaired = async (what: string, isRight: () => Promise<boolean>): Promise<void> => {
+      const since = performance.now();
+      await until(what, isRight);
+      took.push(`${what} ${Math.round(performance.now() - since)} ms`);
+    };
+    await byHand(docker, main, "pause");
+    await repaired("goes on", async () => !(await state(main)).State.Paused);
+    await byHand(docker, main, "update");
+    await repaired("no limit that matters", async () => ((await state(main)).HostConfig.Memory ?? 0) > 2 ** 40);
+    await byHand(docker, sandbox, "disconnect");
+    await repaired("network", async () => (await state(sandbox)).NetworkSettings.Networks["bridge"] !== undefined);
+    assert.deepEqual([await find("main"), await find("")], [main, sandbox], "none of it costs the program");
+    const another = async (): Promise<boolean> => {
+      const now = await find("main");
+      return now !== "" && now !== main && ready(pod);
+    };
+    await byHand(docker, main, "rename");
+    await repaired("another container", another);
+    server.tell({
+      pods: [podOf(name, {}, { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 0 })],
+    });
+    await until("gone", () => server.gone.has(`uid-${name}`));
+    server.tell({ removedUids: [`uid-${name}`] });
+    // How long it took depends on the machine: it is shown, and judged by whoever reads it.
+    process.stdout.write(`      ${took.join(", ")}\n`);
   });
 
   it("--cleanup takes a stopped node's containers away", async () => {

@@ -24,7 +24,12 @@ function forms(spec: Partial<PodSpec>, imageUser = "") {
   if (container === undefined) throw new Error("no container");
   return {
     sandbox: createOptions(owner, undefined, sandboxSpec(pod, 0, "s"), parts).HostConfig ?? {},
-    main: createOptions(owner, undefined, containerSpec(pod, container, 0, "id", nothing, imageUser, []), parts),
+    main: createOptions(
+      owner,
+      undefined,
+      containerSpec(pod, container, 0, "id", nothing, { reference: container.image, user: imageUser }, []),
+      parts,
+    ),
   };
 }
 

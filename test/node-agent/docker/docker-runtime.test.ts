@@ -3,7 +3,7 @@ import { accessContract } from "../contract/access.js";
 import { imagesContract, type ImagesHarness } from "../contract/images.js";
 import { runtimeContract, type RuntimeHarness } from "../contract/runtime.js";
 import { TestRegistry } from "../test-registry.js";
-import { ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
+import { byHand, ensureTestImage, socketPath, testCluster, testImage } from "./test-engine.js";
 
 describe("container runtime: docker", function () {
   this.timeout(60_000);
@@ -29,6 +29,7 @@ describe("container runtime: docker", function () {
         const options = { name: `by-hand-${id.slice(0, 8)}`, Image: testImage, Cmd: ["sleep", "60"] };
         return (await docker.createContainer({ ...options, Labels: Config.Labels })).id;
       },
+      alter: (id, how) => byHand(new Dockerode({ socketPath }), id, how),
       close: () => cluster.close(),
     };
   };

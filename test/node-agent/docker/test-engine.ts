@@ -10,6 +10,7 @@ import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
 import { HostVolumes } from "../../../node-agent/volumes/host-volumes.js";
 import { labelNames } from "../../../node-agent/docker/ownership.js";
 import { testImage } from "../agent-world.js";
+import type { ByHand } from "../contract/alterations.js";
 
 export const socketPath = "/var/run/docker.sock";
 export { testImage };
@@ -49,6 +50,17 @@ export async function ensureTestImage(): Promise<void> {
   for await (const chunk of answer) {
     if (String(chunk).includes('"error"')) throw new Error(`import of ${testImage}: ${String(chunk)}`);
   }
+}
+
+/** As the engine's own command line does it. */
+export async function byHand(docker: Dockerode, id: string, how: ByHand): Promise<void> {
+  const container = docker.getContainer(id);
+  const memory = 64 * 1024 * 1024;
+  if (how === "pause") await container.pause();
+  else if (how === "update") await container.update({ Memory: memory, MemorySwap: memory });
+  else if (how === "limit") await container.update({ CpusetCpus: "0" });
+  else if (how === "rename") await container.rename({ name: `by-hand-${id.slice(0, 8)}` });
+  else await docker.getNetwork("bridge").disconnect({ Container: id });
 }
 
 /** A cluster id of its own, and what removes all its containers. */
