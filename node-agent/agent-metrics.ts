@@ -1,9 +1,14 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Agent } from "./core/agent.js";
-import type { Uplink } from "./uplink.js";
+import type { GrpcUplink } from "./uplink.js";
 
 /** What an agent counts, read when somebody asks. */
-export function registerAgentMetrics(registry: Registry, agent: Agent, uplink: Uplink, engineUp: () => boolean): void {
+export function registerAgentMetrics(
+  registry: Registry,
+  agent: Agent,
+  uplink: GrpcUplink,
+  engineUp: () => boolean,
+): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     const metric = new Gauge({
       name,

@@ -17,7 +17,7 @@ import { lockDataFolder } from "./instance-lock.js";
 import { openMachine } from "./machine.js";
 import { NodeReport } from "./node-report.js";
 import { StatsKeeper } from "./stats-keeper.js";
-import { Uplink } from "./uplink.js";
+import { GrpcUplink } from "./uplink.js";
 
 /** A process that has to stop, and has not after this time, is ended. */
 const closeMsMax = 10_000;
@@ -36,7 +36,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   const { runtime, network, volumes } = openMachine(config, env, () => agent.position.nodeUid || undefined);
   const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
   const hashKey = randomBytes(32);
-  let uplink: Uplink | undefined;
+  let uplink: GrpcUplink | undefined;
   let engineUp = false;
   const agent: Agent = new Agent({
     env,
@@ -62,7 +62,8 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   scope.use(agent);
   const stats = scope.use(new StatsKeeper({ agent, runtime, log }));
   uplink = scope.use(
-    new Uplink({
+    new GrpcUplink({
+      env,
       agent,
       runtime,
       stats,
@@ -73,8 +74,6 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
       version,
       labels: config.labels,
       nodeStatus: () => report.status(),
-      random: env.random,
-      log,
     }),
   );
   if (config.metrics === undefined) return;

@@ -4,11 +4,50 @@ import type { Pod } from "../src/api/kinds/pod.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { Assignments } from "./core/assignment-book.js";
 import type { ReportBatch } from "./core/report-outbox.js";
+import type { FromServer, ToServer } from "./core/session.js";
 
 type Wire = typeof ikada.agent.v1;
 
+/** The protocol's version. */
+const format = 1;
+
+export function encodeAgentMessage(message: ToServer): ikada.agent.v1.IAgentMessage {
+  switch (message.type) {
+    case "hello": {
+      const { node, version, bootId, labels, term, revision } = message.hello;
+      return { hello: { format, node, version, bootId, labels: { ...labels }, term, revision } };
+    }
+    case "heartbeat":
+      return { heartbeat: { sequence: message.sequence } };
+    case "node":
+      return { node: { statusJson: encodeJson(message.status) } };
+    default:
+      return { pods: encodeReports(message.batch) };
+  }
+}
+
+/** @throws IkadaError BadRequest when a part is broken */
+export function decodeServerMessage({ welcome, assignments, accepted }: ikada.agent.v1.ServerMessage): FromServer {
+  if (welcome) {
+    const { clusterId, nodeUid, heartbeatMs, servers } = welcome;
+    return {
+      type: "welcome",
+      welcome: {
+        clusterId: clusterId ?? "",
+        nodeUid: nodeUid ?? "",
+        heartbeatMs: heartbeatMs ?? 0,
+        servers: servers ?? [],
+      },
+    };
+  }
+  if (assignments)
+    return { type: "assignments", assignments: decodeAssignments(assignments as ikada.agent.v1.Assignments) };
+  if (accepted) return { type: "accepted", sequence: accepted.sequence ?? 0 };
+  return { type: "beat" };
+}
+
 /** Assignments as they came, parsed; nothing keeps a view into the received bytes. @throws IkadaError BadRequest when a part is broken */
-export function decodeAssignments(message: InstanceType<Wire["Assignments"]>): Assignments {
+function decodeAssignments(message: InstanceType<Wire["Assignments"]>): Assignments {
   const { Type } = ikada.agent.v1.Assignments;
   if (message.type !== Type.COMPLETE && message.type !== Type.INCREMENT) {
     throw new IkadaError("BadRequest", `assignments of unknown type ${message.type}`);
@@ -34,7 +73,7 @@ export function decodeAssignments(message: InstanceType<Wire["Assignments"]>): A
   };
 }
 
-export function encodeReports(batch: ReportBatch): ikada.agent.v1.IPodReports {
+function encodeReports(batch: ReportBatch): ikada.agent.v1.IPodReports {
   return {
     sequence: batch.sequence,
     reports: batch.reports.map(({ uid, namespace, name, status, gone }) => ({

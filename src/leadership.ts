@@ -1,11 +1,10 @@
 import type { ConsensusStatus } from "../raft/consensus.js";
 import type { Log, Timers } from "./base/env.js";
-import { IkadaError } from "./base/errors.js";
 import { Scope } from "./base/lifecycle.js";
 
 export interface LeadershipOptions {
-  /** Resolves when this replica has applied everything that was committed before the call: for a new leader, the no-op of its term. */
-  readonly barrier: () => Promise<unknown>;
+  /** Calls back when this replica has applied everything that was committed before the call: for a new leader, the no-op of its term. */
+  readonly barrier: (done: (error: Error | null) => void) => void;
   /** Starts what only a leader does, inside the scope, in this term. */
   readonly open: (scope: Scope, term: number) => void;
   readonly timers: Timers;
@@ -42,7 +41,7 @@ export class Leadership {
     }
     const scope = new Scope();
     this.#scope = scope;
-    void this.#open(scope, term);
+    this.#confirm(scope, term);
   }
 
   /** For good: this process stops, though consensus may still tell that it leads. */
@@ -57,19 +56,20 @@ export class Leadership {
     this.#scope = undefined;
   }
 
-  async #open(scope: Scope, term: number): Promise<void> {
-    while (!scope.closed) {
-      try {
-        await this.#options.barrier();
-        break;
-      } catch (caught) {
+  #confirm(scope: Scope, term: number): void {
+    const { barrier, timers, log, open } = this.#options;
+    barrier((error) => {
+      if (scope.closed) return;
+      if (error) {
         // Elected, and no quorum answers yet: ask again, for as long as this replica leads.
-        this.#options.log.warn("elected, and not yet confirmed", { term, error: IkadaError.from(caught).message });
-        await new Promise<void>((resolve) => this.#options.timers.after(askAgainMs, resolve));
+        log.warn("elected, and not yet confirmed", { term, error: error.message });
+        timers.after(askAgainMs, () => {
+          if (!scope.closed) this.#confirm(scope, term);
+        });
+        return;
       }
-    }
-    if (scope.closed) return;
-    this.#options.log.info("leading", { term });
-    this.#options.open(scope, term);
+      log.info("leading", { term });
+      open(scope, term);
+    });
   }
 }

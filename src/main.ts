@@ -71,7 +71,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     new Leadership({
       timers: env.timers,
       log,
-      barrier: () => store.barrier(),
+      barrier: (done) => store.barrierThen((error) => done(error)),
       open: (leading, term) => {
         const { historyHours, historyMegabytes } = config.store;
         const history = { historyMs: historyHours * 3_600_000, historyBytes: historyMegabytes * 2 ** 20 };

@@ -32,6 +32,13 @@ export interface FakeEngineOptions {
   readonly registry: (reference: string, credentials?: RegistryCredentials) => FakeImage | string;
   /** How long the engine takes, in milliseconds; the default is what Docker 20.10 was measured to take. */
   readonly latencyMs?: (operation: FakeOperation, role?: "sandbox" | "container") => number;
+  /** Asked for each operation: what it fails with in place of its answer, and whether it takes effect all the same. */
+  readonly failure?: (operation: FakeOperation) => FakeFailure | undefined;
+}
+
+export interface FakeFailure {
+  readonly error: IkadaError;
+  readonly takesEffect: boolean;
 }
 
 export interface FakeContainer {
@@ -65,6 +72,7 @@ export class FakeEngine {
   readonly volumes: FakeVolumes;
   readonly registry: FakeEngineOptions["registry"];
   readonly #latencyMs: NonNullable<FakeEngineOptions["latencyMs"]>;
+  readonly #failure: NonNullable<FakeEngineOptions["failure"]>;
   readonly #observers = new Set<{ onEvent: EventObserver; onDown: () => void; onUp: () => void }>();
   #down = false;
   /** Of the machine. */
@@ -83,6 +91,7 @@ export class FakeEngine {
     this.images = new Map(Object.entries(options.images));
     this.registry = options.registry;
     this.#latencyMs = options.latencyMs ?? measuredLatencyMs;
+    this.#failure = options.failure ?? (() => undefined);
   }
 
   get down(): boolean {
@@ -107,7 +116,10 @@ export class FakeEngine {
         if (this.hung) throw new IkadaError("Deadline", `fake engine: ${operation}: no answer within ${deadlineMs} ms`);
         if (this.#down) throw new IkadaError("Unavailable", "fake engine: down");
         this.history.push(operation);
+        const failure = this.#failure(operation);
+        if (failure?.takesEffect === false) throw failure.error;
         result = work();
+        if (failure) throw failure.error;
       } catch (caught) {
         done(IkadaError.from(caught), undefined);
         return;
@@ -328,7 +340,7 @@ const pause: FakeProgram = {
 };
 
 /** Medians of Docker 20.10 on two processors. */
-function measuredLatencyMs(operation: FakeOperation): number {
+export function measuredLatencyMs(operation: FakeOperation): number {
   const table: Record<FakeOperation, number> = {
     ping: 1,
     list: 3,

@@ -2,7 +2,7 @@
 export type Closable = { close(): void | Promise<void> };
 
 /**
- * Owns resources and closes them in reverse order of `use`, once, past failures.
+ * Owns resources and closes them in reverse order of `use`, once, past failures; before `close` returns, as far as none takes time.
  * Leadership is a scope too: opened on election, closed on step-down.
  */
 export class Scope {
@@ -35,7 +35,8 @@ export class Scope {
     const failures: unknown[] = [];
     for (let last = this.#closables.pop(); last; last = this.#closables.pop()) {
       try {
-        await last.close();
+        const closing = last.close();
+        if (closing) await closing;
       } catch (failure) {
         failures.push(failure);
       }

@@ -11,6 +11,7 @@ import { AgentService } from "./agents/agent-service.js";
 import { LivenessTable } from "./agents/liveness-table.js";
 import { PodNetworkPlan } from "./agents/pod-network-plan.js";
 import { ReportFolder } from "./agents/report-folder.js";
+import { storeCalls } from "./agents/store-calls.js";
 import { certificateAuthentication, userAuthentication } from "./authentication.js";
 import type { User } from "./authentication.js";
 import { addClusterService } from "./cluster-service.js";
@@ -93,16 +94,18 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
   metrics.observeReplica(() => replica.status());
   const liveness = new LivenessTable(clock, options.id);
   const links = scope.use(new ReplicaLinks({ self: options.id, members, dial: dialOf(options), liveness, log }));
-  const folder = scope.use(new ReportFolder(store, options.timers, log));
+  const calls = storeCalls(store);
+  const folder = scope.use(new ReportFolder(calls, options.timers, log));
   const agents = new AgentService({
     clusterId: options.clusterId,
-    store,
+    store: calls,
     cache,
     replica,
     liveness,
     folder,
     network: new PodNetworkPlan(options.podNetwork ?? "10.244.0.0/16"),
     clock,
+    timers: options.timers,
     random: options.random,
     log,
     heartbeatMs: options.heartbeatMs ?? heartbeatMsDefault,

@@ -26,11 +26,9 @@ describe("leadership", () => {
           return { cancel: () => undefined };
         },
       },
-      barrier: () => {
+      barrier: (done) => {
         asked += 1;
-        return new Promise<void>((resolve, reject) => {
-          settle = { resolve, reject };
-        });
+        settle = { resolve: () => done(null), reject: done };
       },
       open: (scope) => {
         opened += 1;

@@ -28,7 +28,7 @@ export class PodNetworkPlan {
   }
 
   /** @throws IkadaError Overloaded when all are taken */
-  choose(store: Store, node: string): ChosenRange {
+  choose(store: Pick<Store, "peek">, node: string): ChosenRange {
     for (let third = 0; third < 256; third++) {
       const key = `${prefix}${this.#base}.${third}.0`;
       const taken = store.peek(key);

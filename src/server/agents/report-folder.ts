@@ -7,16 +7,28 @@ import { decodeRecord } from "../../objects/encode.js";
 import { storeKey } from "../../objects/keys.js";
 import type { ObjectKey } from "../../objects/snapshot.js";
 import { changesToTxn } from "../../objects/transaction.js";
-import type { Store, Txn } from "../../../store/store.js";
+import type { Compare, Txn, TxnResult } from "../../../store/store.js";
+import type { StoreCalls } from "./store-calls.js";
 
 /** What a report makes of the object as it is now; undefined: nothing to write. */
 export type ReportDecision = (live: AnyObject | undefined) => Changes | undefined;
 
+/** What became of a report: this or a newer one of its object is committed or came to nothing; or its session is not the node's newest. */
+export type ReportOutcome = "settled" | "fenced";
+
 interface Pending {
   decide: ReportDecision;
-  /** Called when this or a newer report of the same object is committed, or came to nothing. */
-  readonly settle: (() => void)[];
+  /** Holds as long as the session that the report came by is the newest of its node. */
+  fence: Compare;
+  readonly settle: ((outcome: ReportOutcome) => void)[];
   attempts: number;
+}
+
+/** A report on its way into the log. */
+interface Taken {
+  readonly key: string;
+  readonly pending: Pending;
+  readonly txn: Txn;
 }
 
 const windowMsDefault = 50;
@@ -32,7 +44,7 @@ const batchBytesMax = limits.entryBytesMax / 2;
  * report waits, so what waits is bounded by the objects that nodes run. Owner: the agent service.
  */
 export class ReportFolder {
-  readonly #store: Store;
+  readonly #store: Pick<StoreCalls, "peek" | "writeThen">;
   readonly #timers: Timers;
   readonly #log: Log;
   readonly #windowMs: number;
@@ -41,24 +53,28 @@ export class ReportFolder {
   #writing = false;
   #closed = false;
 
-  constructor(store: Store, timers: Timers, log: Log, windowMs = windowMsDefault) {
+  constructor(
+    store: Pick<StoreCalls, "peek" | "writeThen">,
+    timers: Timers,
+    log: Log,
+    windowMs: number = windowMsDefault,
+  ) {
     this.#store = store;
     this.#timers = timers;
     this.#log = log;
     this.#windowMs = windowMs;
   }
 
-  /** Resolves when the report, or a newer one of the same object, is committed or came to nothing. */
-  report(key: ObjectKey, decide: ReportDecision): Promise<void> {
-    return new Promise((resolve) => {
-      const at = storeKey(key);
-      const waiting = this.#pending.get(at);
-      if (waiting) {
-        waiting.decide = decide;
-        waiting.settle.push(resolve);
-      } else this.#pending.set(at, { decide, settle: [resolve], attempts: 0 });
-      this.#schedule(this.#windowMs);
-    });
+  /** Calls `done` with what became of the report. What a fenced one says may be older than what the node has said since, by another replica. */
+  report(key: ObjectKey, decide: ReportDecision, fence: Compare, done: (outcome: ReportOutcome) => void): void {
+    const at = storeKey(key);
+    const waiting = this.#pending.get(at);
+    if (waiting) {
+      waiting.decide = decide;
+      waiting.fence = fence;
+      waiting.settle.push(done);
+    } else this.#pending.set(at, { decide, fence, settle: [done], attempts: 0 });
+    this.#schedule(this.#windowMs);
   }
 
   close(): void {
@@ -71,38 +87,48 @@ export class ReportFolder {
     if (this.#timer || this.#writing || this.#closed) return;
     this.#timer = this.#timers.after(delayMs, () => {
       this.#timer = undefined;
-      void this.#flush();
+      this.#flush();
     });
   }
 
-  async #flush(): Promise<void> {
+  #flush(): void {
     const batch = this.#take();
-    let delayMs = this.#windowMs;
-    if (batch.length > 0) {
-      this.#writing = true;
-      try {
-        const results = await this.#store.write({ txns: batch.map(({ txn }) => txn), origin: "agents" });
-        batch.forEach(({ key, pending }, at) => {
-          if (results[at]?.succeeded) settle(pending);
-          else this.#again(key, pending);
-        });
-      } catch (caught) {
-        const error = IkadaError.from(caught);
-        this.#log.warn("status reports were not written and wait", { reports: batch.length, error: error.message });
-        for (const { key, pending } of batch) this.#again(key, pending, 0);
-        delayMs = retryMs;
-      } finally {
-        this.#writing = false;
-      }
+    if (batch.length === 0) {
+      if (this.#pending.size > 0) this.#schedule(this.#windowMs);
+      return;
     }
-    if (this.#pending.size > 0) this.#schedule(delayMs);
+    this.#writing = true;
+    this.#store.writeThen({ txns: batch.map(({ txn }) => txn), origin: "agents" }, (error, results) => {
+      this.#writing = false;
+      if (this.#closed) return;
+      if (error) this.#failed(batch, error);
+      else this.#written(batch, results);
+      if (this.#pending.size > 0) this.#schedule(error ? retryMs : this.#windowMs);
+    });
+  }
+
+  #written(batch: readonly Taken[], results: readonly TxnResult[]): void {
+    batch.forEach(({ key, pending }, at) => {
+      if (results[at]?.succeeded) settle(pending);
+      else this.#again(key, pending);
+    });
+  }
+
+  #failed(batch: readonly Taken[], error: Error): void {
+    this.#log.warn("status reports were not written and wait", { reports: batch.length, error: error.message });
+    for (const { key, pending } of batch) this.#again(key, pending, 0);
   }
 
   /** As many reports as fit one entry, decided from the present state. Those that come to nothing are settled. */
-  #take(): { key: string; pending: Pending; txn: Txn }[] {
-    const batch: { key: string; pending: Pending; txn: Txn }[] = [];
+  #take(): readonly Taken[] {
+    const batch: Taken[] = [];
     let bytes = 0;
     for (const [key, pending] of this.#pending) {
+      if (this.#isFenced(pending)) {
+        this.#pending.delete(key);
+        settle(pending, "fenced");
+        continue;
+      }
       const txn = this.#decide(key, pending);
       const size = txn ? sizeOf(txn) : 0;
       if (batch.length > 0 && bytes + size > batchBytesMax) break;
@@ -118,11 +144,16 @@ export class ReportFolder {
     return batch;
   }
 
+  #isFenced({ fence }: Pending): boolean {
+    return this.#store.peek(fence.key)?.[fence.target] !== fence.operand;
+  }
+
   #decide(key: string, pending: Pending): Txn | undefined {
     const record = this.#store.peek(key);
     try {
       const changes = pending.decide(record && decodeRecord(record));
-      return changes && changesToTxn(changes);
+      const txn = changes && changesToTxn(changes);
+      return txn && { ...txn, compares: [...txn.compares, pending.fence] };
     } catch (caught) {
       const error = IkadaError.from(caught);
       this.#log.warn("a status report was refused", { key, reason: error.reason, error: error.message });
@@ -143,8 +174,8 @@ export class ReportFolder {
   }
 }
 
-function settle(pending: Pending): void {
-  for (const resolve of pending.settle) resolve();
+function settle(pending: Pending, outcome: ReportOutcome = "settled"): void {
+  for (const done of pending.settle) done(outcome);
 }
 
 function sizeOf(txn: Txn): number {

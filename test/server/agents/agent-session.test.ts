@@ -231,6 +231,29 @@ describe("sessions of agents", () => {
     assert.equal(stored("/Pod", "contended")?.status?.phase, "Running");
   });
 
+  it("writes no report that waited here while its node said something newer by another replica", async () => {
+    const before = await agent("moved");
+    await eventually(() => before.welcome);
+    await cluster.seed(pod("moved", "moved"));
+    const report = (phase: string) => ({
+      namespace: "default",
+      name: "moved",
+      uid: "uid-moved",
+      statusJson: status({ phase }),
+    });
+    beforeEntry = async () => {
+      const after = await agent("moved", 2);
+      await eventually(() => after.welcome);
+      after.report(1, [report("Running")]);
+      await eventually(() => after.accepted.includes(1));
+    };
+    before.report(1, [report("Pending")]);
+    await eventually(() => before.ended);
+    assert.equal(before.error?.reason, "Cancelled");
+    assert.deepEqual(before.accepted, []);
+    assert.equal(stored("/Pod", "moved")?.status?.phase, "Running");
+  });
+
   it("restores the node's own word when a controller that did not hear of it wrote Unknown", async () => {
     const node = await agent("heard");
     await eventually(() => node.welcome);
