@@ -100,6 +100,10 @@ export class SimulatedNetwork<M> {
     if (endpoint && this.faults.hints && (!cut || this.#world.random.chance(0.3))) this.#tell(endpoint, from, !cut);
   }
 
+  isCut(from: number, to: number): boolean {
+    return this.#link(from, to).cut;
+  }
+
   setClogged(from: number, to: number, clogged: boolean): void {
     this.twin?.setClogged(from, to, clogged);
     const link = this.#link(from, to);

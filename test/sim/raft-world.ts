@@ -27,10 +27,13 @@ export const runRaftSeed: RunSeed = (seed, options = {}) =>
 export interface WorldKind {
   readonly draw: typeof drawSwarm;
   readonly users: (options: UsersOptions) => Users;
+  /** Simulated time in which a healed quorum must have answered every client, and in which all must have become equal. @default a minute */
+  readonly recoveryUsMax?: number;
+  /** Simulated time that passes after all is settled, before the end is judged. @default 0 */
+  readonly epilogueUs?: number;
 }
 
-/** Simulated time in which a healed quorum must have answered every client, and in which all must have become equal. */
-const recoveryUsMax = 60_000_000;
+const recoveryUsMaxDefault = 60_000_000;
 
 export class RaftWorld {
   readonly #seed: number;
@@ -49,12 +52,16 @@ export class RaftWorld {
   #oldLogs = 0;
   readonly #chaos: Chaos<Message>;
   readonly #memberChanges: MemberChanges;
+  readonly #recoveryUsMax: number;
+  readonly #epilogueUs: number;
 
   constructor(seed: number, options: RunOptions, kind: WorldKind) {
     const world = new World({ seed, ...options });
     const { random } = world;
     const swarm = kind.draw(seed, random, options.set);
     for (let skipped = 0; skipped < swarm.salt; skipped++) random.uint32();
+    this.#recoveryUsMax = kind.recoveryUsMax ?? recoveryUsMaxDefault;
+    this.#epilogueUs = kind.epilogueUs ?? 0;
     this.#seed = seed;
     this.#world = world;
     this.#swarm = swarm;
@@ -71,11 +78,12 @@ export class RaftWorld {
     this.#snapshotNetwork.observe = (from, to) => this.#bounds.onSnapshot(from, to);
     this.#invariants.onNewlyCommitted = (entry) => {
       const holders = this.#holders(entry.index, entry.term);
-      if (this.#invariants.membership.areQuorum(holders, entry.index)) return;
-      throw new Violation(
-        "R12 durable before answered",
-        `index ${entry.index} is committed and on the disks of ${[...holders].join() || "none"} only`,
-      );
+      if (!this.#invariants.membership.areQuorum(holders, entry.index))
+        throw new Violation(
+          "R12 durable before answered",
+          `index ${entry.index} is committed and on the disks of ${[...holders].join() || "none"} only`,
+        );
+      this.#users.onCommitted?.(entry);
     };
     this.#invariants.isOnQuorum = (index, term) =>
       this.#invariants.membership.areQuorum(this.#holders(index, term), index);
@@ -106,7 +114,8 @@ export class RaftWorld {
       membership: this.#invariants.membership,
       count: (name) => this.#chaos.count(name),
     });
-    this.#users = kind.users({ world, random, swarm, replicas: this.#replicas });
+    const isCut = (from: NodeId, to: NodeId): boolean => this.#network.isCut(from, to);
+    this.#users = kind.users({ world, random, swarm, replicas: this.#replicas, isCut });
   }
 
   run(): SeedResult {
@@ -241,6 +250,7 @@ export class RaftWorld {
     this.#users.stop(this.#present());
     this.#runUntil(() => !this.#users.busy, "all requests are answered");
     this.#runUntil(() => this.#isSettled(), "all replicas apply the same and all watchers see it");
+    this.#world.runUntil(this.#world.timeUs + this.#epilogueUs);
   }
 
   #isSettled(): boolean {
@@ -283,10 +293,12 @@ export class RaftWorld {
   #runUntil(reached: () => boolean, what: string): void {
     const startedUs = this.#world.timeUs;
     if (reached()) return;
-    this.#world.runUntil(startedUs + recoveryUsMax, reached);
+    this.#world.runUntil(startedUs + this.#recoveryUsMax, reached);
     if (reached()) return;
     const states = this.#replicas.map((replica) => replica.describe());
-    throw new Violation("liveness", `not within ${recoveryUsMax / 1e6} s: ${what}; ${states.join("; ")}`);
+    const unsettled = this.#users.unsettled;
+    if (unsettled) throw new Violation("O3 desired state", `not within ${this.#recoveryUsMax / 1e6} s: ${unsettled}`);
+    throw new Violation("liveness", `not within ${this.#recoveryUsMax / 1e6} s: ${what}; ${states.join("; ")}`);
   }
 
   #counts(): Record<string, number> {

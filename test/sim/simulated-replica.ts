@@ -52,6 +52,10 @@ export class SimulatedReplica {
   hasHalted = false;
   /** Bits of its log have flipped. */
   isRotten = false;
+  /** Its process has ended. */
+  onDown: () => void = () => undefined;
+  /** What consensus tells, after the store has taken it in. */
+  onStatus: (status: ConsensusStatus) => void = () => undefined;
   #keyValue: SimulatedKeyValue;
   readonly #options: SimulatedReplicaOptions;
   #diskFailed = false;
@@ -114,6 +118,7 @@ export class SimulatedReplica {
     this.#keyValue.crash(swarm.loss);
     network.detach(this.process);
     this.#options.snapshotNetwork.detach(this.process);
+    this.onDown();
   }
 
   /** Ends the process and gives the machine an empty disk, as one that was removed from the cluster may get. */
@@ -258,6 +263,7 @@ export class SimulatedReplica {
         this.configuration = status.configuration;
         this.durableLog.onDurableIndex(status.durableIndex);
         store.onStatus(status);
+        if (this.store === store) this.onStatus(status);
       },
       onFatal: (error) => store.onFatal(error),
     };

@@ -75,7 +75,7 @@ export class StateModel {
     const previous = this.#records.get(key);
     if (type === "delete" && !previous) return undefined;
     const createRevision = previous?.createRevision ?? revision;
-    const value = type === "put" ? operation.value : new Uint8Array(0);
+    const value = type === "put" ? valueOf(operation, revision) : new Uint8Array(0);
     const version = type === "put" ? (previous?.version ?? 0) + 1 : 0;
     const record: KeyRecord = { key, value, createRevision, modRevision: revision, version };
     const versions = this.#versions.get(key) ?? [];
@@ -85,4 +85,11 @@ export class StateModel {
     this.#versions.set(key, versions);
     return { type, key, record, previous };
   }
+}
+
+/** With the revision in its place, where one is wanted. */
+function valueOf({ value, revisionAt }: Operation & { readonly type: "put" }, revision: number): Uint8Array {
+  if (revisionAt < 0) return value;
+  const digits = new TextEncoder().encode(String(revision));
+  return Uint8Array.from([...value.subarray(0, revisionAt), ...digits, ...value.subarray(revisionAt)]);
 }

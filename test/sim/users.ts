@@ -31,6 +31,10 @@ export interface Users {
   counts(): Record<string, number>;
   /** A process has come so far that it answers. */
   onServing?(replica: SimulatedReplica, env: Env): void;
+  /** An entry is committed, as the first that hears of it does. */
+  onCommitted?(entry: Entry): void;
+  /** What was missing when it was last asked whether all is settled, in words; "" for nothing. */
+  readonly unsettled?: string;
 }
 
 export interface UsersOptions {
@@ -38,6 +42,8 @@ export interface UsersOptions {
   readonly random: SeededRandom;
   readonly swarm: Swarm;
   readonly replicas: readonly SimulatedReplica[];
+  /** Whether messages of one replica reach another one. */
+  readonly isCut: (from: number, to: number) => boolean;
 }
 
 /** Clients that ask until they are answered, and watchers: what is the same whatever they ask for. */

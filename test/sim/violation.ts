@@ -32,6 +32,24 @@ export const rules = {
   transaction: "a command is answered as the model of etcd's services answers it",
   lease: "a lease never ends before its time, and its keys end with it",
   watch: "watches see each revision once, in order, without gaps",
+  "O1 surge": "no more Pods of a Deployment run than replicas + maxSurge, as the engines see it",
+  "O2 availability": "no controller takes a ready Pod when fewer than replicas - maxUnavailable would be left",
+  "O3 desired state": "once all is healed, what users want is there soon and stays",
+  "O4 at most once": "a container runs once, a Pod on one machine, and no two Pods of a StatefulSet have one name",
+  "O5 no orphans": "in the end every container and volume belongs to a Pod of its node",
+  "O6 placement":
+    "Pods are bound to nodes that are ready, take new ones and have room, as of the revision of the binding",
+  "O7 no lost update":
+    "what users want is changed by users only; generations and what was observed of them do not go back",
+  "O8 watches": "the objects that a server knows are those of the store",
+  "O9 counted once":
+    "each end of a container is told once: ends stay, restarts do not count back, what is not to be restarted is not",
+  "O10 deletion":
+    "no uid comes back, no deletion is taken back, nothing is made for an owner that is gone or on its way out",
+  "O11 convergence": "no object is written all the time, and none once all is as wanted",
+  "O12 secrets": "a Secret is only on nodes that have a Pod which needs it",
+  "O13 keeps running": "an agent ends no container of a Pod that is to run on its node",
+  "O14 agent restart": "nor does one that was restarted",
   liveness: "a connected quorum elects a leader and answers its clients; all replicas become equal",
   crash: "no process ends by its own fault",
 } as const;

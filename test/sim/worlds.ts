@@ -1,3 +1,4 @@
+import { runClusterSeed } from "./cluster/cluster-world.js";
 import { runRaftSeed } from "./raft-world.js";
 import type { RunSeed } from "./seed-result.js";
 import { runStoreSeed } from "./store/store-world.js";
@@ -6,4 +7,5 @@ import { runStoreSeed } from "./store/store-world.js";
 export const worlds: ReadonlyMap<string, RunSeed> = new Map([
   ["raft", runRaftSeed],
   ["store", runStoreSeed],
+  ["cluster", runClusterSeed],
 ]);
