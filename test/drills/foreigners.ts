@@ -10,17 +10,21 @@ interface Foreigner {
 /** Containers on the same engine that are not the agent's: without labels, of another cluster, one that was never started. */
 export class Foreigners {
   readonly #docker: Docker;
-  readonly #known: readonly Foreigner[];
+  /** Those that are to run. */
+  readonly #started: readonly string[];
+  readonly #all: readonly string[];
+  #known: readonly Foreigner[] = [];
 
-  private constructor(docker: Docker, known: readonly Foreigner[]) {
+  private constructor(docker: Docker, started: readonly string[], idle: readonly string[]) {
     this.#docker = docker;
-    this.#known = known;
+    this.#started = started;
+    this.#all = [...started, ...idle];
   }
 
-  static async start(docker: Docker, image: string): Promise<Foreigners> {
-    const make = async (name: string, labels: Record<string, string>): Promise<Docker.Container> => {
+  static async create(docker: Docker, image: string): Promise<Foreigners> {
+    const make = async (name: string, labels: Record<string, string>): Promise<string> => {
       const Cmd = ["/bin/sh", "-c", "while true; do sleep 0.5; done"];
-      return docker.createContainer({ name, Image: image, Cmd, Labels: labels });
+      return (await docker.createContainer({ name, Image: image, Cmd, Labels: labels })).id;
     };
     const plain = await make("foreign-plain", {});
     const otherLabels = {
@@ -31,14 +35,20 @@ export class Foreigners {
       "ikada.attempt": "0",
     };
     const other = await make("foreign-cluster", otherLabels);
-    const idle = await make("foreign-idle", {});
-    await Promise.all([plain.start(), other.start()]);
-    return new Foreigners(docker, await Promise.all([plain, other, idle].map(({ id }) => look(docker, id))));
+    return new Foreigners(docker, [plain, other], [await make("foreign-idle", {})]);
+  }
+
+  /** Starts what is to run and does not, and remembers how they are. */
+  async begin(): Promise<void> {
+    for (const id of this.#started) {
+      if (!(await look(this.#docker, id)).running) await this.#docker.getContainer(id).start();
+    }
+    this.#known = await Promise.all(this.#all.map((id) => look(this.#docker, id)));
   }
 
   /** `ended`: an engine without live-restore came back meanwhile and has ended what ran, whoever owns it. */
   async check(ended: boolean): Promise<void> {
-    const now = await Promise.all(this.#known.map(({ id }) => look(this.#docker, id)));
+    const now = await Promise.all(this.#all.map((id) => look(this.#docker, id)));
     const expected = this.#known.map((one) => (ended ? { ...one, running: false } : one));
     assert.deepEqual(now, expected, "somebody else's containers were touched");
   }

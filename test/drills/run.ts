@@ -65,7 +65,7 @@ async function runDrill(world: World, name: string, options: RunOptions): Promis
     options.signal?.throwIfAborted();
     try {
       if (round > 0 && drill.endsAll === true) await sleep(restMs);
-      const before = await world.restarts();
+      const before = await world.begin();
       const outcome = await drill.run(world, round, options.awayMs ?? drill.awayMs);
       await world.check(before, outcome.died, drill.endsAll === true);
       for (const count of outcome.died.values()) died += count;

@@ -6,7 +6,7 @@ import type { Node } from "../../src/api/kinds/core.js";
 import type { Pod } from "../../src/api/kinds/pod.js";
 import { Harness } from "../e2e/harness.js";
 import { OwnEngine } from "../e2e/own-engine.js";
-import { DoubleWatch } from "./double-watch.js";
+import { EngineJournal } from "./engine-journal.js";
 import { Foreigners } from "./foreigners.js";
 
 const image = "ikada-test/drills:1";
@@ -36,7 +36,7 @@ export class World {
   readonly liveRestore: boolean;
   readonly #pods: number;
   readonly #foreigners: Foreigners;
-  readonly #doubles: DoubleWatch;
+  readonly #journal: EngineJournal;
   #uids: readonly string[] = [];
 
   private constructor(
@@ -44,14 +44,14 @@ export class World {
     cluster: Harness,
     options: WorldOptions,
     foreigners: Foreigners,
-    doubles: DoubleWatch,
+    journal: EngineJournal,
   ) {
     this.engine = engine;
     this.cluster = cluster;
     this.liveRestore = options.liveRestore;
     this.#pods = options.pods;
     this.#foreigners = foreigners;
-    this.#doubles = doubles;
+    this.#journal = journal;
   }
 
   static async start(options: WorldOptions): Promise<World> {
@@ -66,9 +66,9 @@ export class World {
         dockerSocket: engine.socket,
         smallDisks: new Map([[nodeName, agentDiskMebibytes]]),
       });
-      const foreigners = await Foreigners.start(engine.docker, image);
-      const doubles = new DoubleWatch(engine.docker, cluster.cluster.clusterId);
-      const world = new World(engine, cluster, options, foreigners, doubles);
+      const journal = await EngineJournal.start(engine.docker, cluster.cluster.clusterId);
+      const foreigners = await Foreigners.create(engine.docker, image);
+      const world = new World(engine, cluster, options, foreigners, journal);
       await cluster.client.deployments.apply(deployment(options.pods));
       await world.#settle("all Pods ready", new Map());
       world.#uids = (await world.pods()).map(({ metadata }) => metadata.uid ?? "").sort();
@@ -108,7 +108,14 @@ export class World {
     return node?.status?.conditions?.find(({ type }) => type === "Ready");
   }
 
-  async restarts(): Promise<Restarts> {
+  /** Before a fault, in a world that is whole: what the check afterwards compares with. */
+  async begin(): Promise<Restarts> {
+    await this.#foreigners.begin();
+    this.#journal.ledger.mark();
+    return this.#restarts();
+  }
+
+  async #restarts(): Promise<Restarts> {
     const pods = await this.pods();
     return new Map(pods.map((pod) => [pod.metadata.name, pod.status?.containerStatuses?.[0]?.restartCount ?? 0]));
   }
@@ -124,14 +131,44 @@ export class World {
     const pods = await this.pods();
     const uids = pods.map(({ metadata }) => metadata.uid ?? "").sort();
     assert.deepEqual(uids, this.#uids, "the Pods are not the same ones: some were lost");
-    assert.deepEqual(await this.restarts(), expected, "restarts that no death explains");
+    assert.deepEqual(await this.#restarts(), expected, "restarts that no death explains");
     const running = (await this.containers("container")).map(({ Id }) => `docker://${Id}`).sort();
     const told = pods.map(({ status }) => status?.containerStatuses?.[0]?.containerID ?? "").sort();
     assert.deepEqual(running, told, "each Pod has exactly the container that its status names");
     const sandboxes = (await this.containers("sandbox")).map(({ Labels }) => Labels["ikada.pod-uid"] ?? "").sort();
     assert.deepEqual(sandboxes, this.#uids, "each Pod has exactly one sandbox");
-    assert.deepEqual(this.#doubles.seen(), [], "two containers of one Pod ran at once");
+    await this.#checkLeftovers();
+    this.#checkJournal(died, foreignEnded);
     await this.#foreigners.check(foreignEnded);
+  }
+
+  /** Beside what runs there may be the container that ran before, for its logs. */
+  async #checkLeftovers(): Promise<void> {
+    const label = [`ikada.cluster=${this.cluster.cluster.clusterId}`];
+    const all = await this.engine.docker.listContainers({ all: true, filters: { label } });
+    const idle = all.filter(({ State }) => State !== "running");
+    const kept = new Map<string, number>();
+    for (const { Labels } of idle) {
+      const whose = `${Labels["ikada.role"]} of ${Labels["ikada.pod-name"]}`;
+      kept.set(whose, (kept.get(whose) ?? 0) + 1);
+    }
+    const tooMany = [...kept].filter(([whose, count]) => count > (whose.startsWith("sandbox") ? 0 : 1));
+    assert.deepEqual(tooMany, [], "containers that nobody needs were left");
+  }
+
+  /** What was only for a moment. */
+  #checkJournal(died: Restarts, foreignEnded: boolean): void {
+    assert.ok(this.#journal.isOpen, "the engine's events are not followed, so that brief faults can't be seen");
+    const { doubles, starts, foreign } = this.#journal.ledger;
+    assert.deepEqual(doubles, [], "two containers of one Pod ran at once");
+    assert.deepEqual(
+      sorted(starts),
+      sorted(died),
+      "the engine started other containers than those of Pods whose had died",
+    );
+    const byEngine = /^(kill|stop|die) of /;
+    const touched = foreign.filter((what) => !(foreignEnded && byEngine.test(what)));
+    assert.deepEqual(touched, [], "somebody else's containers were touched");
   }
 
   async #settle(what: string, expected: Restarts): Promise<void> {
@@ -144,13 +181,17 @@ export class World {
   }
 
   async close(): Promise<void> {
-    await this.#doubles.close();
+    await this.#journal.close();
     try {
       await this.cluster.close();
     } finally {
       await this.engine.close();
     }
   }
+}
+
+function sorted(counts: Restarts): [string, number][] {
+  return [...counts].sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
 function isAsExpected({ metadata, status }: Pod, expected: Restarts): boolean {

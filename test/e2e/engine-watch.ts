@@ -1,10 +1,5 @@
 import type Docker from "dockerode";
-import type { Readable } from "node:stream";
-
-interface EngineEvent {
-  readonly Action: string;
-  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
-}
+import { followEngineEvents, type EngineEvent, type EngineEventStream } from "./engine-events.js";
 
 /** What the engine itself saw of the containers of one cluster's Pods, sandboxes left out. */
 export class EngineWatch {
@@ -13,24 +8,16 @@ export class EngineWatch {
   /** Fewest. */
   runningLeast = Infinity;
   readonly #running = new Set<string>();
-  #stream: Readable | undefined;
+  #stream: EngineEventStream | undefined;
 
   private constructor() {}
 
   static async start(docker: Docker, clusterId: string): Promise<EngineWatch> {
     const watch = new EngineWatch();
     const label = [`ikada.cluster=${clusterId}`, "ikada.role=container"];
-    const stream = (await docker.getEvents({
-      filters: { type: ["container"], label, event: ["start", "die"] },
-    })) as Readable;
+    const filters = { label, event: ["start", "die"] };
+    watch.#stream = await followEngineEvents(docker, { filters }, (event) => watch.#take(event));
     for (const { Id } of await docker.listContainers({ filters: { label } })) watch.#running.add(Id);
-    watch.#stream = stream;
-    let rest = "";
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) if (line !== "") watch.#take(JSON.parse(line) as EngineEvent);
-    });
     watch.reset();
     return watch;
   }
@@ -45,12 +32,12 @@ export class EngineWatch {
   }
 
   close(): void {
-    this.#stream?.destroy();
+    this.#stream?.close();
   }
 
-  #take({ Action, Actor }: EngineEvent): void {
-    if (Action === "start") this.#running.add(Actor.ID);
-    else this.#running.delete(Actor.ID);
+  #take({ action, id }: EngineEvent): void {
+    if (action === "start") this.#running.add(id);
+    else this.#running.delete(id);
     this.runningMost = Math.max(this.runningMost, this.#running.size);
     this.runningLeast = Math.min(this.runningLeast, this.#running.size);
   }
