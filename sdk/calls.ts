@@ -8,6 +8,7 @@ import { BackupBudget, backupMs, firstAnswer, settlesWithin } from "./backup.js"
 import type { ClientConnection } from "./connection.js";
 import { cancelled, Deadline, type CallOptions } from "./deadline.js";
 import type { Endpoints } from "./endpoints.js";
+import { endOfStream } from "./lost-server.js";
 import { intercepted, interceptedStream, metadataOf, type Attempt, type Interceptor } from "./interceptors.js";
 
 /** These say that another server, or the same one a little later, can serve the call. */
@@ -206,8 +207,9 @@ export class Calls {
         }
         return;
       } catch (caught) {
+        if (begun) throw endOfStream(caught);
         const error = IkadaError.from(caught);
-        if (begun || tries >= streamTriesMax) throw error;
+        if (tries >= streamTriesMax) throw error;
         await this.next(error, address, tries, deadline);
       }
     }

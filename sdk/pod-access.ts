@@ -18,6 +18,7 @@ import type {
 import { streamTriesMax, type Calls } from "./calls.js";
 import { Deadline, type CallOptions } from "./deadline.js";
 import { InputQueue, type OpenCall } from "./input-queue.js";
+import { endOfStream } from "./lost-server.js";
 import { RemoteConnection } from "./remote-connection.js";
 import { RemoteProcess } from "./remote-process.js";
 
@@ -108,7 +109,8 @@ export class PodAccess {
         if (done) throw new IkadaError("Unavailable", "the server did not say that all was written");
         return;
       } catch (caught) {
-        if (sent || tries >= streamTriesMax) throw caught;
+        if (sent) throw endOfStream(caught);
+        if (tries >= streamTriesMax) throw caught;
         await this.#calls.next(IkadaError.from(caught), address, tries, deadline);
       } finally {
         await messages.return();

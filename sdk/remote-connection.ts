@@ -2,6 +2,7 @@ import { Duplex } from "node:stream";
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { OpenCall } from "./input-queue.js";
+import { endOfStream } from "./lost-server.js";
 
 const messageBytesMax = 64 * 1024;
 
@@ -43,7 +44,7 @@ export class RemoteConnection extends Duplex {
         return;
       }
     } catch (caught) {
-      this.destroy(IkadaError.from(caught));
+      this.destroy(endOfStream(caught));
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ikada } from "#proto/api.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { OpenCall } from "./input-queue.js";
+import { endOfStream } from "./lost-server.js";
 
 /** A terminal's size in characters. */
 export interface TerminalSize {
@@ -86,7 +87,7 @@ export class RemoteProcess implements AsyncIterable<ProcessOutput> {
       }
       this.#settle.resolve(code);
     } catch (caught) {
-      const error = withHint(IkadaError.from(caught));
+      const error = endOfStream(caught);
       this.#settle.reject(error);
       throw error;
     } finally {
@@ -95,11 +96,4 @@ export class RemoteProcess implements AsyncIterable<ProcessOutput> {
       this.#call.cancel();
     }
   }
-}
-
-/** A server that dies can't say what to do next. */
-function withHint(error: IkadaError): IkadaError {
-  if (error.reason !== "Unavailable" || error.details.hint !== undefined) return error;
-  const hint = "the server that carried it was lost: ask again, and another one serves it";
-  return new IkadaError(error.reason, error.message, { ...error.details, hint }, error);
 }
