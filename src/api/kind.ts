@@ -27,6 +27,11 @@ export interface KindDefinition {
   readonly fold?: (draft: Draft) => void;
   /** Defaults that depend on other fields; runs after those of the table, on a mutable copy. */
   readonly complete?: (draft: Draft) => void;
+  /**
+   * Sets what follows from a new object's name and uid, once, before it is checked. `givenUid`: the uid in what was sent, when it was made from
+   * a stored object.
+   */
+  readonly prepare?: (draft: Draft, givenUid: string | undefined) => void;
   /** Rules across fields, for an object whose fields each pass the table's rules. */
   readonly rules?: (object: AnyObject, faults: FieldFault[]) => void;
   /** Rules about a change, beside `immutable` in the table. */

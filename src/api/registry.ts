@@ -3,11 +3,14 @@ import { apiVersionOf, groupKindOf, qualifiedPlural, type KindDefinition } from 
 import { configMapKind } from "./kinds/config-map-kind.js";
 import { controllerRevisionKind } from "./kinds/controller-revision-kind.js";
 import { daemonSetKind } from "./kinds/daemon-set-kind.js";
+import { cronJobKind } from "./kinds/cron-job-kind.js";
 import { deploymentKind } from "./kinds/deployment-kind.js";
 import { eventKind } from "./kinds/event-kind.js";
+import { jobKind } from "./kinds/job-kind.js";
 import { namespaceKind } from "./kinds/namespace-kind.js";
 import { nodeKind } from "./kinds/node-kind.js";
 import { podKind } from "./kinds/pod-kind.js";
+import { priorityClassKind } from "./kinds/priority-class-kind.js";
 import { replicaSetKind } from "./kinds/replica-set-kind.js";
 import { secretKind } from "./kinds/secret-kind.js";
 import { statefulSetKind } from "./kinds/stateful-set-kind.js";
@@ -16,6 +19,7 @@ import { statefulSetKind } from "./kinds/stateful-set-kind.js";
 export const kinds: readonly KindDefinition[] = [
   namespaceKind,
   nodeKind,
+  priorityClassKind,
   configMapKind,
   secretKind,
   podKind,
@@ -24,6 +28,8 @@ export const kinds: readonly KindDefinition[] = [
   statefulSetKind,
   daemonSetKind,
   controllerRevisionKind,
+  jobKind,
+  cronJobKind,
   eventKind,
 ];
 

@@ -7,8 +7,8 @@ import type { Random } from "../base/env.js";
 
 /**
  * An object ready to be created: a fresh uid, creationTimestamp, generation 1 for kinds that have a spec, a name made from
- * generateName. What only the server may set (status, deletionTimestamp, resourceVersion) is dropped, but for kinds whose
- * status is written by those who create them (`keepStatus`).
+ * generateName, and what its kind makes of these (`prepare`). What only the server may set (status, deletionTimestamp,
+ * resourceVersion) is dropped, but for kinds whose status is written by those who create them (`keepStatus`).
  */
 export function newObject<T extends AnyObject>(
   given: T,
@@ -23,7 +23,9 @@ export function newObject<T extends AnyObject>(
   const generation = "spec" in kind.schema.fields ? { generation: 1 } : {};
   const keepStatus = options.keepStatus === true || !kind.hasStatus || groupKindOf(kind) === "/Namespace";
   const base = keepStatus ? given : without(given, "status");
-  return { ...base, metadata: { ...meta, ...generated, ...generation } } as unknown as T;
+  const made = { ...base, metadata: { ...meta, ...generated, ...generation } };
+  kind.prepare?.(made, given.metadata.uid);
+  return made as unknown as T;
 }
 
 /** A version 4 UUID (RFC 9562, section 5.4). */

@@ -39,6 +39,37 @@ export function podManifest(): Manifest {
   };
 }
 
+/** As it is sent; the server sets its selector when it is made. */
+export function jobManifest(): Manifest {
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name: "work", namespace: "default" },
+    spec: {
+      template: { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "work:1" }] } },
+    },
+  };
+}
+
+export function cronJobManifest(): Manifest {
+  const { spec } = jobManifest();
+  return {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata: { name: "tick", namespace: "default" },
+    spec: { schedule: "*/5 * * * *", jobTemplate: { spec } },
+  };
+}
+
+export function priorityClassManifest(): Manifest {
+  return {
+    apiVersion: "scheduling.k8s.io/v1",
+    kind: "PriorityClass",
+    metadata: { name: "high" },
+    value: 1000,
+  };
+}
+
 export function configMapManifest(): Manifest {
   return {
     apiVersion: "v1",

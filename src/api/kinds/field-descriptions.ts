@@ -1,4 +1,5 @@
 import { setDescriptions } from "./set-descriptions.js";
+import { batchDescriptions } from "./batch-descriptions.js";
 
 /**
  * What each field means, by the type it stands in; `[text, type]` where the field's value (or each item of its list) is of
@@ -174,6 +175,9 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     nodeSelector: "Labels that its node has to have.",
     nodeName: "Its node. The scheduler sets it; given beforehand, nobody chooses.",
     tolerations: ["Taints that do not keep it away.", "Toleration"],
+    priorityClassName: "Its PriorityClass; without it the one that is everyone's default, if there is one.",
+    priority: "The value of its PriorityClass, set by the server: the higher, the sooner it gets a place.",
+    preemptionPolicy: "That of its PriorityClass, set by the server.",
     hostname: "What the containers' host is called; otherwise the Pod's name.",
     subdomain: "With it the full name HOSTNAME.SUBDOMAIN.NAMESPACE.svc.cluster.local is known to the containers.",
     setHostnameAsFQDN: "True: the full name is the host name.",
@@ -539,6 +543,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
   EventSource: { component: "The program.", host: "The machine it runs on." },
   EventSeries: { count: "How often it happened.", lastObservedTime: "When it happened last." },
 
+  ...batchDescriptions,
   Condition: condition,
   ObjectReference: objectReference,
 };

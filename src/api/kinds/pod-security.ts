@@ -106,10 +106,11 @@ function hostFaults(container: Container, path: string, forbid: Forbid): void {
       if (textAt(handler, [means, "host"]) !== "") forbid(`${path}.${name}.${means}.host`, "is not allowed");
 }
 
-/** For kinds that hold a template: `spec.template`; undefined for those without Pods. */
+/** For kinds that hold a template that one, at `spec.template` or in a Job's template; undefined for those without Pods. */
 export function securedPodOf(object: object): SecuredPod | undefined {
   const containers = listAt(object, "spec", "containers");
-  const template = valueAt(object, "spec", "template");
+  const inJob = valueAt(object, "spec", "jobTemplate", "spec", "template");
+  const template = inJob ?? valueAt(object, "spec", "template");
   if (containers.length > 0)
     return {
       annotations: valueAt(object, "metadata", "annotations") as SecuredPod["annotations"],
@@ -120,6 +121,6 @@ export function securedPodOf(object: object): SecuredPod | undefined {
   return {
     annotations: valueAt(template, "metadata", "annotations") as SecuredPod["annotations"],
     spec: valueAt(template, "spec") as PodSpec,
-    path: "spec.template.spec",
+    path: inJob === undefined ? "spec.template.spec" : "spec.jobTemplate.spec.template.spec",
   };
 }

@@ -55,6 +55,9 @@ export const podSpec = object({
   nodeName: string({ format: "dnsSubdomain" }),
   tolerations: atomicList(toleration),
   hostname: string({ format: "dnsLabel" }),
+  priorityClassName: string({ format: "dnsSubdomain" }),
+  priority: int32({ minimum: -(2 ** 31) }),
+  preemptionPolicy: oneOf(["PreemptLowerPriority", "Never"]),
 
   activeDeadlineSeconds: kept(int64({ minimum: 1 })),
   affinity: kept(affinity, {}),
@@ -68,9 +71,6 @@ export const podSpec = object({
   initContainers: listBy(["name"], container),
   os: kept(object({ name: required(string()) }), { name: "linux" }),
   overhead: kept(mapOf(quantity()), {}),
-  preemptionPolicy: kept(string(), "PreemptLowerPriority"),
-  priority: kept(int32({ minimum: -(2 ** 31) }), 0),
-  priorityClassName: kept(string(), ""),
   readinessGates: atomicList(object({ conditionType: required(string({ format: "qualifiedName" })) })),
   resourceClaims: kept(
     listBy(

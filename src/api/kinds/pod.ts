@@ -26,6 +26,10 @@ export interface PodSpec {
   readonly readinessGates?: readonly { readonly conditionType: string }[];
   readonly securityContext?: PodSecurityContext;
   readonly serviceAccountName?: string;
+  readonly priorityClassName?: string;
+  /** Of a stored Pod always there: the value of its PriorityClass. */
+  readonly priority?: number;
+  readonly preemptionPolicy?: "PreemptLowerPriority" | "Never";
   readonly volumes?: readonly Volume[];
   readonly [kept: string]: unknown;
 }

@@ -15,10 +15,21 @@ export const ageColumn: Column = {
   type: "date",
 };
 
+/** Containers and images of the Pod template at this path, for `-o wide`. */
+export function templateColumns(...path: readonly string[]): readonly Column[] {
+  const ofContainers = (object: unknown, field: string): string =>
+    listAt(object, ...path, "spec", "containers")
+      .map((container) => textAt(container, [field]))
+      .join(",");
+  return [
+    wide(column("Containers", "Names of the containers", (object) => ofContainers(object, "name"))),
+    wide(column("Images", "Images of the containers", (object) => ofContainers(object, "image"))),
+  ];
+}
+
 /** Containers, images and selector of a workload, for `-o wide`. */
 export const workloadColumns: readonly Column[] = [
-  wide(column("Containers", "Names of the containers", (object) => ofContainers(object, "name"))),
-  wide(column("Images", "Images of the containers", (object) => ofContainers(object, "image"))),
+  ...templateColumns("spec", "template"),
   wide(
     column("Selector", "Selects the Pods", (object) => {
       const selector = valueAt(object, "spec", "selector") as LabelSelector | undefined;
@@ -43,10 +54,4 @@ export function wide(shown: Column): Column {
 export function ageSince(timestamp: string, now: number): string {
   const then = fromTimestamp(timestamp);
   return then === undefined ? "<unknown>" : formatAge(now - then);
-}
-
-function ofContainers(object: unknown, field: string): string {
-  return listAt(object, "spec", "template", "spec", "containers")
-    .map((container) => textAt(container, [field]))
-    .join(",");
 }

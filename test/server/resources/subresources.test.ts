@@ -13,6 +13,13 @@ import { referenceTo, Verbs } from "./verbs.js";
 const metadata = bearer(tokens.admin);
 const { JSON: JSON_PATCH, STRATEGIC } = ikada.api.v1.PatchRequest.Type;
 
+const job: AnyObject = {
+  apiVersion: "batch/v1",
+  kind: "Job",
+  metadata: { name: "work", namespace: "default" },
+  spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "hello:1" }] } } },
+};
+
 /** One object of each kind that has a status, and two statuses it may have. */
 const samples: Readonly<Record<string, readonly [object: AnyObject, first: object, second: object]>> = {
   Namespace: [
@@ -31,6 +38,17 @@ const samples: Readonly<Record<string, readonly [object: AnyObject, first: objec
     { phase: "Running" },
   ],
   ReplicaSet: [{ ...deployment("set", 1), kind: "ReplicaSet" }, { replicas: 1 }, { replicas: 2 }],
+  Job: [job, { active: 1 }, { active: 2, succeeded: 1 }],
+  CronJob: [
+    {
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata: { name: "cron", namespace: "default" },
+      spec: { schedule: "@daily", jobTemplate: { spec: job["spec"] } },
+    },
+    { lastScheduleTime: "2026-01-01T00:00:00Z" },
+    { lastScheduleTime: "2026-01-02T00:00:00Z" },
+  ],
   Deployment: [deployment("deploy", 1), { replicas: 1 }, { replicas: 2, observedGeneration: 1 }],
 };
 
