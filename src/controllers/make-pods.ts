@@ -1,5 +1,4 @@
-import type { PodTemplateSpec } from "../api/kinds/pod.js";
-import type { Pod } from "../api/kinds/pod.js";
+import type { Pod, PodTemplateSpec } from "../api/kinds/pod.js";
 import { limits } from "../base/limits.js";
 import type { Snapshot } from "../objects/snapshot.js";
 import { controllerReference, type Owner } from "./claims.js";
@@ -12,8 +11,11 @@ export const madeAnnotation = "ikada.dev/pods-made";
 /** A Pod that is to be made. */
 export interface WantedPod {
   readonly template: PodTemplateSpec;
-  /** One that no other Pod has now; when absent one is made from the owner's name. */
+  /** One that no other Pod has now; when absent one is made. */
   readonly name?: string;
+  /** What a name that is made begins with; the owner's name when absent. */
+  readonly prefix?: string;
+  readonly finalizers?: readonly string[];
 }
 
 export interface MadePods {
@@ -35,15 +37,17 @@ export function makePods(owner: Owner, wanted: readonly WantedPod[], snapshot: S
   let number = Number(owner.metadata.annotations?.[madeAnnotation] ?? 0) || 0;
   let left = bytesMax;
   for (const one of wanted) {
-    const nameOf = (): string => one.name ?? generatedName(`${owner.metadata.name}-`, uid, number);
-    while (one.name === undefined && isTaken(nameOf())) number += 1;
+    const { name, prefix = `${owner.metadata.name}-`, finalizers } = one;
+    const nameOf = (): string => name ?? generatedName(prefix, uid, number);
+    while (name === undefined && isTaken(nameOf())) number += 1;
     const identity = {
       name: nameOf(),
       namespace,
       uid: derivedUid(uid, "Pod", number),
       owner: controllerReference(owner),
+      ...(finalizers === undefined ? {} : { finalizers }),
     };
-    const pod = newPod(one.template, identity, now);
+    const pod = newPod(one.template, identity, snapshot, now);
     // Three bytes at most for each UTF-16 code unit.
     left -= JSON.stringify(pod).length * 3;
     if (left < 0 && pods.length > 0) break;

@@ -17,6 +17,7 @@ import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
 import { checkPodSecurity } from "./pod-security.js";
+import { checkGlobalDefault, withPodPriority } from "./priority.js";
 import { statusOrWhole } from "./subresource.js";
 import { liveObject } from "./update.js";
 import { writeResponse } from "./write-response.js";
@@ -42,13 +43,14 @@ export async function applyToObject(
     options: request.options,
     keyOf: () => key,
     decide: (read, random) =>
-      planApply(admitted, key, { manager, force: request.force, subresource, read, random, warnings }),
+      planApply(admitted, key, { manager, store, force: request.force, subresource, read, random, warnings }),
   });
   return writeResponse(written, [...admitted.warnings, ...warnings]);
 }
 
 interface ApplyContext {
   readonly manager: string;
+  readonly store: Store;
   readonly force: boolean;
   readonly subresource: "" | "status";
   readonly read: (key: ObjectKey) => AnyObject | undefined;
@@ -58,7 +60,7 @@ interface ApplyContext {
 }
 
 function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyContext): Plan {
-  const { manager, force, subresource, read, random, warnings } = context;
+  const { manager, store, force, subresource, read, random, warnings } = context;
   const now = Date.now();
   const live = subresource === "" ? read(key) : liveObject(kind, key, read);
   const applied = applyObject(live, object, { manager, force, now, subresource });
@@ -70,6 +72,7 @@ function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyCon
     if (kind.kind !== "Pod") warnings.splice(0, Infinity, ...checkPodSecurity(kind, merged, read));
     if (merged === live) return { key, object: live, changes: undefined };
     checkChange(kind, live, merged);
+    checkGlobalDefault(kind, merged, store);
     return { key, object: merged, changes: updateOrFinish(merged) };
   }
   if (object.metadata.uid || object.metadata.resourceVersion) {
@@ -78,8 +81,9 @@ function planApply({ kind, object }: Admitted, key: ObjectKey, context: ApplyCon
       `${kind.plural} "${key.name}" is not there, but a uid or resourceVersion was given`,
     );
   }
-  const created = newObject(wanted, now, random);
+  const created = withPodPriority(kind, newObject(wanted, now, random), store);
   checkNew(kind, created);
+  checkGlobalDefault(kind, created, store);
   const unchanged = requireNamespace(kind, key, read);
   warnings.splice(0, Infinity, ...checkPodSecurity(kind, created, read));
   return { key, object: created, changes: { ...noChanges, creates: [created], unchanged } };

@@ -16,6 +16,7 @@ import { commitWrite } from "./commit.js";
 import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
 import { checkPodSecurity } from "./pod-security.js";
+import { checkGlobalDefault, withPodPriority } from "./priority.js";
 import { writeResponse } from "./write-response.js";
 
 /** @throws IkadaError AlreadyExists, Invalid, NotFound or Forbidden for the namespace */
@@ -34,24 +35,28 @@ export async function createObject(
     store,
     call,
     options: request.options,
-    decide: (read, random) => planCreation(admitted, manager, read, random, warnings),
+    decide: (read, random) => planCreation(admitted, { manager, store, read, random, warnings }),
     keyOf: (random) => keyOfAdmitted(admitted.kind, named(admitted.object, random)),
   });
   return writeResponse(written, [...admitted.warnings, ...warnings], true);
 }
 
-function planCreation(
-  admitted: Admitted,
-  manager: string,
-  read: (key: ObjectKey) => AnyObject | undefined,
-  random: Random,
-  warnings: string[],
-): Plan | "again" {
+interface CreationContext {
+  readonly manager: string;
+  readonly store: Store;
+  readonly read: (key: ObjectKey) => AnyObject | undefined;
+  readonly random: Random;
+  /** Filled by the last decision. */
+  readonly warnings: string[];
+}
+
+function planCreation(admitted: Admitted, { manager, store, read, random, warnings }: CreationContext): Plan | "again" {
   const { kind } = admitted;
   const given = named(admitted.object, random);
   const now = Date.now();
-  const created = newObject(withDefaults(given), now, random);
+  const created = withPodPriority(kind, newObject(withDefaults(given), now, random), store);
   checkNew(kind, created);
+  checkGlobalDefault(kind, created, store);
   const key = keyOfAdmitted(kind, created);
   const object = trackUpdate(undefined, created, { manager }, now);
   const unchanged = requireNamespace(kind, key, read);

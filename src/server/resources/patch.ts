@@ -8,6 +8,7 @@ import { commitWrite } from "./commit.js";
 import { managerOf } from "./field-owners.js";
 import { PatchDocument } from "./patch-document.js";
 import { requestedReference } from "./reference.js";
+import { checkGlobalDefault } from "./priority.js";
 import { statusOrWhole } from "./subresource.js";
 import { liveObject, planUpdate } from "./update.js";
 import { storeKey } from "../../objects/keys.js";
@@ -37,7 +38,9 @@ export async function patchObject(
       }
       ({ warnings } = admitted);
       checkPreconditions(live, admitted.object.metadata);
-      return planUpdate(kind, live, admitted.object, { manager, now: Date.now(), subresource });
+      const plan = planUpdate(kind, live, admitted.object, { manager, now: Date.now(), subresource });
+      checkGlobalDefault(kind, plan.object, store);
+      return plan;
     },
   });
   return writeResponse(written, warnings, false);

@@ -22,6 +22,7 @@ import { notThereThen, recordAtRevision } from "./get.js";
 import { requestedReference } from "./reference.js";
 import { hasReached } from "./revisions.js";
 import { parsed } from "./selection.js";
+import { checkGlobalDefault, withPodPriority } from "./priority.js";
 import { planUpdate } from "./update.js";
 import { writeResponse } from "./write-response.js";
 
@@ -50,9 +51,11 @@ export async function undoChanges(
     keyOf: () => key,
     decide: (read, random) => {
       const live = read(key);
-      if (live)
-        return planUpdate(kind, live, restored(kind, live, past), { manager, now: Date.now(), subresource: "" });
-      return planRecreation(kind, key, past, { manager, read, random });
+      const plan = live
+        ? planUpdate(kind, live, restored(kind, live, past), { manager, now: Date.now(), subresource: "" })
+        : planRecreation(kind, key, past, { manager, store, read, random });
+      checkGlobalDefault(kind, plan.object, store);
+      return plan;
     },
   });
   return writeResponse(written, []);
@@ -79,6 +82,7 @@ function restored(kind: KindDefinition, live: AnyObject, past: AnyObject): AnyOb
 
 interface Recreation {
   readonly manager: string;
+  readonly store: Store;
   readonly read: (key: ObjectKey) => AnyObject | undefined;
   readonly random: Random;
 }
@@ -87,12 +91,12 @@ function planRecreation(
   kind: KindDefinition,
   key: ObjectKey,
   past: AnyObject,
-  { manager, read, random }: Recreation,
+  { manager, store, read, random }: Recreation,
 ): Plan {
   const now = Date.now();
   const wanted = kind.hasStatus ? without(past, "status") : past;
   const given = { ...wanted, metadata: without(lasting(past), "managedFields", "generation") } as AnyObject;
-  const created = newObject(withDefaults(given), now, random);
+  const created = withPodPriority(kind, newObject(withDefaults(given), now, random), store);
   checkNew(kind, created);
   const object = trackUpdate(undefined, created, { manager }, now);
   const unchanged = requireNamespace(kind, key, read);

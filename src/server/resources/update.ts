@@ -15,6 +15,7 @@ import type { Plan } from "./commit.js";
 import { managerOf } from "./field-owners.js";
 import type { Manager } from "./field-owners.js";
 import { notFound } from "./get.js";
+import { checkGlobalDefault } from "./priority.js";
 import { statusOrWhole } from "./subresource.js";
 import { writeResponse } from "./write-response.js";
 
@@ -39,7 +40,9 @@ export async function updateObject(
     decide: (read) => {
       const live = liveObject(kind, key, read);
       checkPreconditions(live, object.metadata);
-      return planUpdate(kind, live, object, { manager, now: Date.now(), subresource });
+      const plan = planUpdate(kind, live, object, { manager, now: Date.now(), subresource });
+      checkGlobalDefault(kind, plan.object, store);
+      return plan;
     },
   });
   return writeResponse(written, warnings, false);
