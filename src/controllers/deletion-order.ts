@@ -1,16 +1,22 @@
 import type { Pod } from "../api/kinds/pod.js";
+import type { ObjectMeta } from "../api/object.js";
 import { fromTimestamp } from "../api/time.js";
 import type { Snapshot } from "../objects/snapshot.js";
 import { condition, createdAt, isActive, isControlledBy, isReady } from "./pod-state.js";
-import type { SetView } from "./set-view.js";
 import { siblings } from "./wakes.js";
+
+/** Whatever has Pods: a ReplicaSet, or a Job. */
+interface Owning {
+  readonly set: { readonly metadata: ObjectMeta };
+  readonly active: readonly Pod[];
+}
 
 /**
  * A set's active Pods, the first to be deleted first: Kubernetes' ActivePodsWithRanks (pkg/controller/controller_utils.go).
  * Times are compared by the logarithm of their age (KEP-2185), so that Pods of about the same age go by uid and not all
  * from the newest node.
  */
-export function deletionOrder(view: SetView, snapshot: Snapshot): readonly Pod[] {
+export function deletionOrder(view: Owning, snapshot: Snapshot): readonly Pod[] {
   const perNode = new Map<string, number>();
   for (const set of siblings(view.set, snapshot))
     for (const pod of snapshot.ownedBy<Pod>(set.metadata.uid ?? "", "/Pod"))

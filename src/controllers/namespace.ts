@@ -29,7 +29,15 @@ const defaultName = "default";
 const ownFinalizer = "kubernetes";
 
 /** What makes other objects goes before what it makes; what only tells of others goes last. */
-const order: readonly string[] = ["apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "/Pod"];
+const order: readonly string[] = [
+  "apps/Deployment",
+  "apps/StatefulSet",
+  "apps/DaemonSet",
+  "batch/CronJob",
+  "apps/ReplicaSet",
+  "batch/Job",
+  "/Pod",
+];
 
 function empty(namespace: Namespace, { snapshot, now }: World): Decision {
   const contents = contentsOf(namespace.metadata.name, snapshot);

@@ -1,8 +1,8 @@
 import type { AnyObject, Condition, ObjectMeta, OwnerReference } from "../api/object.js";
 import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
-import { fromTimestamp } from "../api/time.js";
 import { keyOfObject } from "../objects/keys.js";
+import { fromTimestamp, toTimestamp } from "../api/time.js";
 import type { ObjectKey, Snapshot } from "../objects/snapshot.js";
 
 /** What controllers read from Pods; pure questions. */
@@ -70,6 +70,24 @@ export function createdAt(object: { readonly metadata: ObjectMeta }): number {
   return fromTimestamp(object.metadata.creationTimestamp ?? "") ?? 0;
 }
 
+/**
+ * When a Pod that is over ended, as far as that is known (Kubernetes' getFinishedTime): its last container, else since when it is not ready,
+ * else when its deletion was asked for, else its creation. Milliseconds since 1970.
+ */
+export function finishedAt(pod: Pod): number {
+  const ends = (pod.status?.containerStatuses ?? []).map(({ state }) =>
+    fromTimestamp(state?.terminated?.finishedAt ?? ""),
+  );
+  const known = ends.filter((end) => end !== undefined);
+  if (known.length > 0 && known.length === ends.length) return Math.max(...known);
+  const ready = condition(pod.status?.conditions, "Ready");
+  const unready = ready?.status === "False" ? fromTimestamp(ready.lastTransitionTime ?? "") : undefined;
+  if (unready !== undefined) return unready;
+  const { deletionTimestamp = "", deletionGracePeriodSeconds = 0 } = pod.metadata;
+  const until = fromTimestamp(deletionTimestamp);
+  return until === undefined ? createdAt(pod) : until - deletionGracePeriodSeconds * 1000;
+}
+
 export const unreachableTaint = "node.kubernetes.io/unreachable";
 export const notReadyTaint = "node.kubernetes.io/not-ready";
 
@@ -94,6 +112,19 @@ export function mayRun(pod: Pod, snapshot: Snapshot): boolean {
   if (!isTerminating(pod)) return true;
   const nodeName = pod.spec.nodeName ?? "";
   return nodeName !== "" && !isLostNode(snapshot.get<Node>("/Node", "", nodeName));
+}
+
+/** The Pod, marked as ended by something other than itself: Jobs tell such failures from those of their programs. */
+export function disrupted(pod: Pod, reason: string, message: string, now: number): Pod {
+  const others = (pod.status?.conditions ?? []).filter((one) => one.type !== "DisruptionTarget");
+  const target: Condition = {
+    type: "DisruptionTarget",
+    status: "True",
+    reason,
+    message,
+    lastTransitionTime: toTimestamp(now),
+  };
+  return { ...pod, status: { ...pod.status, conditions: [...others, target] } };
 }
 
 /** Namespaces that are being emptied take no new objects. */

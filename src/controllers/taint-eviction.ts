@@ -11,7 +11,7 @@ import { isEmpty, mergeChanges, noChanges } from "../objects/transaction.js";
 import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { deletion } from "./deletion.js";
-import { asObject, isActive, notReadyTaint, unreachableTaint } from "./pod-state.js";
+import { asObject, disrupted, isActive, notReadyTaint, unreachableTaint } from "./pod-state.js";
 import { earliest } from "./set-view.js";
 import type { ControllerSettings } from "./settings.js";
 
@@ -32,6 +32,8 @@ export function taintEvictionController(settings: ControllerSettings): Controlle
   };
 }
 
+const toleratesNot = "Taint manager: deleting due to NoExecute taint";
+
 /** Each with its event. */
 const podsPerDecisionMax = objectsPerDecisionMax / 2;
 
@@ -49,7 +51,7 @@ function evict(node: Node, taints: readonly Taint[], world: World, settings: Con
   const self = { ...keyOfObject(asObject(node)), resourceVersion: node.metadata.resourceVersion ?? "" };
   const changes = mergeChanges([
     { ...noChanges, unchanged: [self] },
-    ...due.map((pod) => deletion(asObject(pod), now)),
+    ...due.map((pod) => deletion(asObject(disrupted(pod, "DeletionByTaintManager", toleratesNot, now)), now)),
   ]);
   return {
     ...(isEmpty(changes) ? {} : { changes }),

@@ -116,11 +116,14 @@ function managersOf(object: AnyObject, kind: "StatefulSet" | "DaemonSet", snapsh
 }
 
 /** The sets with the same controller, this one among them; only itself when it has none. */
-export function siblings(set: ReplicaSet, snapshot: Snapshot): readonly ReplicaSet[] {
+export function siblings<T extends { readonly metadata: ObjectMeta } = ReplicaSet>(
+  set: T,
+  snapshot: Snapshot,
+): readonly T[] {
   const owner = controllerOf(set);
   if (owner === undefined) return [set];
   return snapshot
-    .ownedBy<ReplicaSet>(owner.uid, "apps/ReplicaSet")
+    .ownedBy<T>(owner.uid, "apps/ReplicaSet")
     .filter((sibling) => controllerOf(sibling)?.uid === owner.uid);
 }
 

@@ -1,6 +1,8 @@
 import type { Pod } from "../../src/api/kinds/pod.js";
+import type { AnyObject } from "../../src/api/object.js";
+import { isFinished } from "../../src/controllers/pod-state.js";
 import type { Cluster } from "./cluster.js";
-import { any, readyStatus } from "./objects.js";
+import { any, endedStatus, readyStatus } from "./objects.js";
 
 /** What a node's agent does with Pods, in virtual time. */
 export interface AgentBehaviour {
@@ -8,6 +10,8 @@ export interface AgentBehaviour {
   readyAfterMs(pod: Pod): number | undefined;
   /** From seeing the deletion to the containers being gone. */
   stopAfterMs(pod: Pod): number;
+  /** How its containers end by themselves, from their start on; undefined or absent: they do not. */
+  endsAfterMs?(pod: Pod): { readonly ms: number; readonly exitCode: number } | undefined;
 }
 
 const reportWindowMs = 10;
@@ -70,6 +74,8 @@ export class FakeAgent {
     const delay = this.#cluster.behaviour.readyAfterMs(pod);
     if (delay !== undefined) this.#later(delay, () => this.report(uid, (now) => readyStatus(now)));
     else this.report(uid, (now) => readyStatus(now, false));
+    const end = this.#cluster.behaviour.endsAfterMs?.(pod);
+    if (end !== undefined) this.#later(end.ms, () => this.end(uid, (now) => endedStatus(now, end.exitCode)));
   }
 
   #stop(uid: string, pod: Pod): void {
@@ -79,7 +85,7 @@ export class FakeAgent {
       this.engine.delete(uid);
       this.#stopping.delete(uid);
       this.#cluster.change("/Pod", pod.metadata.namespace ?? "", pod.metadata.name, (live) =>
-        live.metadata.uid === uid ? "remove" : undefined,
+        live.metadata.uid === uid ? gone(live) : undefined,
       );
     });
   }
@@ -98,8 +104,8 @@ export class FakeAgent {
   }
 
   /** The Pod's containers end and are not started again. */
-  end(uid: string): void {
-    this.report(uid, () => ({ phase: "Failed", reason: "Evicted" }));
+  end(uid: string, status: (now: number) => Pod["status"] = () => ({ phase: "Failed", reason: "Evicted" })): void {
+    this.report(uid, status);
     this.#ended.add(uid);
     this.engine.delete(uid);
   }
@@ -113,4 +119,14 @@ export class FakeAgent {
       if (this.#life === life && !this.#dead) run();
     });
   }
+}
+
+/** What the server makes of the word that all containers of a terminating Pod are removed. */
+function gone(live: AnyObject): AnyObject | "remove" | undefined {
+  if ((live.metadata.finalizers ?? []).length === 0) return "remove";
+  const pod = live as unknown as Pod;
+  if (live.metadata.deletionGracePeriodSeconds === 0) return undefined;
+  const phase = isFinished(pod) ? (pod.status?.phase ?? "Failed") : "Failed";
+  const metadata = { ...pod.metadata, deletionGracePeriodSeconds: 0 };
+  return any({ ...pod, metadata, status: { ...pod.status, phase } } as Pod);
 }

@@ -12,10 +12,23 @@ const kinds = [
   "apps/DaemonSet",
   "apps/ReplicaSet",
   "apps/ControllerRevision",
+  "batch/CronJob",
+  "batch/Job",
   "/Pod",
 ];
 
-const volatile = new Set(["resourceVersion", "creationTimestamp", "lastTransitionTime", "lastUpdateTime", "nodeName"]);
+
+const volatile = new Set([
+  "resourceVersion",
+  "creationTimestamp",
+  "lastTransitionTime",
+  "lastUpdateTime",
+  "lastProbeTime",
+  "startTime",
+  "completionTime",
+  "lastSuccessfulTime",
+  "nodeName",
+]);
 
 function strip(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(strip);

@@ -7,6 +7,9 @@ import type {
   StatefulSet,
   StatefulSetSpec,
 } from "../../src/api/kinds/apps.js";
+import { withDefaults } from "../../src/api/defaults.js";
+import type { CronJob, CronJobSpec, Job, JobSpec } from "../../src/api/kinds/batch.js";
+import { generateSelector } from "../../src/api/kinds/job-selector.js";
 import type { Node, NodeSpec } from "../../src/api/kinds/core.js";
 import type { Pod, PodSpec, PodStatus } from "../../src/api/kinds/pod.js";
 import type { AnyObject, ObjectMeta } from "../../src/api/object.js";
@@ -100,6 +103,40 @@ export function replicaSet(
   };
 }
 
+export function job(
+  name: string,
+  given: Partial<JobSpec> & { readonly podSpec?: Partial<PodSpec> } = {},
+  metadata: Partial<ObjectMeta> = {},
+): Job {
+  const { podSpec, ...spec } = given;
+  const made = withDefaults(
+    any({
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name, namespace: "default", uid: `uid-${name}`, generation: 1, resourceVersion: "1", ...metadata },
+      spec: { template: { spec: { ...template(name, "work:1").spec, restartPolicy: "Never", ...podSpec } }, ...spec },
+    } as Job),
+  ) as unknown as { -readonly [K in keyof Job]: Job[K] };
+  generateSelector(made as unknown as { [field: string]: unknown }, undefined);
+  return made;
+}
+
+export function cronJob(name: string, given: Partial<CronJobSpec> = {}, metadata: Partial<ObjectMeta> = {}): CronJob {
+  const { template } = job(name).spec;
+  return withDefaults(
+    any({
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata: { name, namespace: "default", uid: `uid-${name}`, generation: 1, resourceVersion: "1", ...metadata },
+      spec: {
+        schedule: "* * * * *",
+        jobTemplate: { spec: { template: { spec: template.spec } } },
+        ...given,
+      },
+    } as CronJob),
+  ) as unknown as CronJob;
+}
+
 export function pod(
   name: string,
   given: { spec?: Partial<PodSpec>; status?: PodStatus; metadata?: Partial<ObjectMeta> } = {},
@@ -134,6 +171,18 @@ export function readyStatus(now: number, ready = true): PodStatus {
     phase: "Running",
     conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime: toTimestamp(now) }],
     containerStatuses: [{ name: "main", image: "web:1", imageID: "sha256:1", ready, restartCount: 0 }],
+  };
+}
+
+/** Of a Pod whose one container has ended. */
+export function endedStatus(at: number, exitCode: number): PodStatus {
+  const terminated = { exitCode, reason: exitCode === 0 ? "Completed" : "Error", finishedAt: toTimestamp(at) };
+  return {
+    phase: exitCode === 0 ? "Succeeded" : "Failed",
+    conditions: [{ type: "Ready", status: "False", reason: "PodCompleted", lastTransitionTime: toTimestamp(at) }],
+    containerStatuses: [
+      { name: "main", image: "work:1", imageID: "sha256:1", ready: false, restartCount: 0, state: { terminated } },
+    ],
   };
 }
 

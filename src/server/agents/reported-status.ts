@@ -41,8 +41,10 @@ export interface PodStatusReport {
 export function podChanges(live: AnyObject | undefined, report: PodStatusReport): Changes | undefined {
   if (!live || live.metadata.uid !== report.uid) return undefined;
   if (textAt(live, ["spec", "nodeName"]) !== report.node) return undefined;
-  const status = mergePodStatus(live, report.status);
+  const merged = mergePodStatus(live, report.status);
   const finished = report.gone && live.metadata.deletionTimestamp !== undefined;
+  // One that was deleted before its containers had run has failed too; a Job may wait for that word.
+  const status = finished && !isEnded(merged) ? { ...merged, phase: "Failed" } : merged;
   const metadata = finished ? { ...live.metadata, deletionGracePeriodSeconds: 0 } : live.metadata;
   const updated = checked({ ...live, metadata, status });
   if (!finished && sameJson(updated["status"], live["status"])) return undefined;
@@ -64,9 +66,12 @@ export function nodeChanges(
 
 function mergePodStatus(live: AnyObject, reported: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const before = (live["status"] ?? {}) as Readonly<Record<string, unknown>>;
-  const ended = before["phase"] === "Succeeded" || before["phase"] === "Failed";
-  if (ended && reported["phase"] !== before["phase"]) return { ...before };
+  if (isEnded(before) && reported["phase"] !== before["phase"]) return { ...before };
   return { ...reported, conditions: mergeConditions(live, reported) };
+}
+
+function isEnded({ phase }: Readonly<Record<string, unknown>>): boolean {
+  return phase === "Succeeded" || phase === "Failed";
 }
 
 /**
