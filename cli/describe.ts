@@ -1,9 +1,12 @@
 import { imagePins } from "../src/api/image-pins.js";
-import type { AnyObject, Condition, LabelSelector, ObjectMeta } from "../src/api/object.js";
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
+import type { AnyObject, ObjectMeta } from "../src/api/object.js";
+import type { CronJob, Job } from "../src/api/kinds/batch.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
-import type { Container, ContainerState, ContainerStatus, Pod, Probe } from "../src/api/kinds/pod.js";
+import type { Container, ContainerStatus, Pod } from "../src/api/kinds/pod.js";
 import { formatAge } from "../src/api/time.js";
+import { cronJobLines, jobLines } from "./describe-batch.js";
+import { conditionLines, containerLines, pairs, selectorText, templateLines, type Line } from "./describe-lines.js";
 import { formatTable, harmless } from "./output.js";
 
 /** What belongs to the described object: its events, and for a Node its Pods. */
@@ -13,9 +16,6 @@ export interface Surroundings {
   /** Wall time, milliseconds since 1970, for ages. */
   readonly now: number;
 }
-
-/** Field name and value; a nested list is a section indented below its name. */
-type Line = readonly [name: string, value: string | readonly Line[]];
 
 /** The long form of one object, laid out as `kubectl describe` users expect. */
 export function describeObject(object: AnyObject, around: Surroundings): string {
@@ -35,6 +35,10 @@ function body(object: AnyObject, around: Surroundings): Line[] {
       return statefulSetLines(object as unknown as StatefulSet);
     case "DaemonSet":
       return daemonSetLines(object as unknown as DaemonSet);
+    case "Job":
+      return jobLines(object as unknown as Job);
+    case "CronJob":
+      return cronJobLines(object as unknown as CronJob);
     case "Node":
       return nodeLines(object as unknown as Node, around.pods);
     case "ConfigMap":
@@ -76,6 +80,12 @@ function podLines(pod: Pod): Line[] {
   const message: Line[] = pod.status?.message === undefined ? [] : [["Message", pod.status.message]];
   return [
     ["Node", pod.spec.nodeName ?? "<none>"],
+    ...(pod.spec.priorityClassName === undefined
+      ? []
+      : ([
+          ["Priority Class Name", pod.spec.priorityClassName],
+          ["Priority", String(pod.spec.priority ?? 0)],
+        ] as const)),
     ["Status", pod.metadata.deletionTimestamp === undefined ? (pod.status?.phase ?? "Pending") : "Terminating"],
     ...reason,
     ...message,
@@ -94,67 +104,6 @@ function podLines(pod: Pod): Line[] {
         .join(", ") || "<none>",
     ],
   ];
-}
-
-function containerLines(container: Container, status: ContainerStatus | undefined): Line[] {
-  const lines: Line[] = [["Image", container.image]];
-  if (status) {
-    lines.push(["Container ID", status.containerID ?? "<none>"], ["Image ID", status.imageID || "<none>"]);
-    lines.push(["State", stateText(status.state)]);
-    if (status.lastState && Object.keys(status.lastState).length > 0)
-      lines.push(["Last State", stateText(status.lastState)]);
-    lines.push(["Ready", status.ready ? "True" : "False"], ["Restart Count", String(status.restartCount)]);
-  }
-  if (container.ports?.length)
-    lines.push(["Ports", container.ports.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`).join(", ")]);
-  if (container.command) lines.push(["Command", container.command.join(" ")]);
-  if (container.args) lines.push(["Args", container.args.join(" ")]);
-  if (container.resources?.requests) lines.push(["Requests", pairs(container.resources.requests)]);
-  if (container.resources?.limits) lines.push(["Limits", pairs(container.resources.limits)]);
-  for (const [name, probe] of [
-    ["Liveness", container.livenessProbe],
-    ["Readiness", container.readinessProbe],
-    ["Startup", container.startupProbe],
-  ] as const) {
-    if (probe) lines.push([name, probeText(probe)]);
-  }
-  for (const { configMapRef, secretRef, prefix } of container.envFrom ?? []) {
-    const from = configMapRef ? `config map ${configMapRef.name}` : `secret ${secretRef?.name}`;
-    lines.push(["Environment From", `${from}${prefix ? ` with prefix ${prefix}` : ""}`]);
-  }
-  if (container.env?.length) {
-    lines.push([
-      "Environment",
-      container.env.map((variable): Line => [variable.name, variable.value ?? sourceText(variable.valueFrom)]),
-    ]);
-  }
-  return lines;
-}
-
-function sourceText(source: NonNullable<Container["env"]>[number]["valueFrom"]): string {
-  if (source?.configMapKeyRef)
-    return `<key ${source.configMapKeyRef.key} of config map ${source.configMapKeyRef.name}>`;
-  if (source?.secretKeyRef) return `<key ${source.secretKeyRef.key} of secret ${source.secretKeyRef.name}>`;
-  return source?.fieldRef ? `<field ${source.fieldRef.fieldPath}>` : "";
-}
-
-function stateText(state: ContainerState | undefined): string {
-  if (state?.running) return `Running since ${state.running.startedAt ?? "<unknown>"}`;
-  if (state?.terminated) {
-    const { reason, exitCode, finishedAt } = state.terminated;
-    return `Terminated: ${reason ?? "Error"}, exit code ${exitCode}${finishedAt === undefined ? "" : `, ${finishedAt}`}`;
-  }
-  const waiting = state?.waiting;
-  return `Waiting${waiting?.reason === undefined ? "" : `: ${waiting.reason}`}${waiting?.message === undefined ? "" : ` (${waiting.message})`}`;
-}
-
-function probeText(probe: Probe): string {
-  const how = probe.exec
-    ? `exec [${probe.exec.command.join(" ")}]`
-    : probe.httpGet
-      ? `http-get :${probe.httpGet.port}${probe.httpGet.path ?? "/"}`
-      : `tcp-socket :${probe.tcpSocket?.port}`;
-  return `${how} delay=${probe.initialDelaySeconds ?? 0}s timeout=${probe.timeoutSeconds ?? 1}s period=${probe.periodSeconds ?? 10}s #success=${probe.successThreshold ?? 1} #failure=${probe.failureThreshold ?? 3}`;
 }
 
 function deploymentLines({ spec, status }: Deployment): Line[] {
@@ -228,16 +177,6 @@ function daemonSetLines({ spec, status }: DaemonSet): Line[] {
   ];
 }
 
-function templateLines(template: Deployment["spec"]["template"]): Line[] {
-  return [
-    ["Labels", pairs(template.metadata?.labels)],
-    [
-      "Containers",
-      template.spec.containers.map((container): Line => [container.name, containerLines(container, undefined)]),
-    ],
-  ];
-}
-
 function nodeLines(node: Node, pods: readonly Pod[]): Line[] {
   const taints = node.spec.taints
     ?.map((taint) => `${taint.key}${taint.value ? `=${taint.value}` : ""}:${taint.effect}`)
@@ -281,33 +220,6 @@ function restLines(object: AnyObject): Line[] {
   return Object.entries(object)
     .filter(([field]) => !["apiVersion", "kind", "metadata"].includes(field))
     .map(([field, value]): Line => [field, JSON.stringify(value)]);
-}
-
-function conditionLines(conditions: readonly Condition[] | undefined): Line {
-  return [
-    "Conditions",
-    (conditions ?? []).map(({ type, status, reason, message }): Line => [
-      type,
-      [status, reason, message].filter((part) => part !== undefined && part !== "").join("  "),
-    ]),
-  ];
-}
-
-function selectorText(selector: LabelSelector): string {
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values }) => `${key} ${operator}${values ? ` (${values.join(",")})` : ""}`,
-  );
-  return [...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`), ...expressions].join(
-    ",",
-  );
-}
-
-function pairs(map: Readonly<Record<string, string>> | undefined): string {
-  return (
-    Object.entries(map ?? {})
-      .map(([key, value]) => `${key}=${value}`)
-      .join(", ") || "<none>"
-  );
 }
 
 function render(lines: readonly Line[], indent: number): string {

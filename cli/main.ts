@@ -9,6 +9,7 @@ import { addCluster } from "./commands/cluster.js";
 import { addCompletion } from "./commands/completion.js";
 import { addContext } from "./commands/context.js";
 import { addCopy } from "./commands/copy.js";
+import { addCreate } from "./commands/create.js";
 import { addDelete } from "./commands/delete.js";
 import { addDescribe } from "./commands/describe.js";
 import { addDiff } from "./commands/diff.js";
@@ -59,6 +60,7 @@ function buildProgram(): Command {
     addGet,
     addDescribe,
     addApply,
+    addCreate,
     addDiff,
     addDelete,
     addEdit,

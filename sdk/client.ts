@@ -3,7 +3,9 @@ import { createSecureContext } from "node:tls";
 import { Scope } from "../src/base/lifecycle.js";
 import type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
+import type { CronJob, Job } from "../src/api/kinds/batch.js";
 import type { Pod } from "../src/api/kinds/pod.js";
+import type { PriorityClass } from "../src/api/kinds/priority.js";
 import type { AnyObject } from "../src/api/object.js";
 import type { Scale } from "../src/api/scale.js";
 import { IkadaError } from "../src/base/errors.js";
@@ -94,6 +96,12 @@ export class Client {
   readonly daemonSets: StatusResource<DaemonSet>;
   /** Templates that StatefulSets and DaemonSets have and had. */
   readonly controllerRevisions: Resource<ControllerRevision>;
+  /** Pods that run until enough of them have ended well. */
+  readonly jobs: StatusResource<Job>;
+  /** Jobs at the times of a schedule. */
+  readonly cronJobs: StatusResource<CronJob>;
+  /** How much Pods matter beside others, cluster-scoped. */
+  readonly priorityClasses: Resource<PriorityClass>;
   /** Settings. */
   readonly configMaps: Resource<ConfigMap>;
   /** Settings that few may read. */
@@ -120,6 +128,9 @@ export class Client {
     this.statefulSets = new ScalableResource(this, "statefulsets");
     this.daemonSets = new StatusResource(this, "daemonsets");
     this.controllerRevisions = new Resource(this, "controllerrevisions");
+    this.jobs = new StatusResource(this, "jobs");
+    this.cronJobs = new StatusResource(this, "cronjobs");
+    this.priorityClasses = new Resource(this, "priorityclasses");
     this.configMaps = new Resource(this, "configmaps");
     this.secrets = new Resource(this, "secrets");
     this.events = new Resource(this, "events");

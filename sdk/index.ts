@@ -67,4 +67,6 @@ export type { AnyObject, Condition, LabelSelector, ObjectMeta, OwnerReference } 
 export type { Scale } from "../src/api/scale.js";
 export type { ConfigMap, Event, Namespace, Node, Secret } from "../src/api/kinds/core.js";
 export type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/kinds/apps.js";
+export type { CronJob, CronJobSpec, Job, JobSpec, JobStatus } from "../src/api/kinds/batch.js";
+export type { PriorityClass } from "../src/api/kinds/priority.js";
 export type { Container, Pod, PodSpec, PodStatus } from "../src/api/kinds/pod.js";

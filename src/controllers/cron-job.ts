@@ -14,7 +14,15 @@ import { finishedCondition } from "../api/kinds/batch.js";
 import { activeJobs, jobsOf, lastSuccess, referenceTo, surplusJobs } from "./cron-job-view.js";
 import { jobNameAt, newJob } from "./cron-job-make.js";
 import { deletion } from "./deletion.js";
-import { asObject, controllerOf, createdAt, decidedFrom, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
+import {
+  asObject,
+  controllerOf,
+  createdAt,
+  decidedFrom,
+  isNamespaceOpen,
+  isTerminating,
+  namespaceGuard,
+} from "./pod-state.js";
 
 /**
  * CronJob → Jobs: Kubernetes' pkg/controller/cronjob. The Job and the status that tells of it are one entry, and the Job's name is that of its

@@ -101,7 +101,8 @@ function decide(job: Job, world: World): Decision {
     ...(wakeAt === undefined ? {} : { wakeAt }),
     events: [
       ...tellings(job, updated, verdict),
-      ...podEvents(job, made.pods, "SuccessfulCreate", createdPod), ...podEvents(job, work.deleted, "SuccessfulDelete", deletedPod),
+      ...podEvents(job, made.pods, "SuccessfulCreate", createdPod),
+      ...podEvents(job, work.deleted, "SuccessfulDelete", deletedPod),
       ...made.events,
     ],
   };

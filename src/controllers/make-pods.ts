@@ -37,9 +37,9 @@ export function makePods(owner: Owner, wanted: readonly WantedPod[], snapshot: S
   let number = Number(owner.metadata.annotations?.[madeAnnotation] ?? 0) || 0;
   let left = bytesMax;
   for (const one of wanted) {
-    const { name, prefix = `${owner.metadata.name}-`, finalizers } = one;
-    const nameOf = (): string => name ?? generatedName(prefix, uid, number);
-    while (name === undefined && isTaken(nameOf())) number += 1;
+    const { prefix = `${owner.metadata.name}-`, finalizers } = one;
+    const nameOf = (): string => one.name ?? generatedName(prefix, uid, number);
+    while (one.name === undefined && isTaken(nameOf())) number += 1;
     const identity = {
       name: nameOf(),
       namespace,

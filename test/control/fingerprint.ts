@@ -17,7 +17,6 @@ const kinds = [
   "/Pod",
 ];
 
-
 const volatile = new Set([
   "resourceVersion",
   "creationTimestamp",
