@@ -16,6 +16,14 @@ import { HostVolumes } from "./volumes/host-volumes.js";
 const podsFolderName = "pods";
 
 /** Where Pods run, and how they are reached. */
+export interface Machine {
+  readonly runtime: ContainerRuntime;
+  readonly network: ProbeNetwork;
+  readonly volumes: VolumeHost;
+  /** How many calls the engine was asked, by kind. */
+  readonly engineCalls: () => ReadonlyMap<string, number>;
+}
+
 export function openMachine(
   config: Pick<
     AgentConfig,
@@ -23,7 +31,7 @@ export function openMachine(
   >,
   env: Env,
   nodeUid: () => string | undefined,
-): { readonly runtime: ContainerRuntime; readonly network: ProbeNetwork; readonly volumes: VolumeHost } {
+): Machine {
   const owner = { clusterId: config.clusterId, node: config.name };
   if (config.runtime === "docker") {
     const { log } = env;
@@ -38,10 +46,11 @@ export function openMachine(
       volumes,
       log,
     });
-    return { runtime, network: hostProbeNetwork, volumes };
+    return { runtime, network: hostProbeNetwork, volumes, engineCalls: () => runtime.engineCalls };
   }
   const { clock, timers } = env;
   const engine = new FakeEngine({ clock, timers, images: {}, registry: () => obligingImage });
   const network = new FakeProbeNetwork(engine);
-  return { runtime: new FakeRuntime(engine, owner), network, volumes: engine.volumes };
+  const { volumes } = engine;
+  return { runtime: new FakeRuntime(engine, owner), network, volumes, engineCalls: () => new Map() };
 }

@@ -33,7 +33,8 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 /** Builds an agent in order, and gives the scope that closes it in reverse order. Containers outlive it. */
 async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<void> {
   const { log } = env;
-  const { runtime, network, volumes } = openMachine(config, env, () => agent.position.nodeUid || undefined);
+  const machine = openMachine(config, env, () => agent.position.nodeUid || undefined);
+  const { runtime, network, volumes } = machine;
   const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
   const hashKey = randomBytes(32);
   let uplink: GrpcUplink | undefined;
@@ -78,7 +79,8 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   );
   if (config.metrics === undefined) return;
   const registry = createMetrics({ cluster: config.clusterId, node: config.name });
-  registerAgentMetrics(registry, agent, uplink, () => engineUp);
+  const { engineCalls } = machine;
+  registerAgentMetrics(registry, { agent, uplink, engineUp: () => engineUp, engineCalls });
   const tls = loadTlsFiles(config.tls);
   scope.use(await serveMetrics({ registry, address: config.metrics, tls, ownerOf: tokenOwner(config.users) }));
 }

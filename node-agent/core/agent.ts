@@ -17,6 +17,7 @@ import { PodWorker, type WorkerContext } from "./pod-worker.js";
 import type { ProbeNetwork } from "./prober.js";
 import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
 import type { ContainerInfo, ContainerRuntime } from "./runtime.js";
+import { SandboxImage } from "./sandbox-image.js";
 import { StateFile } from "./state-file.js";
 import type { VolumeHost } from "./volume-host.js";
 
@@ -111,6 +112,7 @@ export class Agent {
         keyedHash: options.keyedHash,
         parallelMax: options.imagePullsMax,
       }),
+      sandboxImage: new SandboxImage(runtime),
       slots: new EngineSlots(),
       objects: {
         configMap: (namespace, name) => this.#object("ConfigMap", namespace, name) as ConfigMap | undefined,

@@ -1,7 +1,7 @@
 import { sameJson } from "../../src/api/json.js";
 import type { Env, Timer } from "../../src/base/env.js";
 import { backoffMs, engineBackoff } from "./backoff.js";
-import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
+import type { ContainerEvent, ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
 
 export interface ContainerWatchListener {
   /** The first list is in: from now on what is not known is not there. */
@@ -24,6 +24,12 @@ export class ContainerWatch {
   readonly #containers = new Map<string, ContainerInfo>();
   /** Containers that are being looked at. */
   readonly #looking = new Map<string, { again: boolean; done: (() => void)[] }>();
+  /** Containers that are being started from here: who does looks at them when the engine has answered. */
+  readonly #starting = new Set<string>();
+  /** How many are being made from here. */
+  #creating = 0;
+  /** What was made meanwhile, by whomever. */
+  readonly #madeMeanwhile = new Set<string>();
   /** Containers of which there is a look that the first list may be older than. */
   readonly #lookedEarly = new Set<string>();
   #ready = false;
@@ -50,7 +56,7 @@ export class ContainerWatch {
   start(): void {
     this.#events = this.#runtime.events({
       onOpen: () => this.#list(),
-      onEvent: ({ containerId }) => this.look(containerId),
+      onEvent: (event) => this.#hear(event),
       onLost: (error) => {
         if (!this.#closed) this.#listener.onEngine(error);
       },
@@ -87,8 +93,20 @@ export class ContainerWatch {
     return [...this.#containers.values()].filter((info) => info.podUid === podUid);
   }
 
-  /** A container that was just made. */
-  created(id: string, spec: ContainerSpec): void {
+  /** A container is being made, until the function is called that this gives, with its id when it is there. */
+  creating(spec: ContainerSpec): (id: string | undefined) => void {
+    this.#creating += 1;
+    return (id) => {
+      this.#creating -= 1;
+      if (id !== undefined) this.#created(id, spec);
+      if (this.#creating > 0) return;
+      for (const other of this.#madeMeanwhile) this.look(other);
+      this.#madeMeanwhile.clear();
+    };
+  }
+
+  #created(id: string, spec: ContainerSpec): void {
+    this.#madeMeanwhile.delete(id);
     if (this.#containers.has(id)) return;
     const { podUid, podNamespace, podName, containerName, role, attempt, specHash, image } = spec;
     this.#containers.set(id, {
@@ -112,6 +130,25 @@ export class ContainerWatch {
       altered: undefined,
       impostor: false,
     });
+  }
+
+  /** The engine tells also of what is done from here, and of that no look is needed. */
+  #hear({ type, containerId }: ContainerEvent): void {
+    if (type === "start" && this.#starting.has(containerId)) return;
+    if (type === "create" && this.#containers.has(containerId)) return;
+    if (type === "create" && this.#creating > 0) this.#madeMeanwhile.add(containerId);
+    else this.look(containerId);
+  }
+
+  /** A start is under way, until the function is called that this gives: it looks, and `done` is called. */
+  starting(id: string): (done: () => void) => void {
+    this.#starting.add(id);
+    return (done) =>
+      this.look(id, () => {
+        // The event may come after the answer.
+        this.#starting.delete(id);
+        done();
+      });
   }
 
   /** Looks at one container; `done` when a look that began after this call is over. */

@@ -1,6 +1,6 @@
 import { isImageId, isMovable, pinOf } from "../../src/api/image-pins.js";
 import { parseImageReference, taggedReference } from "../../src/api/image-reference.js";
-import type { Env } from "../../src/base/env.js";
+import type { Done, Env } from "../../src/base/env.js";
 import { backoffMs, pullBackoff } from "./backoff.js";
 import { EngineSlots } from "./engine-slots.js";
 import type { PullSecrets } from "./registry-credentials.js";
@@ -72,6 +72,8 @@ export class Images {
   readonly #ownership: ImageOwnership;
   readonly #slots: EngineSlots;
   readonly #keyedHash: (text: string) => string;
+  /** Who waits for the engine's word about a reference. */
+  readonly #looks = new Map<string, Done<ImageInfo | undefined>[]>();
   /** By what is pulled and a hash of the credentials: what one Pod may not pull says nothing of another. */
   readonly #pulls = new Map<string, PullState>();
 
@@ -96,11 +98,26 @@ export class Images {
       this.#pull(request, { done, onProgress });
       return;
     }
-    this.#runtime.image(wanted, (error, image) => {
+    this.#look(wanted, (error, image) => {
       if (error) done(this.#failure("ImageInspectError", error.message, inspectRetryMs));
       else if (image !== undefined) done(readyAs(request, image));
       else if (policy === "Never") done(this.#failure("ErrImageNeverPull", absent(request), pullBackoff.firstMs));
       else this.#pull(request, { done, onProgress });
+    });
+  }
+
+  /** Pods that begin together often have the same image: the engine is asked once for all. */
+  #look(reference: string, done: Done<ImageInfo | undefined>): void {
+    const waiting = this.#looks.get(reference);
+    if (waiting !== undefined) {
+      waiting.push(done);
+      return;
+    }
+    const asking = [done];
+    this.#looks.set(reference, asking);
+    this.#runtime.image(reference, (error, image) => {
+      this.#looks.delete(reference);
+      for (const one of asking) one(error, image);
     });
   }
 

@@ -19,6 +19,7 @@ import { decide, type Decision, type ImageState, type PodView, type Unhealthy } 
 import { Prober, type ProbeNetwork } from "./prober.js";
 import { pullSecrets, type PullSecrets } from "./registry-credentials.js";
 import type { ContainerInfo, ContainerRuntime, ContainerSpec } from "./runtime.js";
+import type { SandboxImage } from "./sandbox-image.js";
 import type { VolumeHost } from "./volume-host.js";
 import type { VolumePlan } from "./volume-plan.js";
 
@@ -30,6 +31,7 @@ export interface WorkerContext {
   readonly volumes: VolumeHost;
   readonly watch: ContainerWatch;
   readonly images: Images;
+  readonly sandboxImage: SandboxImage;
   readonly slots: EngineSlots;
   readonly nodeName: string;
   readonly hostIP: string;
@@ -275,20 +277,24 @@ export class PodWorker {
   #createSandbox(attempt: number, done: (error: Error | null) => void): void {
     const pod = this.#pod;
     if (pod === undefined) return done(null);
-    return this.#context.runtime.ensureSandboxImage((error, image) => {
+    return this.#context.sandboxImage.ensure((error, image) => {
       if (error !== null) return done(error);
       return this.#create(sandboxSpec(pod, attempt, image), done);
     });
   }
 
   #create(spec: ContainerSpec, done: (error: Error | null) => void): void {
-    const { runtime, watch } = this.#context;
+    const { runtime, watch, sandboxImage } = this.#context;
     // The answer to an earlier order may have changed the mind meanwhile.
     if (this.#closed || this.#terminating()) return done(null);
+    const over = watch.creating(spec);
     return runtime.create(spec, (error, id) => {
-      if (error === null) watch.created(id, spec);
+      over(error === null ? id : undefined);
       // The image may have been removed since it was looked up.
-      else if (error instanceof IkadaError && error.reason === "NotFound") this.#images.delete(spec.containerName);
+      if (error instanceof IkadaError && error.reason === "NotFound") {
+        this.#images.delete(spec.containerName);
+        sandboxImage.lost();
+      }
       done(error);
     });
   }
@@ -296,11 +302,12 @@ export class PodWorker {
   #start(id: string, done: (error: Error | null) => void): void {
     const { runtime, watch } = this.#context;
     if (this.#closed || this.#terminating()) return done(null);
+    const over = watch.starting(id);
     return runtime.start(id, (error) => {
       const refused = error instanceof IkadaError && error.reason === "Invalid";
       if (refused) this.#startErrors.set(id, error.message);
       if (error === null) this.#startedHere.add(id);
-      watch.look(id, () => done(refused ? null : error));
+      over(() => done(refused ? null : error));
     });
   }
 

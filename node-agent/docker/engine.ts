@@ -39,14 +39,22 @@ export interface EngineStreamRequest {
 export class Engine {
   readonly docker: Dockerode;
   readonly socketPath: string;
+  readonly #calls = new Map<string, number>();
 
   constructor(socketPath: string) {
     this.socketPath = socketPath;
     this.docker = new Dockerode({ socketPath });
   }
 
-  /** `what` names the call in errors, e.g. `start container 1f2e`. The promise given by `run` may stay pending after the deadline. */
+  /** How many calls were made, by the first word of what they are. */
+  get calls(): ReadonlyMap<string, number> {
+    return this.#calls;
+  }
+
+  /** `what` names the call in errors, e.g. `start 1f2e`; its first word is of a few. The promise given by `run` may stay pending after the deadline. */
   async call<T>(what: string, deadlineMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const [kind = ""] = what.split(" ", 1);
+    this.#calls.set(kind, (this.#calls.get(kind) ?? 0) + 1);
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

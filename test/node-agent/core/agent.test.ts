@@ -452,3 +452,35 @@ describe("agent: environment and finished Pods", () => {
     assert.ok(world.containers().length <= 3);
   });
 });
+
+describe("agent: calls to the engine", () => {
+  it("a Pod takes six, however many begin together", () => {
+    const names = Array.from({ length: 20 }, (_, at) => `p${at}`);
+    const { engine } = running(names);
+    const made = engine.history.filter((name) => ["create", "start", "inspect"].includes(name));
+    assert.equal(made.length, 6 * names.length);
+    // The Pods' image once, and the sandboxes' once in each of the places of the engine's queue.
+    assert.ok(engine.history.filter((name) => name === "image").length <= 5);
+  });
+
+  it("a sandbox image that somebody removed is made again", () => {
+    const world = running(["a"]);
+    const sandbox = [...world.engine.containers.values()].find(({ info }) => info.role === "sandbox");
+    assert.equal(world.engine.images.delete(sandbox?.info.image ?? ""), true);
+    world.assign(podOf("b"));
+    world.world.until("b is ready", () => world.ready("b"));
+  });
+
+  it("an impostor that appears while a container is being made is seen when that is over", () => {
+    const world = running(["a"]);
+    const { owner, spec } = world.engine.require(world.find("uid-a/main/0"));
+    world.assign(podOf("b"));
+    const creates = (): number => world.engine.history.filter((name) => name === "create").length;
+    const before = creates();
+    world.world.until("a container is being made", () => creates() > before);
+    const id = world.engine.create(owner, spec, true);
+    world.world.until("it is removed", () => !world.engine.containers.has(id));
+    world.world.until("b is ready", () => world.ready("b"));
+    assert.ok(world.ready("a"));
+  });
+});
