@@ -12,6 +12,7 @@ import type {
 } from "../core/access.js";
 import { readArchive, writeArchive } from "./archive.js";
 import { ContainerCgroups } from "./cgroups.js";
+import { Copies } from "./copies.js";
 import type { Engine } from "./engine.js";
 import { openAttach, openExec } from "./exec-stream.js";
 import { HijackedStream } from "./hijacked-stream.js";
@@ -24,6 +25,7 @@ export class DockerAccess implements ContainerAccess {
   readonly #log: Log;
   readonly #dialer: PodDialer;
   readonly #cgroups: ContainerCgroups;
+  readonly #copies = new Copies();
 
   /** `requireOwn` rejects with NotFound for what is not the owner's. */
   constructor(engine: Engine, requireOwn: (id: string) => Promise<unknown>, log: Log) {
@@ -32,6 +34,16 @@ export class DockerAccess implements ContainerAccess {
     this.#log = log;
     this.#dialer = new PodDialer(engine, log);
     this.#cgroups = new ContainerCgroups(engine);
+  }
+
+  /** Whether files of a container are being copied, so that the engine holds it. */
+  isCopying(containerId: string): boolean {
+    return this.#copies.has(containerId);
+  }
+
+  /** Ends what makes the engine hold a container. */
+  endCopies(containerId: string, why: string): void {
+    this.#copies.end(containerId, why);
   }
 
   openExec(request: ExecStreamRequest, sink: StreamSink): ContainerStream {
@@ -51,11 +63,17 @@ export class DockerAccess implements ContainerAccess {
   }
 
   readArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
-    return readArchive(this.#engine, this.#requireOwn(request.containerId), request, sink);
+    const allowed = this.#requireOwn(request.containerId);
+    return this.#copies.follow(request.containerId, sink, (inner) =>
+      readArchive(this.#engine, allowed, request, inner),
+    );
   }
 
   writeArchive(request: ArchiveRequest, sink: StreamSink): ContainerStream {
-    return writeArchive(this.#engine, this.#requireOwn(request.containerId), request, sink);
+    const allowed = this.#requireOwn(request.containerId);
+    return this.#copies.follow(request.containerId, sink, (inner) =>
+      writeArchive(this.#engine, allowed, request, inner),
+    );
   }
 
   usage(containerIds: readonly string[], done: Done<ReadonlyMap<string, ContainerUsage>>): void {

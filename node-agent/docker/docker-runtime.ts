@@ -11,6 +11,7 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "../core/access.js";
+import { EngineSlots } from "../core/engine-slots.js";
 import { taggedReference } from "../../src/api/image-reference.js";
 import type {
   ContainerInfo,
@@ -65,10 +66,14 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #log: Log;
   /** Exited containers are never started again, so what inspect said once stays true. Only ids of the last list are kept. */
   #exited = new Map<string, ContainerInfo>();
+  /** What was seen last of those that run. */
+  readonly #running = new Map<string, ContainerInfo>();
   /** Ids that are known to carry the owner's labels, and whether they have a terminal: their output has no frames then. */
   readonly #own = new Map<string, { readonly tty: boolean }>();
   readonly #alterations: Alterations;
   readonly #messages: Messages;
+  /** Commands that begin. All probes of a node at once would only make each of them late; a late one fails. */
+  readonly #execs = new EngineSlots();
   readonly #seccompFolder: string | undefined;
   readonly #volumes: DockerRuntimeOptions["volumes"];
   #sandboxImage: Promise<string> | undefined;
@@ -83,6 +88,11 @@ export class DockerRuntime implements ContainerRuntime {
     this.#seccompFolder = options.seccompFolder;
     this.#volumes = options.volumes;
     this.#access = new DockerAccess(this.#engine, (id) => this.#requireOwn(id), options.log);
+  }
+
+  /** How many calls the engine was asked, by kind. */
+  get engineCalls(): ReadonlyMap<string, number> {
+    return this.#engine.calls;
   }
 
   ping(done: Finished): void {
@@ -159,8 +169,16 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   exec(request: ExecRequest, done: Done<ExecResult>): void {
-    const run = this.#requireOwn(request.containerId).then(() => runExec(this.#engine, request));
-    settle(run, done, { exitCode: -1, output: "" });
+    this.#execs.run((begun) => {
+      const timer = setTimeout(begun, execBeginsMs);
+      const run = this.#requireOwn(request.containerId)
+        .then(() => runExec(this.#engine, request))
+        .finally(() => {
+          clearTimeout(timer);
+          begun();
+        });
+      settle(run, done, { exitCode: -1, output: "" });
+    });
   }
 
   events(observer: ContainerObserver): { close(): void } {
@@ -217,14 +235,22 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async #inspect(idOrName: string): Promise<ContainerInfo | undefined> {
+    // The engine would not answer before the copy's end, and knows of no change before it either.
+    const held = this.#access.isCopying(idOrName) ? this.#running.get(idOrName) : undefined;
+    if (held !== undefined) return held;
     try {
       const inspected = await this.#engine.call(`inspect ${short(idOrName)}`, engineDeadlines.readMs, (abortSignal) =>
         this.#engine.docker.getContainer(idOrName).inspect({ abortSignal }),
       );
       const plain = containerInfo(this.#owner, inspected);
-      if (plain === undefined) return undefined;
+      if (plain === undefined) {
+        this.#running.delete(idOrName);
+        return undefined;
+      }
       const altered = this.#alterations.look(inspected);
       const info = altered === undefined ? plain : { ...plain, altered };
+      if (info.phase === "running") this.#running.set(info.id, info);
+      else this.#running.delete(info.id);
       const tty = inspected.Config.Tty;
       this.#own.set(info.id, { tty });
       if (info.phase !== "exited" || info.role === "sandbox") return info;
@@ -233,8 +259,9 @@ export class DockerRuntime implements ContainerRuntime {
       if (message === "" && fallsBack && info.exitCode !== 0) message = await endOfOutput(this.#engine, info.id, tty);
       return message === "" ? info : { ...info, message };
     } catch (caught) {
-      if (caught instanceof IkadaError && caught.reason === "NotFound") return undefined;
-      throw caught;
+      if (!(caught instanceof IkadaError && caught.reason === "NotFound")) throw caught;
+      this.#running.delete(idOrName);
+      return undefined;
     }
   }
 
@@ -285,6 +312,7 @@ export class DockerRuntime implements ContainerRuntime {
     if (!(await this.#isOwn(id))) return;
     const graceSeconds = Math.ceil(graceMs / 1000);
     const deadlineMs = graceSeconds * 1000 + engineDeadlines.stopMs;
+    this.#access.endCopies(id, "the container is stopped");
     const container = this.#engine.docker.getContainer(id);
     await unlessGone([304, 404, 409], () =>
       this.#engine.call(`stop ${short(id)}`, deadlineMs, (abortSignal) =>
@@ -316,6 +344,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async #remove(id: string): Promise<void> {
+    this.#access.endCopies(id, "the container is removed");
     const info = await this.#inspect(id);
     if (info === undefined) return;
     const removed = await unlessGone([404, 409], () =>
@@ -378,6 +407,9 @@ export class DockerRuntime implements ContainerRuntime {
     throw new IkadaError("NotFound", `docker: no own container ${short(id)}`);
   }
 }
+
+/** A command that takes longer has begun, and keeps no other one from beginning. */
+const execBeginsMs = 1_000;
 
 /** Inspections in flight of one list. */
 const inspectionsMax = 8;

@@ -11,11 +11,13 @@ import { FrameSplitter } from "./frames.js";
 export async function runExec(engine: Engine, request: ExecRequest): Promise<ExecResult> {
   const what = `exec in ${request.containerId.slice(0, 12)}`;
   let stream: IncomingMessage | undefined;
+  let execId: string | undefined;
   try {
     return await engine.call(what, request.timeoutMs, async (abortSignal) => {
       const exec = await engine.docker
         .getContainer(request.containerId)
         .exec({ Cmd: [...request.command], AttachStdout: true, AttachStderr: true, abortSignal });
+      execId = exec.id;
       stream = await engine.openStream(what, {
         path: `/exec/${exec.id}/start`,
         method: "POST",
@@ -26,11 +28,25 @@ export async function runExec(engine: Engine, request: ExecRequest): Promise<Exe
       return { exitCode: await exitCodeOf(engine, exec.id, abortSignal), output };
     });
   } catch (caught) {
-    if (stream === undefined && caught instanceof IkadaError && caught.reason === "Deadline")
-      throw new IkadaError("Unavailable", `${caught.message}: the command was not begun`, {}, caught);
-    throw caught;
+    if (!(caught instanceof IkadaError && caught.reason === "Deadline")) throw caught;
+    if (stream !== undefined && (await hasBegun(engine, execId!))) throw caught;
+    throw new IkadaError("Unavailable", `${caught.message}: the command was not begun`, {}, caught);
   } finally {
     stream?.destroy();
+  }
+}
+
+/** The engine answers a start before it has started anything. What it can't say in time has not begun. */
+async function hasBegun(engine: Engine, execId: string): Promise<boolean> {
+  const what = `inspect exec ${execId.slice(0, 12)}`;
+  try {
+    const { Pid } = await engine.call(what, engineDeadlines.pingMs, (abortSignal) =>
+      engine.docker.getExec(execId).inspect({ abortSignal }),
+    );
+    return Pid !== 0;
+  } catch (caught) {
+    if (["Deadline", "Unavailable"].includes(IkadaError.from(caught).reason)) return false;
+    throw caught;
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   ExecStreamRequest,
   StreamSink,
 } from "../../../node-agent/core/access.js";
-import type { ContainerSpec, ExecResult } from "../../../node-agent/core/runtime.js";
+import type { ContainerInfo, ContainerSpec, ExecResult } from "../../../node-agent/core/runtime.js";
 import type { RuntimeHarness } from "./runtime.js";
 import { completionsOf, newPodUid, plainSandbox, plainSpec } from "./workbench.js";
 
@@ -172,9 +172,8 @@ export function accessContract(open: () => Promise<RuntimeHarness>): void {
 
   it("exec ends with its container; none begins where none runs", async () => {
     const id = await sleeper();
-    const { sink } = exec({ containerId: id, command: ["sleep", "300"] });
-    await opened(sink);
-    await harness.pause(200);
+    const { sink } = exec({ containerId: id, command: ["sh", "-c", "echo begun; sleep 300"] });
+    await harness.until("the command runs", () => sink.stdout === "begun\n");
     await stop(id);
     await ended(sink);
     assert.equal(sink.exitCode, 137);
@@ -286,6 +285,23 @@ export function accessContract(open: () => Promise<RuntimeHarness>): void {
     await assert.rejects(write(id, "/", tarOf({ "/absolute": "x" })), refused("BadRequest"));
     const [header] = tarOf({ cut: "content" });
     await assert.rejects(write(id, "/", [header!]), refused("BadRequest"));
+  });
+
+  it("keeps nobody from listing and stopping a container that its files are copied from, though nobody reads them", async () => {
+    const id = await sleeper();
+    await write(id, "/", tarOf({ large: "x".repeat(8 * 2 ** 20) }));
+    const inspect = (): Promise<ContainerInfo | undefined> => done((callback) => harness.runtime.inspect(id, callback));
+    // As the agent does when it has started.
+    await inspect();
+    const sink = new Recorder();
+    sink.hasRoom = false;
+    harness.runtime.readArchive({ containerId: id, path: "/large" }, sink);
+    await harness.until("the copy has begun", () => sink.size > 0);
+    const listed = await done<readonly ContainerInfo[]>((callback) => harness.runtime.list(callback));
+    assert.equal(listed.find((info) => info.id === id)?.phase, "running");
+    await stop(id);
+    assert.equal((await inspect())?.phase, "exited");
+    await harness.until("the end of the copy", () => sink.error !== undefined);
   });
 
   it("tells what containers use that run", async () => {
