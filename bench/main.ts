@@ -6,6 +6,7 @@ import { runFailoverBench } from "./failover.js";
 import { runKvBench } from "./kv/run.js";
 import { machineLoad, median } from "./measure.js";
 import { microBenches } from "./micro.js";
+import { runPodsBench } from "./pods/run.js";
 import { runRaftBench } from "./raft/run.js";
 import { runRestoreDrill } from "./restore.js";
 import { runWatchBench } from "./watch/run.js";
@@ -16,17 +17,22 @@ import { connections, leaderKill, steadyWorkloads, type Workload } from "./workl
 // `npm run bench -- restore`: a backup under load, the cluster destroyed, another one restored from it (bench/restore.ts).
 // `npm run bench -- kv`: etcd's API on three real servers, beside etcd (bench/kv/run.ts).
 // `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
+// `npm run bench -- pods`: many Pods on one real engine, beside plain calls and Docker Swarm (bench/pods/run.ts).
 // `npm run bench -- watch`: how soon watchers are told, and what one does that never reads (bench/watch/run.ts).
 
 const command = new Command("bench")
-  .argument("[what]", "api, kv, watch, raft, failover or restore", "api")
+  .argument("[what]", "api, kv, watch, raft, pods, failover or restore", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
   .option("--no-etcd", "Ikada alone")
   .option("--store", "the store's own figures, without Raft and network, instead")
+  .option("--pods <count>", "pods: how many", "100")
+  .option("--rest-seconds <count>", "pods: how long they are watched doing nothing; 0 for not at all", "60")
+  .option("--servers <count>", "pods: of the control plane", "1")
+  .option("--no-swarm", "pods: without Docker Swarm beside it")
   .option("--only <label>", "kv, watch, raft: only the rows whose label begins so", "")
-  .option("--profile <folder>", "kv, watch, raft: leave a profile of each thread's processor time there")
+  .option("--profile <folder>", "kv, watch, raft, pods: leave a profile of each thread's processor time there")
   .option("--kind <list>", "failover: what happens to the leader", "kill9,sigterm,sigstop,blackhole,disk-hang")
   .option("--times <count>", "failover: how often each", "30")
   .option("--minutes <count>", "failover --kind calm: how long", "10")
@@ -46,6 +52,10 @@ const options = command.opts<{
   minutes: string;
   hogs: string;
   megabytes: string;
+  pods: string;
+  restSeconds: string;
+  servers: string;
+  swarm: boolean;
 }>();
 
 /** Of each workload, before anything is recorded: a program that is compiled while it runs begins slowly. */
@@ -61,6 +71,15 @@ if (options.store === true) await import("./store.js");
 else if (command.args[0] === "raft") await runRaftBench(layered);
 else if (command.args[0] === "kv") await runKvBench(layered);
 else if (command.args[0] === "watch") await runWatchBench(layered);
+else if (command.args[0] === "pods")
+  await runPodsBench({
+    pods: Number(options.pods),
+    rounds,
+    servers: Number(options.servers),
+    restSeconds: Number(options.restSeconds),
+    swarm: options.swarm,
+    profileFolder,
+  });
 else if (command.args[0] === "failover")
   await runFailoverBench({
     kinds: options.kind.split(","),

@@ -134,7 +134,8 @@ export class ContainerWatch {
 
   /** The engine tells also of what is done from here, and of that no look is needed. */
   #hear({ type, containerId }: ContainerEvent): void {
-    if (type === "start" && this.#starting.has(containerId)) return;
+    // A sandbox is connected to its network by its start.
+    if ((type === "start" || type === "network") && this.#starting.has(containerId)) return;
     if (type === "create" && this.#containers.has(containerId)) return;
     if (type === "create" && this.#creating > 0) this.#madeMeanwhile.add(containerId);
     else this.look(containerId);

@@ -8,6 +8,7 @@ import { ensureBusyboxImage } from "../../deploy/local/busybox-image.js";
 import type { Client, RemoteProcess } from "../../sdk/index.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { Harness } from "./harness.js";
+import { copyWorks, openCopy, openWays, talkingScript, topWorks, type OpenWay } from "./open-ways.js";
 
 const image = "ikada-test/e2e:1";
 const namespace = "default";
@@ -34,11 +35,18 @@ function pod(name: string, node: string) {
   };
 }
 
+function talker(name: string, node: string) {
+  const spec = { nodeName: node, terminationGracePeriodSeconds: 0 };
+  const container = { name: "main", image, command: ["/bin/sh", "-c", talkingScript], stdin: true };
+  return { metadata: { name, namespace }, spec: { ...spec, containers: [container] } };
+}
+
 /** Real servers, real agents, a real engine: each Pod is reached through each server, whichever has its node's session. */
 describe("ways into Pods of a cluster of three servers and two nodes", () => {
   let cluster: Harness;
   let folder: string;
   const names = ["first", "second"];
+  const talkers = ["talker-1", "talker-2"];
 
   before(async function () {
     this.timeout(300_000);
@@ -209,36 +217,79 @@ describe("ways into Pods of a cluster of three servers and two nodes", () => {
     assert.match(nodes.stdout, /^node-1 +\d+m +\d+% +\d+Mi +\d+%$/m);
   });
 
-  it("a killed server ends what it carried with a hint, and everything works again at once", async function () {
+  it("logs -f, exec -it, attach, port-forward, cp and top through each server; a killed one ends what it carried with a hint, and all works again at once", async function () {
     this.timeout(300_000);
-    for (const server of cluster.cluster.servers) {
-      const client = await cluster.anotherClient();
-      const open = names.map((name) => client.access.exec(name, ["cat"], { namespace, stdin: true }));
-      const processes = await Promise.all(open);
-      const ends = processes.map(async (remote) => {
-        try {
-          await outputOf(remote);
-          return "ended";
-        } catch (caught) {
-          const { reason, details } = IkadaError.from(caught);
-          return `${reason} ${details.hint === undefined ? "without" : "with"} a hint`;
-        }
-      });
-      await cluster.kill(server.name);
-      for (const name of names) {
-        const again = await client.access.exec(name, ["echo", "here"], { namespace });
-        assert.deepEqual(await outputOf(again), { stdout: "here\n", stderr: "", code: 0 }, server.name);
-      }
-      for (const remote of processes) remote.end();
-      for (const end of await Promise.all(ends)) assert.match(end, /^(ended|Unavailable with a hint)$/);
-      await client.close();
-      await cluster.eventually("all servers", async () => {
-        const { members, leader } = await cluster.client.clusterStatus();
-        return leader !== 0 && members.every(({ reachable }) => reachable);
+    for (const [at, name] of talkers.entries()) {
+      await cluster.client.pods.create(talker(name, `node-${at + 1}`));
+      await cluster.eventually(`numbers of ${name}`, async () => {
+        await topWorks(cluster.client, name, namespace);
+        return true;
       });
     }
+    for (const { name: killed } of cluster.cluster.servers) await throughAllWhileKilled(killed);
   });
+
+  /** Everything through each server, then one of them is killed. */
+  async function throughAllWhileKilled(killed: string): Promise<void> {
+    const open: { readonly server: string; readonly pod: string; readonly way: OpenWay }[] = [];
+    const clients: Client[] = [];
+    for (const { name: server } of cluster.cluster.servers) {
+      const client = await cluster.clientOf(server);
+      clients.push(client);
+      const opened = talkers.map(async (pod) => {
+        for (const way of await everyWay(client, pod, `${killed}-${server}`)) open.push({ server, pod, way });
+      });
+      await Promise.all(opened);
+    }
+    const doomed = await cluster.clientOf(killed);
+    clients.push(doomed);
+    for (const pod of talkers) open.push({ server: killed, pod, way: await openCopy(doomed, pod, namespace) });
+    // Long after all were opened they still carry what is new.
+    await Promise.all(open.map(({ way }) => way.works()));
+
+    await cluster.kill(killed);
+    const again = await cluster.anotherClient();
+    clients.push(again);
+    await Promise.all(
+      talkers.map(async (pod) => {
+        for (const way of await everyWay(again, pod, `${killed}-again`)) way.close();
+      }),
+    );
+    for (const { server, pod, way } of open) {
+      // What another server carries works on, or ends too: its node may have had its session with the killed one.
+      const end = server === killed ? await way.end() : await endOrWorks(way);
+      if (end === "works") continue;
+      const what = `${way.name} ${pod} through ${server} when ${killed} was killed`;
+      assert.equal(end?.reason, "Unavailable", `${what}: ${end?.message}`);
+      assert.match(end.details.hint ?? "", /ask again/, what);
+    }
+    for (const { way } of open) way.close();
+    for (const client of clients) await client.close();
+    await cluster.eventually("all servers", async () => {
+      const { members, leader } = await cluster.client.clusterStatus();
+      return leader !== 0 && members.every(({ reachable }) => reachable);
+    });
+  }
+
+  /** Ways that have worked and are still open, after a copy and a measurement. */
+  async function everyWay(client: Client, pod: string, tag: string): Promise<OpenWay[]> {
+    await copyWorks(client, pod, namespace);
+    await topWorks(client, pod, namespace);
+    const ways = await openWays(client, pod, namespace, tag);
+    await Promise.all(ways.map((way) => way.works()));
+    return ways;
+  }
 });
+
+/** Who writes to a stream that has ended is told that alone; its reader is told why. */
+async function endOrWorks(way: OpenWay): Promise<IkadaError | "works" | undefined> {
+  try {
+    await way.works();
+    return "works";
+  } catch {
+    return way.end();
+  }
+}
 
 function page(url: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -60,6 +60,11 @@ export class OwnEngine {
     return engine;
   }
 
+  /** Of the two processes that are the engine. */
+  get pids(): readonly number[] {
+    return [this.#dockerd, this.#containerd].flatMap((child) => (isRunning(child) ? [child.pid!] : []));
+  }
+
   /** Where images and containers lie. */
   get diskFolder(): string {
     return join(this.#folder, "disk");
