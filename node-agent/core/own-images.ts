@@ -1,4 +1,4 @@
-import type { Env, Finished } from "../../src/base/env.js";
+import type { Env, Finished, Timer } from "../../src/base/env.js";
 import type { ImageOwnership } from "./images.js";
 import type { ContainerRuntime, DiskSpace, ImageInfo, StoredImage } from "./runtime.js";
 import { StateFile } from "./state-file.js";
@@ -71,6 +71,7 @@ export class OwnImages implements ImageOwnership {
   readonly #file: StateFile<OwnImageBook>;
   #book: OwnImageBook = {};
   #collecting = false;
+  #timer: Timer | undefined;
   #closed = false;
 
   /** `wanted`: what assigned Pods name or are pinned to, with a tag or digest, or by id. */
@@ -109,6 +110,7 @@ export class OwnImages implements ImageOwnership {
 
   close(): void {
     this.#closed = true;
+    this.#timer?.cancel();
   }
 
   brought({ id }: ImageInfo, reference: string, wasThere: ReadonlySet<string>): void {
@@ -194,7 +196,7 @@ export class OwnImages implements ImageOwnership {
   }
 
   #later(): void {
-    this.#env.timers.after(collectEveryMs, () => {
+    this.#timer = this.#env.timers.after(collectEveryMs, () => {
       if (this.#closed) return;
       this.collect((error) => {
         if (error !== null) this.#env.log.warn("images not collected", { error: error.message });

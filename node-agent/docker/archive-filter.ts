@@ -6,9 +6,11 @@ export interface ArchiveFilterOptions {
   /** The new first part of all paths; undefined: as it is. */
   readonly rename: string | undefined;
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** @default 1,000,000 */
+  readonly entriesMax?: number;
 }
 
-const entriesMax = 1_000_000;
+const entriesMaxDefault = 1_000_000;
 const bytesMax = 64 * 2 ** 30;
 
 /**
@@ -18,6 +20,8 @@ const bytesMax = 64 * 2 ** 30;
 export class ArchiveFilter {
   readonly #options: ArchiveFilterOptions;
   readonly #reader = new TarReader();
+  /** Paths of the archive's own links, below which nothing is put. */
+  readonly #links = new Set<string>();
   #entries = 0;
   #bytes = 0;
   #entrySize = 0;
@@ -47,13 +51,18 @@ export class ArchiveFilter {
     this.#entries += 1;
     this.#bytes += sizeBytes;
     this.#entrySize = sizeBytes;
+    const { rename, owner, entriesMax = entriesMaxDefault } = this.#options;
     if (this.#entries > entriesMax) throw new IkadaError("TooLarge", `more than ${entriesMax} files in one archive`);
     if (this.#bytes > bytesMax) throw new IkadaError("TooLarge", `more than ${bytesMax} bytes in one archive`);
     if (type !== "file" && type !== "folder" && type !== "symlink") {
       throw new IkadaError("BadRequest", `${JSON.stringify(path)} is neither file nor folder nor symbolic link`);
     }
-    const { rename, owner } = this.#options;
     const parts = partsOf(path);
+    const hidden =
+      this.#links.size > 0 && parts.some((_, at) => at > 0 && this.#links.has(parts.slice(0, at).join("/")));
+    if (hidden) throw new IkadaError("BadRequest", `${JSON.stringify(path)} is below a link of the same archive`);
+    if (type === "symlink") this.#links.add(parts.join("/"));
+    else this.#links.delete(parts.join("/"));
     if (rename !== undefined) parts[0] = rename;
     return tarHeader({ type, path: parts.join("/"), linkPath, mode, sizeBytes, mtime, ...owner });
   }

@@ -6,11 +6,15 @@ type Named = Partial<Header> & Pick<Header, "name">;
 
 const owner = { uid: 1000, gid: 2000 };
 
-async function filtered(entries: readonly (Named & { content?: string })[], rename?: string): Promise<Header[]> {
+async function filtered(
+  entries: readonly (Named & { content?: string })[],
+  rename?: string,
+  entriesMax?: number,
+): Promise<Header[]> {
   const source = pack();
   for (const { content, ...header } of entries) source.entry(header, content ?? "");
   source.finalize();
-  const filter = new ArchiveFilter({ rename, owner });
+  const filter = new ArchiveFilter({ rename, owner, ...(entriesMax !== undefined && { entriesMax }) });
   const reader = extract();
   const headers: Header[] = [];
   const pieces: Uint8Array[] = [];
@@ -63,5 +67,27 @@ describe("what reaches the engine of a caller's archive", () => {
     ];
     for (const entry of bad) await assert.rejects(filtered([entry]), { reason: "BadRequest" }, entry.name);
     await assert.rejects(filtered([]), { reason: "BadRequest", message: /empty/ });
+  });
+
+  it("is nothing below a link that it has brought itself, however that is named", async () => {
+    const link = { name: "app/link", type: "symlink", linkname: "/etc" } as const;
+    for (const name of ["app/link/passwd", "./app//link/./passwd", "app/link/deeper/passwd"])
+      await assert.rejects(filtered([link, { name, content: "x" }]), { reason: "BadRequest" }, name);
+    await assert.rejects(
+      filtered([link, { name: "app/link/", type: "directory" }, { name: "app/link/x" }, link, { name: "app/link/y" }]),
+      {
+        reason: "BadRequest",
+      },
+    );
+    assert.equal((await filtered([link, { name: "app/link-not/passwd", content: "x" }])).length, 2);
+    assert.equal((await filtered([link, { name: "app/link", content: "a file in its place" }])).length, 2);
+  });
+
+  it("is no sparse file, whose size is a word and not bytes, and no more entries than its bound", async () => {
+    const sparse = { name: "big", pax: { "GNU.sparse.realsize": String(2 ** 40), "GNU.sparse.major": "1" } };
+    await assert.rejects(filtered([sparse]), { reason: "BadRequest" });
+    const many = Array.from({ length: 5 }, (_, at) => ({ name: `file-${at}` }));
+    assert.equal((await filtered(many, undefined, 5)).length, 5);
+    await assert.rejects(filtered(many, undefined, 4), { reason: "TooLarge" });
   });
 });
