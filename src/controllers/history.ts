@@ -1,5 +1,6 @@
 import type { ControllerRevision, DaemonSet, StatefulSet } from "../api/kinds/apps.js";
 import type { PodTemplateSpec } from "../api/kinds/pod.js";
+import { imagePinsAnnotation } from "../api/image-pins.js";
 import { sameJson } from "../api/json.js";
 import { valueAt } from "../api/path.js";
 import { toTimestamp } from "../api/time.js";
@@ -141,7 +142,13 @@ function newRevision(set: SetWithHistory, number: number, now: number): Controll
   };
 }
 
-const ownAnnotations = new Set(["kubectl.kubernetes.io/last-applied-configuration", madeAnnotation, numberAnnotation]);
+const ownAnnotations = new Set([
+  "kubectl.kubernetes.io/last-applied-configuration",
+  madeAnnotation,
+  numberAnnotation,
+  // Each revision has its own.
+  imagePinsAnnotation,
+]);
 
 /** Those of the set (`kubernetes.io/change-cause` for one), beside what the revision has already. */
 function annotationsFor(

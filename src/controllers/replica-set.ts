@@ -10,7 +10,7 @@ import { claim } from "./claims.js";
 import { withReplicaFailure } from "./conditions.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { sameJson } from "../api/json.js";
-import { pinImages, pinsOfSet, withPins } from "./image-pins.js";
+import { pinImages, pinnedTemplate } from "./image-pins.js";
 import { makePods, type WantedPod } from "./make-pods.js";
 import { podRefusal, refusedLookMs } from "./pod-admission.js";
 import { createdPod, deletedPod, failedCreate, podEvents, strayedPods } from "./pod-events.js";
@@ -52,17 +52,26 @@ function decide(set: ReplicaSet, world: World): Decision {
     open && allowance.creates > 0 ? podRefusal(set.spec.template, set.metadata.namespace ?? "", snapshot) : undefined;
   const victims = manages ? allowance.victims.slice(0, objectsPerDecisionMax) : [];
   const going = new Set(victims);
-  const pinned = pinImages(set, manages ? allowance.view.active.filter((pod) => !going.has(pod)) : [], now);
+  const staying = manages ? allowance.view.active.filter((pod) => !going.has(pod)) : [];
+  const pinned = pinImages(set, set.spec.template, staying, now);
   const made =
     open && refusal === undefined
-      ? makePods(pinned.set, wantedPods(pinned.set, Math.min(allowance.creates, objectsPerDecisionMax)), snapshot, now)
+      ? makePods(
+          pinned.owner,
+          wantedPods(pinned.owner, Math.min(allowance.creates, objectsPerDecisionMax)),
+          snapshot,
+          now,
+        )
       : { pods: [], annotations: undefined };
   const told = pinned.pods.slice(0, Math.max(0, toldMax - victims.length - made.pods.length));
   const status = withReplicaFailure(statusAfter(set, allowance, made.pods, victims, now), refusal, now);
 
   const updated: ReplicaSet = {
     ...set,
-    metadata: { ...pinned.set.metadata, ...(made.annotations === undefined ? {} : { annotations: made.annotations }) },
+    metadata: {
+      ...pinned.owner.metadata,
+      ...(made.annotations === undefined ? {} : { annotations: made.annotations }),
+    },
     status,
   };
   const changed = !sameJson(updated, set);
@@ -95,10 +104,8 @@ function decide(set: ReplicaSet, world: World): Decision {
 }
 
 function wantedPods(set: ReplicaSet, count: number): readonly WantedPod[] {
-  const { template } = set.spec;
-  const pins = pinsOfSet(set);
-  const pinned = pins.size === 0 ? template : { ...template, metadata: withPins(template.metadata ?? {}, pins) };
-  return Array.from({ length: count }, () => ({ template: pinned }));
+  const template = pinnedTemplate(set, set.spec.template);
+  return Array.from({ length: count }, () => ({ template }));
 }
 
 /** The counts as they are when this decision is committed. */

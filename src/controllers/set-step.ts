@@ -19,8 +19,9 @@ import {
 } from "./history.js";
 import { makePods, type WantedPod } from "./make-pods.js";
 import { podRefusal, refusedLookMs } from "./pod-admission.js";
-import { failedCreate, podEvents, type PodSaying } from "./pod-events.js";
+import { failedCreate, podEvents, strayedPods, type PodSaying } from "./pod-events.js";
 import { asObject, decidedFrom, isControlledBy, isNamespaceOpen, isTerminating, namespaceGuard } from "./pod-state.js";
+import { pinRevisions, withRevisionPins } from "./revision-pins.js";
 import { earliest } from "./set-view.js";
 
 /** What the decisions of StatefulSets and DaemonSets have in common: before their plan, and what becomes of it. */
@@ -84,11 +85,13 @@ export interface Step<S extends SetWithHistory> {
 
 /** One transaction: the Pods that are made and deleted, the revisions that this needs, and the set's status. */
 export function finish<S extends SetWithHistory>(step: Step<S>, { snapshot, now }: World): Decision {
-  const { set, pods, history } = step;
+  const { set, pods } = step;
   const namespace = set.metadata.namespace ?? "";
   const { wanted, refusal } = admitted(step, snapshot);
-  const made = makePods(set, wanted.slice(0, objectsPerDecisionMax), snapshot, now);
   const victims = step.victims.slice(0, objectsPerDecisionMax);
+  const staying = isTerminating(set) ? [] : pods.filter((pod) => !victims.includes(pod));
+  const { history, told, strayed, ...pinned } = pinRevisions(step.history, staying, now);
+  const made = makePods(set, withRevisionPins(wanted.slice(0, objectsPerDecisionMax), history), snapshot, now);
   const deletions = victims.map((pod) => deletion(asObject(pod), now));
   const leaving = mergeChanges(deletions).updates as readonly unknown[] as readonly Pod[];
   const after = [...pods.filter((pod) => !victims.includes(pod)), ...leaving, ...made.pods];
@@ -108,7 +111,7 @@ export function finish<S extends SetWithHistory>(step: Step<S>, { snapshot, now 
   const changes = mergeChanges([
     {
       creates: made.pods.map(asObject),
-      updates: changed ? [asObject(updated)] : [],
+      updates: [...(changed ? [asObject(updated)] : []), ...told.map(asObject)],
       removes: [],
       unchanged: [
         ...(changed ? [] : [decidedFrom(set)]),
@@ -118,7 +121,7 @@ export function finish<S extends SetWithHistory>(step: Step<S>, { snapshot, now 
     ...deletions,
     isTerminating(set) ? noChanges : historyChanges(set, history, { ready: step.ready, inUse }, snapshot, now),
   ]);
-  const wakeAt = earliest(step.wakeAt, refusal === undefined ? undefined : now + refusedLookMs);
+  const wakeAt = earliest(step.wakeAt, pinned.wakeAt, refusal === undefined ? undefined : now + refusedLookMs);
   const isNewRefusal = refusal !== undefined && !sameJson(status.conditions, set.status?.conditions);
   return {
     ...(isEmpty(changes) ? {} : { changes }),
@@ -127,6 +130,7 @@ export function finish<S extends SetWithHistory>(step: Step<S>, { snapshot, now 
       ...podEvents(set, made.pods, "SuccessfulCreate", step.created),
       ...podEvents(set, victims, "SuccessfulDelete", step.deleted),
       ...step.events,
+      ...strayedPods(strayed),
       ...(isNewRefusal ? [failedCreate(set, refusal)] : []),
     ],
   };

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { encodePins, imagePins, imagePinsAnnotation, pinImagesAnnotation } from "../../src/api/image-pins.js";
-import type { Deployment, ReplicaSet } from "../../src/api/kinds/apps.js";
+import type { ControllerRevision, Deployment, ReplicaSet } from "../../src/api/kinds/apps.js";
 import type { Pod } from "../../src/api/kinds/pod.js";
+import type { AnyObject } from "../../src/api/object.js";
 import { toTimestamp } from "../../src/api/time.js";
 import type { Decision } from "../../src/controllers/controller.js";
+import { daemonSetController } from "../../src/controllers/daemon-set.js";
 import { deploymentController } from "../../src/controllers/deployment.js";
 import { replicaSetController } from "../../src/controllers/replica-set.js";
+import { statefulSetController } from "../../src/controllers/stateful-set.js";
 import { acts, changed, decide, now, worldOf } from "./fixture.js";
-import { deployment, ownedBy, pod, readyStatus, replicaSet } from "./objects.js";
+import { daemonSet, deployment, node, ownedBy, pod, readyStatus, replicaSet, statefulSet } from "./objects.js";
 
 const digest = (letter: string): string => `web@sha256:${letter.repeat(64)}`;
 const [first, second] = [digest("a"), digest("b")];
@@ -169,4 +172,49 @@ describe("the images of a replica set", () => {
     const back = changed<ReplicaSet>(undone, "ReplicaSet", old.metadata.name);
     assert.equal(imagePins(back?.metadata.annotations).get("web:1"), first);
   });
+});
+
+function stored(object: AnyObject): AnyObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: "1" } };
+}
+
+describe("the images of sets with a history", () => {
+  const cases = [
+    { kind: "StatefulSet", controller: statefulSetController, owner: statefulSet({ podManagementPolicy: "Parallel" }) },
+    { kind: "DaemonSet", controller: daemonSetController, owner: daemonSet() },
+  ] as const;
+  for (const { kind, controller, owner } of cases)
+    it(`are on each revision of a ${kind}, and go with the Pods that are made of it`, () => {
+      const nodes = [node("alpha"), node("beta")];
+      const made = decide(controller, owner, worldOf([owner, ...nodes])).changes?.creates ?? [];
+      const kept = made.map(stored);
+      const revision = kept.find((object) => object.kind === "ControllerRevision");
+      const pods = (kept.filter((object) => object.kind === "Pod") as readonly unknown[] as readonly Pod[]).toSorted(
+        (left, right) => (left.metadata.name < right.metadata.name ? -1 : 1),
+      );
+      assert.ok(revision && pods.length >= 2);
+      const image = pods[0]?.spec.containers[0]?.image ?? "";
+      const [repository] = image.split(":");
+      const [one, other] = ["a", "b"].map((letter) => `${repository}@sha256:${letter.repeat(64)}`);
+      const found = (pod: Pod | undefined, imageID = ""): Pod => ({
+        ...(pod as Pod),
+        status: {
+          ...readyStatus(now - 60_000),
+          containerStatuses: [{ name: "main", image, imageID, ready: true, restartCount: 0 }],
+        },
+      });
+      const [first, second, ...rest] = pods;
+      const seen = [found(first, one), found(second, other), ...rest];
+      const decision = decide(controller, owner, worldOf([owner, ...nodes, revision, ...seen]));
+      const pinnedRevision = changed<ControllerRevision>(decision, "ControllerRevision", revision.metadata.name);
+      assert.equal(imagePins(pinnedRevision?.metadata.annotations).get(image), one);
+      const told = changed<Pod>(decision, "Pod", second?.metadata.name ?? "");
+      assert.equal(imagePins(told?.metadata.annotations).get(image), one);
+      assert.ok(decision.events?.some(({ reason }) => reason === "ImageMoved"));
+
+      assert.ok(pinnedRevision);
+      const without = decide(controller, owner, worldOf([owner, ...nodes, pinnedRevision, found(first, one)]));
+      const later = without.changes?.creates.find((object) => object.kind === "Pod");
+      assert.equal(imagePins(later?.metadata.annotations).get(image), one, "a Pod that is made later");
+    });
 });

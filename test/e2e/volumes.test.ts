@@ -79,7 +79,7 @@ describe("volumes of Pods in a cluster", () => {
   });
 
   it("a reader in the container never finds a mixture, while a ConfigMap and a Secret change hundreds of times", async function () {
-    this.timeout(300_000);
+    this.timeout(600_000);
     const version = (n: number): string => `${n}\n`.repeat(500);
     const texts = (n: number) => ({ one: version(n), two: version(n) });
     const { object: settings } = await cluster.client.configMaps.create({
@@ -113,7 +113,7 @@ describe("volumes of Pods in a cluster", () => {
     });
     const printed = async (): Promise<string> => (await cluster.ikada("logs", "torn")).stdout;
     await cluster.eventually("a reader", async () => (await printed()).includes("/secret 0"));
-    const updates = 300;
+    const updates = 150;
     const changeAll = async <T extends { metadata: object }>(
       first: T,
       write: (last: T, n: number) => Promise<{ object: T }>,
