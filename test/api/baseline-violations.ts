@@ -27,6 +27,8 @@ interface Violation {
   readonly spec: Partial<PodSpec>;
   /** That is named when the Pod is refused. */
   readonly field: string;
+  /** At the level privileged too, for this version does not do it. */
+  readonly isUnsupported?: true;
 }
 
 /** For each control of the level baseline what breaks it, and nothing else. */
@@ -43,7 +45,7 @@ export const baselineViolations: readonly Violation[] = [
   {
     control: "Privileged Containers",
     name: "a privileged container",
-    spec: secured({ privileged: true }),
+    spec: secured({ privileged: true, allowPrivilegeEscalation: undefined }),
     field: `${inContext}.privileged`,
   },
   {
@@ -99,6 +101,7 @@ export const baselineViolations: readonly Violation[] = [
     name: "an open /proc",
     spec: secured({ procMount: "Unmasked" }),
     field: `${inContext}.procMount`,
+    isUnsupported: true,
   },
   {
     control: "Seccomp",
@@ -122,9 +125,7 @@ export const baselineViolations: readonly Violation[] = [
     control: "Privileged Containers",
     name: "an init container's too",
     spec: {
-      initContainers: [
-        { ...strictContainer, name: "i", securityContext: { ...strictContainer.securityContext, privileged: true } },
-      ],
+      initContainers: [{ ...strictContainer, name: "i", securityContext: { privileged: true } }],
     },
     field: "spec.initContainers[0].securityContext.privileged",
   },
