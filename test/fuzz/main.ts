@@ -24,7 +24,8 @@ const report = await runFuzz({
 tell(report);
 process.exit(report.findings.length > 0 ? 1 : 0);
 
-function tell({ requests, manifests, seconds, findings, answers, health, objects }: FuzzReport): void {
+function tell(report: FuzzReport): void {
+  const { requests, manifests, seconds, findings, answers, health, objects, logsFolder } = report;
   for (const [method, counts] of [...answers].sort(([left], [right]) => (left < right ? -1 : 1))) {
     const parts = [...counts].sort((left, right) => right[1] - left[1]).map(([name, count]) => `${name} ${count}`);
     console.log(`${method}: ${parts.join(", ")}`);
@@ -41,6 +42,7 @@ function tell({ requests, manifests, seconds, findings, answers, health, objects
     if (at !== undefined) console.log(`  again: npm run fuzz -- --seed ${options.seed} --from ${at} --requests 1`);
     if (request !== undefined) console.log(`  smallest: ${request}`);
   }
+  if (logsFolder !== undefined) console.log(`logs of the servers: ${logsFolder}`);
   const total = requests + manifests;
   console.log(
     `seed ${options.seed}: ${total} sent (${requests} requests, ${manifests} manifests) in ${Math.round(seconds)} s, ${Math.round(total / seconds)} per second, ${findings.length} findings`,

@@ -1,3 +1,6 @@
+import { cpSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Caller, type Outcome } from "./caller.js";
 import { makeManifest, tryManifest } from "./manifests.js";
@@ -42,6 +45,8 @@ export interface FuzzReport {
   readonly health: Health;
   /** Objects that are there in the end, the same on every server. */
   readonly objects: number;
+  /** The servers' logs, kept when there are findings. */
+  readonly logsFolder: string | undefined;
 }
 
 const lanesDefault = 48;
@@ -109,6 +114,7 @@ class Fuzz {
         answers: this.#answers,
         health: this.#watchman.health,
         objects,
+        logsFolder: this.#findings.size > 0 ? this.#keepLogs() : undefined,
       };
     } finally {
       await this.#watchman.close();
@@ -219,6 +225,12 @@ class Fuzz {
       ? requestText(await shrink(suspect, shows))
       : "not seen again when sent alone";
     this.#findings.set(named, { ...finding, request });
+  }
+
+  #keepLogs(): string {
+    const folder = mkdtempSync(join(tmpdir(), "ikada-fuzz-logs-"));
+    cpSync(join(this.#site.harness.cluster.folder, "logs"), folder, { recursive: true });
+    return folder;
   }
 
   /** What servers have said before they ended, and of calls that failed inside them. */

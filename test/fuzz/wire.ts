@@ -56,12 +56,17 @@ export function bend(fields: readonly WireField[], random: SeededRandom): readon
     case 3:
       return replaced([{ ...chosen, number: random.pick([0, chosen.number + 1, 15, 16, 2 ** 29 - 1, 2 ** 29]) }]);
     case 4:
-      return replaced(Array.from({ length: random.chance(0.1) ? 2_000 : 10 }, () => chosen));
+      return replaced(Array.from({ length: random.chance(0.1) && isShort(chosen) ? 2_000 : 10 }, () => chosen));
     case 5:
       return random.shuffle([...fields]);
     default:
       return replaced([oddContent(chosen, random)]);
   }
+}
+
+/** Thousands of it are no more than this process can hold. */
+function isShort({ value }: WireField): boolean {
+  return typeof value === "bigint" || (value instanceof Uint8Array ? value.length < 65_536 : value.every(isShort));
 }
 
 function oddContent(field: WireField, random: SeededRandom): WireField {
