@@ -123,6 +123,7 @@ function reasonOf(status: grpc.status, message: string): Reason {
   const code = grpc.status[status] as Code;
   if (code === "RESOURCE_EXHAUSTED" && /larger than/i.test(message)) return "TooLarge";
   if ((code === "INTERNAL" || code === "UNIMPLEMENTED") && malformed.test(message)) return "BadRequest";
+  if (code === "INTERNAL" && cutOff.test(message)) return "Unavailable";
   const byCode: Partial<Record<Code, Reason>> = {
     CANCELLED: "Cancelled",
     DEADLINE_EXCEEDED: "Deadline",
@@ -143,6 +144,9 @@ function reasonOf(status: grpc.status, message: string): Reason {
 /** What the library says of calls that no client of it would make. */
 const malformed =
   /^(Error deserializing request|Failed to decompress|Invalid grpc-timeout|Received (no|a second) request)/;
+
+/** What the library says of a call whose connection a server has closed in an orderly way, and which it has not answered: one that ends does so. */
+const cutOff = /^Received RST_STREAM with code 0\b/;
 
 function isServiceError(value: unknown): value is grpc.ServiceError {
   return value instanceof Error && "code" in value && typeof value.code === "number" && "details" in value;

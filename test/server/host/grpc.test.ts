@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import * as http2 from "node:http2";
+import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { ikada } from "#proto/api.js";
@@ -268,6 +270,21 @@ describe("gRPC over our own certificates", () => {
     tls.replace({ ...renewed, authority: authority.certificate });
     assert.notEqual(await serial(), before);
     await shutDown(renewing, 0);
+  });
+
+  it("takes a call that a closing server cut off for one that another server may answer", async () => {
+    const closing = http2.createServer();
+    closing.on("stream", (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.close(http2.constants.NGHTTP2_NO_ERROR);
+    });
+    await new Promise<void>((resolve) => closing.listen(0, "127.0.0.1", resolve));
+    const { port: closingPort } = closing.address() as AddressInfo;
+    const client = new grpc.Client(`127.0.0.1:${closingPort}`, grpc.credentials.createInsecure());
+    await assert.rejects(callUnary(client, get, {}), { reason: "Unavailable" });
+    await assert.rejects(readStream(callServerStream(client, watch, {})).next(), { reason: "Unavailable" });
+    client.close();
+    await new Promise((resolve) => closing.close(resolve));
   });
 
   it("maps what is no gRPC error to Internal", () => {
