@@ -22,6 +22,11 @@ export class Configurations {
     this.#list.push({ index, configuration });
   }
 
+  /** Behind this entry the present one holds; that of the snapshot when it came with one. */
+  get latestIndex(): Index {
+    return this.#list.at(-1)?.index ?? 0;
+  }
+
   /** Undefined when that is too long ago. */
   at(index: Index): ConfState | undefined {
     return this.#list.findLast((each) => each.index <= index)?.configuration;

@@ -21,8 +21,9 @@ export interface Consensus {
   /**
    * Proposes a change of the members, on the leader only; answered by `onMembersChanged` or `onRefused`, or, as a lost
    * proposal, not at all: whoever repeats it looks first whether the configuration is the wanted one already.
+   * `asOf`: refused as `MembersChanged` when the members have changed behind this entry, so that a question which comes late undoes nothing.
    */
-  changeMembers(tag: number, change: ConfChange): void;
+  changeMembers(tag: number, change: ConfChange, asOf?: Index): void;
 }
 
 /** How a snapshot is to be written. */
@@ -45,8 +46,16 @@ export interface ReceivedSnapshot {
 /**
  * Stable. `DiskFull`: that of this replica. `NoLeader`: for a change of the members, that this member does not lead, or is handing
  * over. `ChangePending`: an earlier change is not through. `InvalidChange`: it makes no sense in the present configuration.
+ * `MembersChanged`: the present configuration is newer than the one it was meant for.
  */
-export type RefusedReason = "NoLeader" | "Overloaded" | "TooLarge" | "DiskFull" | "ChangePending" | "InvalidChange";
+export type RefusedReason =
+  | "NoLeader"
+  | "Overloaded"
+  | "TooLarge"
+  | "DiskFull"
+  | "ChangePending"
+  | "InvalidChange"
+  | "MembersChanged";
 
 export interface ConsensusHandlers {
   /** Committed entries in order, without gaps, each at least once; after a restart from `appliedIndex + 1` on. */

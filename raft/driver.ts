@@ -182,7 +182,7 @@ export class Driver implements Consensus {
     const ticksMax = Math.max(electionTicks, limits.electionTicksMax);
     this.#timeout = new AdaptiveTimeout({ tickMs, ticksMin: electionTicks, ticksMax });
     this.#reads = new PendingReads(env.random);
-    this.#memberChanges = new MemberChanges(this.#core, handlers);
+    this.#memberChanges = new MemberChanges(this.#core, handlers, () => this.#configurations.latestIndex);
     this.#ticks = new TickClock(env, tickMs, (lateMs) => {
       this.#lateMs = lateMs;
       this.#wake();
@@ -248,9 +248,9 @@ export class Driver implements Consensus {
     this.#wake();
   }
 
-  changeMembers(tag: number, change: ConfChange): void {
+  changeMembers(tag: number, change: ConfChange, asOf?: Index): void {
     if (this.#isOver) return;
-    this.#memberChanges.add(tag, change);
+    this.#memberChanges.add({ tag, change, asOf });
     this.#wake();
   }
 

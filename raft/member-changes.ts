@@ -6,6 +6,13 @@ import type { RefusalReason } from "./core/proposal.js";
 import type { Raft } from "./core/raft.js";
 import type { Entry, Index, Term } from "./core/types.js";
 
+/** Not proposed yet. `asOf`: only if the members have not changed behind this entry. */
+interface Wanted {
+  readonly tag: number;
+  readonly change: ConfChange;
+  readonly asOf: Index | undefined;
+}
+
 /** In the log of the leader that this member was, and not yet known to be committed and left. */
 interface Proposed {
   readonly tag: number;
@@ -21,21 +28,31 @@ interface Proposed {
 export class MemberChanges {
   readonly #core: Raft;
   readonly #handlers: Pick<ConsensusHandlers, "onMembersChanged" | "onRefused">;
-  #wanted: { readonly tag: number; readonly change: ConfChange }[] = [];
+  readonly #changedAt: () => Index;
+  #wanted: Wanted[] = [];
   #proposed: Proposed[] = [];
 
-  constructor(core: Raft, handlers: Pick<ConsensusHandlers, "onMembersChanged" | "onRefused">) {
+  /** `changedAt`: the entry that made the configuration which the core has. */
+  constructor(core: Raft, handlers: Pick<ConsensusHandlers, "onMembersChanged" | "onRefused">, changedAt: () => Index) {
     this.#core = core;
     this.#handlers = handlers;
+    this.#changedAt = changedAt;
   }
 
-  add(tag: number, change: ConfChange): void {
-    this.#wanted.push({ tag, change });
+  add(wanted: Wanted): void {
+    this.#wanted.push(wanted);
   }
 
   /** Once a turn. */
   propose(): void {
-    for (const { tag, change } of this.#wanted.splice(0)) {
+    for (const { tag, change, asOf } of this.#wanted.splice(0)) {
+      const changedAt = this.#changedAt();
+      if (asOf !== undefined && changedAt > asOf) {
+        const detail = `the members were changed by entry ${changedAt}, and the change was asked for as of ${asOf}`;
+        this.#handlers.onRefused(tag, "MembersChanged", detail);
+        continue;
+      }
+      // A change that is in the log and not in the configuration yet is refused by the core.
       const proposal = this.#core.proposeConfChange(change, this.#encode(change));
       if (proposal.outcome === "Accepted")
         this.#proposed.push({ tag, index: proposal.index, term: proposal.term, isCommitted: false });

@@ -144,12 +144,18 @@ export class Cluster {
     return backupToFile(this.#calls, file, options);
   }
 
+  /** As far as the log is known to be committed: a copy of a change that arrives after another change was made does nothing. */
+  async #commit(deadline: Deadline): Promise<number> {
+    const { members } = await this.#calls.unary(apiMethods.clusterStatus, {}, deadline.rest());
+    return Math.max(...members.map(({ commit }) => commit ?? 0), 0);
+  }
+
   async #change(change: ikada.api.v1.IChangeMembersRequest, options: ChangeOptions): Promise<void> {
     const deadline = new Deadline(options, limits.requestMsDefault);
-    const request = { ...change, force: options.force ?? false };
     for (let last: IkadaError | undefined; ;) {
       if (last !== undefined && deadline.leftMs < pollMs) throw last;
       try {
+        const request = { ...change, force: options.force ?? false, asOf: await this.#commit(deadline) };
         await this.#calls.unary(apiMethods.changeMembers, request, deadline.rest());
         return;
       } catch (caught) {

@@ -82,7 +82,8 @@ export async function openReplica(
     control: {
       status: () => statusOf(config.id, store),
       transferLeadership: (to) => consensus.transferLeadership(to),
-      changeMembers: async (steps, wait) => void (await store.changeMembers({ transition: "Auto", steps }, wait)),
+      changeMembers: async (steps, asOf, wait) =>
+        void (await store.changeMembers({ transition: "Auto", steps, ...(asOf !== undefined && { asOf }) }, wait)),
     },
   };
 }

@@ -1,17 +1,22 @@
 import type { Consensus, RefusedReason } from "../raft/consensus.js";
 import type { ConfChange } from "../raft/core/configuration.js";
-import type { ConfState } from "../raft/core/types.js";
+import type { ConfState, Index } from "../raft/core/types.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { Waiter } from "./waiter.js";
+
+/** A change that is refused when the members have changed behind entry `asOf` of the log. */
+export interface MemberChange extends ConfChange {
+  readonly asOf?: Index;
+}
 
 /** Callers that wait for a change of the members, by the tag of their proposal. */
 export class MemberChanges {
   readonly #waiting = new Map<number, Waiter<ConfState>>();
 
-  propose(consensus: Consensus, tag: number, change: ConfChange, waiter: Waiter<ConfState>): void {
+  propose(consensus: Consensus, tag: number, { asOf, ...change }: MemberChange, waiter: Waiter<ConfState>): void {
     this.#waiting.set(tag, waiter);
     waiter.onEnd = () => this.#waiting.delete(tag);
-    consensus.changeMembers(tag, change);
+    consensus.changeMembers(tag, change, asOf);
   }
 
   onChanged(tag: number, configuration: ConfState): void {
@@ -35,6 +40,10 @@ function refusal(reason: RefusedReason, detail = "the members can't be changed")
     case "ChangePending":
       return new IkadaError("NotReady", `another change of the members is under way: ${detail}`, {
         hint: "repeat it in a second",
+      });
+    case "MembersChanged":
+      return new IkadaError("Conflict", detail, {
+        hint: "look at 'ikada cluster members' and repeat what is still wanted",
       });
     case "InvalidChange":
       return new IkadaError("Invalid", detail, { hint: "see 'ikada cluster members'" });

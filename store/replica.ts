@@ -8,7 +8,6 @@ import type {
   RefusedReason,
   SnapshotRequest,
 } from "../raft/consensus.js";
-import type { ConfChange } from "../raft/core/configuration.js";
 import type { ConfState, Entry, Index } from "../raft/core/types.js";
 import { ReplicaBackups } from "./backup/backups.js";
 import { Barriers } from "./barriers.js";
@@ -19,7 +18,7 @@ import { failpoints } from "./failpoints.js";
 import type { KeyValue } from "./key-value.js";
 import { KeyspaceView, type ViewHost } from "./keyspace-view.js";
 import { loadState } from "./load.js";
-import { MemberChanges } from "./member-changes.js";
+import { type MemberChange, MemberChanges } from "./member-changes.js";
 import { Persister } from "./persister.js";
 import { type Proposal, Proposals } from "./proposals.js";
 import { checkQuota } from "./quota.js";
@@ -313,12 +312,12 @@ export class Replica implements Store, Backups, ConsensusHandlers {
     this.#objects.changes(query, done);
   }
 
-  /** Resolves when the change is committed and a joint configuration is left; on the leader only. On Deadline the outcome is unknown. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
-  changeMembers(change: ConfChange, options?: WaitOptions): Promise<ConfState> {
+  /** Resolves when the change is committed and a joint configuration is left; on the leader only. On Deadline the outcome is unknown. @throws IkadaError NoLeader, NotReady, Conflict, Invalid, Deadline */
+  changeMembers(change: MemberChange, options?: WaitOptions): Promise<ConfState> {
     return promised((done) => this.changeMembersThen(change, done, options));
   }
 
-  changeMembersThen(change: ConfChange, done: Done<ConfState>, options?: WaitOptions): void {
+  changeMembersThen(change: MemberChange, done: Done<ConfState>, options?: WaitOptions): void {
     const waiter = this.#waiter(options, "the change of the members may or may not have been made", done);
     if (waiter.finished) return;
     if (!this.#consensus) return waiter.refuse(new IkadaError("Unavailable", "this replica is still starting"));
@@ -408,7 +407,7 @@ export class Replica implements Store, Backups, ConsensusHandlers {
 
   onRefused(tag: number, reason: RefusedReason, detail?: string): void {
     if (this.#memberChanges.onRefused(tag, reason, detail)) return;
-    const error = refusal(reason === "ChangePending" || reason === "InvalidChange" ? "NoLeader" : reason);
+    const error = refusal(reason);
     if (!this.#barriers.onRefused(tag, error)) this.#proposals.refuse(tag, error);
   }
 
@@ -583,9 +582,10 @@ export class Replica implements Store, Backups, ConsensusHandlers {
 }
 
 const noRange: RangeResult = { records: [], revision: 0, more: false };
-function refusal(reason: Exclude<RefusedReason, "ChangePending" | "InvalidChange">): IkadaError {
-  const { message, hint } = refusals[reason];
-  return new IkadaError(reason, message, { hint });
+/** What only changes of the members are told stands for a lost proposal here. */
+function refusal(reason: RefusedReason): IkadaError {
+  const known = reason in refusals ? (reason as keyof typeof refusals) : "NoLeader";
+  return new IkadaError(known, refusals[known].message, { hint: refusals[known].hint });
 }
 
 const refusals = {

@@ -104,9 +104,9 @@ export class ConsensusHandle implements Consensus {
     this.#send({ snapshotTaken: written ? [written] : [] });
   }
 
-  changeMembers(tag: number, change: ConfChange): void {
+  changeMembers(tag: number, change: ConfChange, asOf?: Index): void {
     this.#flush();
-    this.#send({ memberChange: { tag, change } });
+    this.#send({ memberChange: { tag, change, asOf } });
   }
 
   /** Who is dialled and let in from now on, whatever the log says of votes. */

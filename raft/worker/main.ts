@@ -121,7 +121,7 @@ function handle(message: ToWorker, driver: Driver, transport: Transport, env: Ho
   if (applied) driver.applied(applied.index, applied.durable);
   if (snapshotTaken) driver.snapshotTaken(snapshotTaken[0]);
   if (transferTo !== undefined) driver.transferLeadership(transferTo);
-  if (memberChange) driver.changeMembers(memberChange.tag, memberChange.change);
+  if (memberChange) driver.changeMembers(memberChange.tag, memberChange.change, memberChange.asOf);
   if (members) transport.setMembers(members);
   if (stop)
     driver.stop((error) => {

@@ -47,7 +47,7 @@ export interface ToWorker {
   readonly transferTo?: NodeId;
   /** An array of none or one, since undefined is an answer. */
   readonly snapshotTaken?: readonly WrittenSnapshot[];
-  readonly memberChange?: { readonly tag: number; readonly change: ConfChange };
+  readonly memberChange?: { readonly tag: number; readonly change: ConfChange; readonly asOf: Index | undefined };
   readonly members?: KnownMembers;
   readonly stop?: boolean;
 }

@@ -35,8 +35,8 @@ export interface ReplicaControl {
   status(): ReplicaStatus;
   /** Asks that `to` leads; the outcome is seen in `status`. Goes to the leader from any replica. */
   transferLeadership(to: number): void;
-  /** Resolves when the change is committed, and done at once for all its steps. On the leader only. @throws IkadaError NoLeader, NotReady, Invalid, Deadline */
-  changeMembers(steps: readonly MemberStep[], wait: WaitOptions): Promise<void>;
+  /** Resolves when the change is committed, and done at once for all its steps. On the leader only. `asOf`: only if the members have not changed behind this entry of the log. @throws IkadaError NoLeader, NotReady, Conflict, Invalid, Deadline */
+  changeMembers(steps: readonly MemberStep[], asOf: number | undefined, wait: WaitOptions): Promise<void>;
 }
 
 export interface MemberStep {

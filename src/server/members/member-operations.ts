@@ -10,6 +10,14 @@ import { behindProblem, quorumProblem, waitUntilReady } from "./member-guards.js
 /** `Done`: it is as wanted, by this call or an earlier one. `HandingOver`: whoever leads next has to do it. */
 export type Outcome = "Done" | "HandingOver";
 
+interface How {
+  /** Also when too few of the remaining voters were heard from lately. */
+  readonly force: boolean;
+  /** Refused when the members have changed behind this entry of the log. */
+  readonly asOf: number | undefined;
+  readonly wait: WaitOptions;
+}
+
 const waitHint = "repeat it in a moment; 'ikada cluster status' shows how far each log is";
 const forceHint = "bring the others back first, or --force if they are gone for good";
 
@@ -37,78 +45,77 @@ export class MemberOperations {
 
   async #run(request: ikada.api.v1.IChangeMembersRequest, wait: WaitOptions): Promise<Outcome> {
     await this.#book.writeConfigured(wait);
-    const force = request.force ?? false;
-    if (request.add) return await this.#add(request.add, wait);
-    if (request.promote) return await this.#promote(request.promote, force, wait);
-    if (request.demote) return await this.#demote(request.demote, force, wait);
-    if (request.remove) return await this.#remove(request.remove, force, wait);
-    if (request.replace)
-      return await this.#replace(request.replace.old ?? 0, request.replace.replacement ?? 0, force, wait);
+    const how: How = { force: request.force ?? false, asOf: request.asOf || undefined, wait };
+    if (request.add) return await this.#add(request.add, how);
+    if (request.promote) return await this.#promote(request.promote, how);
+    if (request.demote) return await this.#demote(request.demote, how);
+    if (request.remove) return await this.#remove(request.remove, how);
+    if (request.replace) return await this.#replace(request.replace.old ?? 0, request.replace.replacement ?? 0, how);
     throw new IkadaError("BadRequest", "a change of the members says what is to change");
   }
 
-  async #add(wanted: ikada.api.v1.IMemberAddresses, wait: WaitOptions): Promise<Outcome> {
+  async #add(wanted: ikada.api.v1.IMemberAddresses, how: How): Promise<Outcome> {
     const member = checkAddresses(wanted);
     const { id } = member;
     this.#checkFree(member);
     const known = this.#book.member(id);
-    if (!known || !isSameEntry(known, member)) await this.#book.put(member, wait);
+    if (!known || !isSameEntry(known, member)) await this.#book.put(member, how.wait);
     const { voters, learners } = this.#replica.status();
     if (voters.includes(id) || learners.includes(id)) return "Done";
     if (voters.length + learners.length >= limits.membersMax)
       throw new IkadaError("TooLarge", `there are ${limits.membersMax} servers already`);
-    return await this.#change([{ type: "AddLearner", node: id }], wait);
+    return await this.#change([{ type: "AddLearner", node: id }], how);
   }
 
-  async #promote(id: number, force: boolean, wait: WaitOptions): Promise<Outcome> {
+  async #promote(id: number, how: How): Promise<Outcome> {
     const { voters } = this.#replica.status();
     if (voters.includes(id)) return "Done";
-    await this.#readyToVote(id, [...voters, id], force);
-    return await this.#change([{ type: "AddVoter", node: id }], wait);
+    await this.#readyToVote(id, [...voters, id], how.force);
+    return await this.#change([{ type: "AddVoter", node: id }], how);
   }
 
-  async #demote(id: number, force: boolean, wait: WaitOptions): Promise<Outcome> {
+  async #demote(id: number, how: How): Promise<Outcome> {
     this.#known(id);
     const { voters, learners } = this.#replica.status();
     if (learners.includes(id)) return "Done";
     if (!voters.includes(id)) throw notAdded(id);
     if (await this.#handOver(id)) return "HandingOver";
-    await this.#goOnWithout(id, force);
-    return await this.#change([{ type: "AddLearner", node: id }], wait);
+    await this.#goOnWithout(id, how.force);
+    return await this.#change([{ type: "AddLearner", node: id }], how);
   }
 
-  async #remove(id: number, force: boolean, wait: WaitOptions): Promise<Outcome> {
+  async #remove(id: number, how: How): Promise<Outcome> {
     if (this.#book.isRemoved(id)) return "Done";
     const member = this.#known(id);
     const { voters, learners } = this.#replica.status();
     if (voters.includes(id)) {
       if (await this.#handOver(id)) return "HandingOver";
-      await this.#goOnWithout(id, force);
+      await this.#goOnWithout(id, how.force);
     }
-    if (voters.includes(id) || learners.includes(id)) await this.#change([{ type: "Remove", node: id }], wait);
-    await this.#book.put(member, wait, true);
+    if (voters.includes(id) || learners.includes(id)) await this.#change([{ type: "Remove", node: id }], how);
+    await this.#book.put(member, how.wait, true);
     return "Done";
   }
 
-  async #replace(old: number, replacement: number, force: boolean, wait: WaitOptions): Promise<Outcome> {
+  async #replace(old: number, replacement: number, how: How): Promise<Outcome> {
     if (old === replacement) throw new IkadaError("Invalid", "a server is replaced by another one");
-    if (this.#book.isRemoved(old)) return await this.#promote(replacement, force, wait);
+    if (this.#book.isRemoved(old)) return await this.#promote(replacement, how);
     const member = this.#known(old);
     const { voters, learners } = this.#replica.status();
     const steps: MemberStep[] = [];
     if (!voters.includes(replacement)) {
-      await this.#readyToVote(replacement, [...voters.filter((id) => id !== old), replacement], force);
+      await this.#readyToVote(replacement, [...voters.filter((id) => id !== old), replacement], how.force);
       steps.push({ type: "AddVoter", node: replacement });
     }
     if (await this.#handOver(old)) return "HandingOver";
     if (voters.includes(old) || learners.includes(old)) steps.push({ type: "Remove", node: old });
-    if (steps.length > 0) await this.#change(steps, wait);
-    await this.#book.put(member, wait, true);
+    if (steps.length > 0) await this.#change(steps, how);
+    await this.#book.put(member, how.wait, true);
     return "Done";
   }
 
-  async #change(steps: readonly MemberStep[], wait: WaitOptions): Promise<"Done"> {
-    await this.#replica.changeMembers(steps, wait);
+  async #change(steps: readonly MemberStep[], { asOf, wait }: How): Promise<"Done"> {
+    await this.#replica.changeMembers(steps, asOf, wait);
     return "Done";
   }
 

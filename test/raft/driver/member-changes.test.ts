@@ -142,6 +142,26 @@ describe("changes of the members, through the driver", () => {
     assert.deepEqual(leader.refused.at(-1), { tag: 5, reason: "InvalidChange" });
   });
 
+  it("that come late are refused: nothing is undone that was changed behind the entry they were asked for at", () => {
+    const cluster = new VirtualCluster(3);
+    cluster.start();
+    const leader = cluster.elect();
+    cluster.time.pass(200);
+    const asOf = leader.status?.commit;
+    assert.ok(asOf !== undefined && asOf > 0);
+    const other = [1, 2, 3].find((id) => id !== leader.id) as NodeId;
+    leader.driver?.changeMembers(1, change(["AddLearner", other]), asOf);
+    cluster.time.run(() => leader.changed.has(1));
+    cluster.time.pass(200);
+    leader.driver?.changeMembers(2, change(["AddVoter", other]), leader.status?.commit);
+    cluster.time.run(() => leader.changed.has(2));
+    cluster.time.pass(200);
+    leader.driver?.changeMembers(3, change(["AddLearner", other]), asOf);
+    cluster.time.run(() => leader.refused.length > 0);
+    assert.deepEqual(leader.refused, [{ tag: 3, reason: "MembersChanged" }]);
+    assert.deepEqual(leader.status?.configuration.voters, [1, 2, 3]);
+  });
+
   it("that another leader's entry overwrites are refused, and leave no trace (raft.md 5, corner 4)", () => {
     const cluster = new VirtualCluster(3);
     cluster.start();
