@@ -1,5 +1,12 @@
 import type { Condition, LabelSelector } from "../src/api/object.js";
-import type { Container, ContainerState, ContainerStatus, PodTemplateSpec, Probe } from "../src/api/kinds/pod.js";
+import type {
+  Container,
+  ContainerState,
+  ContainerStatus,
+  PodTemplateSpec,
+  Probe,
+  VolumeMount,
+} from "../src/api/kinds/pod.js";
 
 /** Field name and value; a nested list is a section indented below its name. */
 export type Line = readonly [name: string, value: string | readonly Line[]];
@@ -26,6 +33,7 @@ export function containerLines(container: Container, status: ContainerStatus | u
   ] as const) {
     if (probe) lines.push([name, probeText(probe)]);
   }
+  if (container.volumeMounts?.length) lines.push(["Mounts", container.volumeMounts.map(mountLine)]);
   for (const { configMapRef, secretRef, prefix } of container.envFrom ?? []) {
     const from = configMapRef ? `config map ${configMapRef.name}` : `secret ${secretRef?.name}`;
     lines.push(["Environment From", `${from}${prefix ? ` with prefix ${prefix}` : ""}`]);
@@ -37,6 +45,11 @@ export function containerLines(container: Container, status: ContainerStatus | u
     ]);
   }
   return lines;
+}
+
+function mountLine({ name, mountPath, readOnly, subPath, subPathExpr }: VolumeMount): Line {
+  const part = subPath || subPathExpr;
+  return [mountPath, `from ${name}${part ? `, path ${part}` : ""}${readOnly === true ? ", read-only" : ""}`];
 }
 
 function sourceText(source: NonNullable<Container["env"]>[number]["valueFrom"]): string {

@@ -3,7 +3,8 @@ import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../src/api/
 import type { AnyObject, ObjectMeta } from "../src/api/object.js";
 import type { CronJob, Job } from "../src/api/kinds/batch.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
-import type { Container, ContainerStatus, Pod } from "../src/api/kinds/pod.js";
+import type { Container, ContainerStatus, Pod, Volume } from "../src/api/kinds/pod.js";
+import { qosClassOf } from "../src/api/kinds/pod-resources.js";
 import { formatAge } from "../src/api/time.js";
 import { cronJobLines, jobLines } from "./describe-batch.js";
 import { conditionLines, containerLines, pairs, selectorText, templateLines, type Line } from "./describe-lines.js";
@@ -93,6 +94,8 @@ function podLines(pod: Pod): Line[] {
     ...(init.length > 0 ? [["Init Containers", containers(init, pod.status?.initContainerStatuses)] as const] : []),
     ["Containers", containers(pod.spec.containers, pod.status?.containerStatuses)],
     conditionLines(pod.status?.conditions),
+    ["Volumes", (pod.spec.volumes ?? []).map((volume): Line => [volume.name, volumeText(volume)])],
+    ["QoS Class", qosClassOf(pod.spec)],
     ["Node-Selectors", pairs(pod.spec.nodeSelector)],
     [
       "Tolerations",
@@ -104,6 +107,16 @@ function podLines(pod: Pod): Line[] {
         .join(", ") || "<none>",
     ],
   ];
+}
+
+/** The source and what is special about it; a Secret's name, never what is in it. */
+function volumeText(volume: Volume): string {
+  const { name: _name, ...sources } = volume;
+  const source = Object.keys(sources).find((key) => sources[key] !== undefined) ?? "emptyDir";
+  const settings = Object.entries((sources[source] ?? {}) as Record<string, unknown>)
+    .filter(([, value]) => value !== undefined && value !== "")
+    .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return [source, ...settings].join(" ");
 }
 
 function deploymentLines({ spec, status }: Deployment): Line[] {

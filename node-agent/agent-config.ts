@@ -1,6 +1,8 @@
 import { IkadaError } from "../src/base/errors.js";
 import { ConfigSection } from "../src/host/config-file.js";
 import type { TlsFiles } from "../src/host/tls.js";
+import { signals } from "./core/pressure/signals.js";
+import { hardDefaults, parseThresholds } from "./core/pressure/thresholds.js";
 
 /** What one agent is told by its file. docs/operations.md has an example with every field. */
 export interface AgentConfig {
@@ -18,8 +20,12 @@ export interface AgentConfig {
   readonly dockerSocket: string;
   /** Labels of the Node, taken when it is first made. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Overrides of what the machine has: cpu, memory, pods, as quantities. */
+  /** Overrides of what the machine has: cpu, memory, ephemeral-storage, pods, as quantities. */
   readonly capacity: Readonly<Record<string, string>>;
+  /** What is kept for the system, the engine and this agent, and not given to Pods: cpu, memory, ephemeral-storage, as quantities. */
+  readonly reserved: Readonly<Record<string, string>>;
+  /** When the machine has too little left, and Pods go. */
+  readonly eviction: EvictionConfig;
   /** Ports of this machine that Pods may ask for as `hostPort`, the first and the last. @default 1024 to 65535 */
   readonly hostPorts: { readonly first: number; readonly last: number };
   /** Folder of seccomp profiles that Pods may name; none by default. */
@@ -45,6 +51,20 @@ export interface AgentConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
+export interface EvictionConfig {
+  /** By signal: quantities or percentages that have to be available. @default Kubernetes' (core/pressure/thresholds.ts) */
+  readonly hard: Readonly<Record<string, string>>;
+  /** The same, for thresholds that have to be met for `softGraceSeconds` before a Pod goes. */
+  readonly soft: Readonly<Record<string, string>>;
+  readonly softGraceSeconds: Readonly<Record<string, number>>;
+  /** Once a threshold was met, how much more than it has to be available again. */
+  readonly minimumReclaim: Readonly<Record<string, string>>;
+  /** How long a condition stays after it was last met. @default 300 */
+  readonly pressureHoldSeconds: number;
+  /** The longest grace of Pods that go for a soft threshold. @default 30 */
+  readonly softPodGraceSecondsMax: number;
+}
+
 /** @throws IkadaError Invalid with file and field */
 export function readAgentConfig(file: string): AgentConfig {
   const root = ConfigSection.read(file);
@@ -62,6 +82,8 @@ export function readAgentConfig(file: string): AgentConfig {
     dockerSocket: root.path("dockerSocket", "/var/run/docker.sock"),
     labels: root.map("labels"),
     capacity: root.map("capacity"),
+    reserved: root.map("reserved"),
+    eviction: readEviction(root.section("eviction", {}), file),
     hostPorts: {
       first: hostPorts.integer("first", 1, 65_535, 1_024),
       last: hostPorts.integer("last", 1, 65_535, 65_535),
@@ -89,6 +111,25 @@ export function readAgentConfig(file: string): AgentConfig {
       `${file}: imageCollection.lowPercent: it must be below highPercent (${highPercent})`,
     );
   }
+  return config;
+}
+
+function readEviction(section: ConfigSection, file: string): EvictionConfig {
+  const given = section.map("hard");
+  const seconds = section.section("softGraceSeconds", {});
+  const config: EvictionConfig = {
+    // One signal that is given leaves the others as they are.
+    hard: { ...hardDefaults, ...given },
+    soft: section.map("soft"),
+    softGraceSeconds: Object.fromEntries(
+      signals.flatMap((signal) => (seconds.has(signal) ? [[signal, seconds.integer(signal, 1, 86_400)] as const] : [])),
+    ),
+    minimumReclaim: section.map("minimumReclaim"),
+    pressureHoldSeconds: section.integer("pressureHoldSeconds", 0, 86_400, 300),
+    softPodGraceSecondsMax: section.integer("softPodGraceSecondsMax", 0, 3_600, 30),
+  };
+  for (const one of [section, seconds]) one.end();
+  parseThresholds(config, `${file}: eviction`);
   return config;
 }
 

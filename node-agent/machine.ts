@@ -8,8 +8,13 @@ import { FakeRuntime } from "./core/fake-runtime.js";
 import type { ProbeNetwork } from "./core/prober.js";
 import type { ContainerRuntime } from "./core/runtime.js";
 import type { VolumeHost } from "./core/volume-host.js";
+import type { MachineReader } from "./core/pressure/signals.js";
 import { DockerRuntime } from "./docker/docker-runtime.js";
+import { Engine } from "./docker/engine.js";
+import { DockerVolumes } from "./docker/named-volumes.js";
+import { HostSupplies } from "./machine-supplies.js";
 import { hostProbeNetwork } from "./probe-network.js";
+import { DiskMeter } from "./volumes/disk-meter.js";
 import { HostVolumes } from "./volumes/host-volumes.js";
 
 /** In the data folder: the volumes of each Pod. */
@@ -20,6 +25,8 @@ export interface Machine {
   readonly runtime: ContainerRuntime;
   readonly network: ProbeNetwork;
   readonly volumes: VolumeHost;
+  /** What is left of it. */
+  readonly supplies: MachineReader;
   /** How many calls the engine was asked, by kind. */
   readonly engineCalls: () => ReadonlyMap<string, number>;
 }
@@ -36,7 +43,9 @@ export function openMachine(
   if (config.runtime === "docker") {
     const { log } = env;
     const { dataFolder: ownFolder, hostPaths } = config;
-    const volumes = new HostVolumes({ folder: join(ownFolder, podsFolderName), hostPaths, ownFolder });
+    const meter = new DiskMeter();
+    const named = new DockerVolumes(new Engine(config.dockerSocket), config.clusterId);
+    const volumes = new HostVolumes({ folder: join(ownFolder, podsFolderName), hostPaths, ownFolder, named, meter });
     const runtime = new DockerRuntime({
       socketPath: config.dockerSocket,
       owner,
@@ -44,13 +53,16 @@ export function openMachine(
       messageFolder: join(config.dataFolder, "messages"),
       seccompFolder: config.seccompFolder,
       volumes,
+      meter,
       log,
     });
-    return { runtime, network: hostProbeNetwork, volumes, engineCalls: () => runtime.engineCalls };
+    const supplies = new HostSupplies({ dataFolder: config.dataFolder, runtime });
+    return { runtime, network: hostProbeNetwork, volumes, supplies, engineCalls: () => runtime.engineCalls };
   }
   const { clock, timers } = env;
   const engine = new FakeEngine({ clock, timers, images: {}, registry: () => obligingImage });
   const network = new FakeProbeNetwork(engine);
   const { volumes } = engine;
-  return { runtime: new FakeRuntime(engine, owner), network, volumes, engineCalls: () => new Map() };
+  const supplies: MachineReader = { read: (done) => void timers.after(0, () => done(null, engine.machine)) };
+  return { runtime: new FakeRuntime(engine, owner), network, volumes, supplies, engineCalls: () => new Map() };
 }

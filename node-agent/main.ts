@@ -13,9 +13,14 @@ import { readAgentConfig, type AgentConfig } from "./agent-config.js";
 import { registerAgentMetrics } from "./agent-metrics.js";
 import { removeAllContainers } from "./cleanup.js";
 import { Agent } from "./core/agent.js";
+import type { MachineReader, MachineSupplies } from "./core/pressure/signals.js";
+import { parseThresholds } from "./core/pressure/thresholds.js";
+import { Engine } from "./docker/engine.js";
+import { DockerVolumes } from "./docker/named-volumes.js";
 import { lockDataFolder } from "./instance-lock.js";
 import { openMachine } from "./machine.js";
 import { NodeReport } from "./node-report.js";
+import { nodeResources } from "./node-resources.js";
 import { StatsKeeper } from "./stats-keeper.js";
 import { GrpcUplink } from "./uplink.js";
 
@@ -24,7 +29,13 @@ const closeMsMax = 10_000;
 /** What containers get to end themselves with --cleanup. */
 const cleanupGraceMs = 10_000;
 
-const usage = "usage: ikada agent --config FILE [--print-config | --cleanup]";
+/** Kubernetes' monitoring interval. */
+const pressureIntervalMs = 10_000;
+/** Between two rounds over Pods that may only write so much. */
+const storageIntervalMs = 10_000;
+
+const usage =
+  "usage: ikada agent --config FILE [--print-config | --cleanup | --list-volumes | --remove-volume NAMESPACE/NAME]";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -34,8 +45,11 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<void> {
   const { log } = env;
   const machine = openMachine(config, env, () => agent.position.nodeUid || undefined);
-  const { runtime, network, volumes } = machine;
-  const report = new NodeReport({ ...config, version, now: () => env.clock.now() });
+  const { runtime, network, volumes, supplies } = machine;
+  const thresholds = parseThresholds(config.eviction, "eviction");
+  const resources = nodeResources({ ...config, thresholds }, await machineNow(supplies, log));
+  const pressure = () => agent.pressureConditions;
+  const report: NodeReport = new NodeReport({ ...config, resources, pressure, version, now: () => env.clock.now() });
   const hashKey = randomBytes(32);
   let uplink: GrpcUplink | undefined;
   let engineUp = false;
@@ -47,11 +61,20 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
     nodeName: config.name,
     clusterId: config.clusterId,
     hostIP: report.address,
-    allocatable: report.status().allocatable ?? {},
+    allocatable: resources.allocatable,
     hostPorts: config.hostPorts,
     restartMsMax: config.restartSecondsMax * 1000,
     keyedHash: (text) => createHmac("sha256", hashKey).update(text).digest("base64"),
     imagePullsMax: config.imagePullsMax,
+    pressure: {
+      machine: supplies,
+      thresholds,
+      holdMs: config.eviction.pressureHoldSeconds * 1000,
+      intervalMs: pressureIntervalMs,
+      softGraceMsMax: config.eviction.softPodGraceSecondsMax * 1000,
+      storageIntervalMs,
+    },
+    onPressure: () => uplink?.reportNode(),
     imageCollection: { ...config.imageCollection, ageMsMin: config.imageCollection.ageSecondsMin * 1000 },
     onEngine: (error) => {
       engineUp = error === undefined;
@@ -85,10 +108,38 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   scope.use(await serveMetrics({ registry, address: config.metrics, tls, ownerOf: tokenOwner(config.users) }));
 }
 
+/** What the machine has, for what the Node offers; without an answer it offers no disk. */
+function machineNow(reader: MachineReader, log: HostEnv["log"]): Promise<MachineSupplies["supplies"]> {
+  return new Promise((resolve) =>
+    reader.read((error, { supplies }) => {
+      if (error !== null) log.warn("what the machine has can't be read", { error: error.message });
+      resolve(supplies);
+    }),
+  );
+}
+
 async function cleanUp(config: AgentConfig, env: HostEnv): Promise<void> {
   const { runtime, volumes } = openMachine(config, env, () => undefined);
   const count = await removeAllContainers({ runtime, volumes }, config.dataFolder, cleanupGraceMs, env.log);
   env.log.info("removed all containers of this node", { count });
+}
+
+/**
+ * Lists the volumes that the engine keeps for this cluster, or removes one of them: nothing else ever does. For an agent that runs or not.
+ * @throws IkadaError BadRequest, NotFound, Conflict while a container has it
+ */
+async function keepVolumes(config: AgentConfig, removed: string | undefined): Promise<string> {
+  if (config.runtime !== "docker") throw new IkadaError("Unsupported", "the fake engine keeps no volumes");
+  const volumes = new DockerVolumes(new Engine(config.dockerSocket), config.clusterId);
+  if (removed === undefined) {
+    const all = await volumes.list();
+    return all.map(({ namespace, name }) => `${namespace}/${name}\n`).join("");
+  }
+  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(removed) ?? [];
+  if (namespace === undefined || name === undefined)
+    throw new IkadaError("BadRequest", `--remove-volume ${removed}: NAMESPACE/NAME is expected`);
+  await volumes.remove({ namespace, name });
+  return `volume ${namespace}/${name} removed\n`;
 }
 
 /** What the agent remembers can't be trusted any more: nothing is closed, the process ends; its containers run on. */
@@ -122,12 +173,22 @@ function stopOnSignals(log: HostEnv["log"], scope: Scope): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { config: { type: "string" }, "print-config": { type: "boolean" }, cleanup: { type: "boolean" } },
+    options: {
+      config: { type: "string" },
+      "print-config": { type: "boolean" },
+      cleanup: { type: "boolean" },
+      "list-volumes": { type: "boolean" },
+      "remove-volume": { type: "string" },
+    },
   });
   if (values.config === undefined) throw new IkadaError("BadRequest", usage);
   const config = readAgentConfig(values.config);
   if (values["print-config"] === true) {
     process.stdout.write(`${JSON.stringify(config, undefined, 2)}\n`);
+    return;
+  }
+  if (values["list-volumes"] === true || values["remove-volume"] !== undefined) {
+    process.stdout.write(await keepVolumes(config, values["remove-volume"]));
     return;
   }
   const log = hostLog({ level: config.logLevel, fields: { node: config.name } });

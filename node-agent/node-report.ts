@@ -2,24 +2,23 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import type { Condition } from "../src/api/object.js";
 import type { NodeStatus } from "../src/api/kinds/core.js";
-import { canonicalQuantity } from "../src/api/quantity.js";
 import { toTimestamp } from "../src/api/time.js";
-import { IkadaError } from "../src/base/errors.js";
+import type { NodeResources } from "./node-resources.js";
 
 export interface NodeReportOptions {
   readonly name: string;
   readonly version: string;
   readonly runtime: "docker" | "fake";
   readonly address: string | undefined;
-  /** Overrides of what the machine has. @throws IkadaError Invalid from the constructor when one is no quantity */
-  readonly capacity: Readonly<Record<string, string>>;
+  readonly resources: NodeResources;
+  /** What the node is short of, as conditions. */
+  readonly pressure: () => readonly Condition[];
   readonly now: () => number;
 }
 
 /** What this machine is, and whether it can run Pods. */
 export class NodeReport {
   readonly #options: NodeReportOptions;
-  readonly #capacity: Readonly<Record<string, string>>;
   readonly address: string;
   #engineError: Error | undefined;
   #changedAt: number;
@@ -28,7 +27,6 @@ export class NodeReport {
     this.#options = options;
     this.#changedAt = options.now();
     this.address = options.address ?? firstAddress();
-    this.#capacity = capacityOf(options.capacity);
   }
 
   /** True when that changed the report. */
@@ -41,11 +39,11 @@ export class NodeReport {
   }
 
   status(): NodeStatus {
-    const { name, version, runtime } = this.#options;
+    const { name, version, runtime, resources, pressure } = this.#options;
     return {
-      capacity: this.#capacity,
-      allocatable: this.#capacity,
-      conditions: [this.#ready()],
+      capacity: resources.capacity,
+      allocatable: resources.allocatable,
+      conditions: [...pressure(), this.#ready()],
       addresses: [
         ...(this.address === "" ? [] : [{ type: "InternalIP", address: this.address }]),
         { type: "Hostname", address: name },
@@ -75,20 +73,6 @@ export class NodeReport {
     const reason = "ContainerRuntimeDown";
     return { type: "Ready", status: "False", reason, message: error.message, lastTransitionTime };
   }
-}
-
-function capacityOf(overrides: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const machine = {
-    cpu: String(os.availableParallelism()),
-    memory: `${Math.floor(os.totalmem() / 1024)}Ki`,
-    pods: "110",
-  };
-  const entries = Object.entries({ ...machine, ...overrides }).map(([name, amount]) => {
-    const canonical = canonicalQuantity(amount);
-    if (canonical === undefined) throw new IkadaError("Invalid", `capacity.${name}: "${amount}" is not a quantity`);
-    return [name, canonical] as const;
-  });
-  return Object.fromEntries(entries);
 }
 
 function firstAddress(): string {

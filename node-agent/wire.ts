@@ -2,6 +2,7 @@ import { ikada } from "#proto/agent.js";
 import type { ConfigMap, Secret } from "../src/api/kinds/core.js";
 import type { Pod } from "../src/api/kinds/pod.js";
 import { IkadaError } from "../src/base/errors.js";
+import type { EventBatch } from "./core/agent-events.js";
 import type { Assignments } from "./core/assignment-book.js";
 import type { ReportBatch } from "./core/report-outbox.js";
 import type { FromServer, ToServer } from "./core/session.js";
@@ -21,13 +22,16 @@ export function encodeAgentMessage(message: ToServer): ikada.agent.v1.IAgentMess
       return { heartbeat: { sequence: message.sequence } };
     case "node":
       return { node: { statusJson: encodeJson(message.status) } };
+    case "events":
+      return { events: encodeEvents(message.batch) };
     default:
       return { pods: encodeReports(message.batch) };
   }
 }
 
 /** @throws IkadaError BadRequest when a part is broken */
-export function decodeServerMessage({ welcome, assignments, accepted }: ikada.agent.v1.ServerMessage): FromServer {
+export function decodeServerMessage(message: ikada.agent.v1.ServerMessage): FromServer {
+  const { welcome, assignments, accepted, eventsAccepted } = message;
   if (welcome) {
     const { clusterId, nodeUid, heartbeatMs, servers } = welcome;
     return {
@@ -43,6 +47,7 @@ export function decodeServerMessage({ welcome, assignments, accepted }: ikada.ag
   if (assignments)
     return { type: "assignments", assignments: decodeAssignments(assignments as ikada.agent.v1.Assignments) };
   if (accepted) return { type: "accepted", sequence: accepted.sequence ?? 0 };
+  if (eventsAccepted) return { type: "eventsAccepted", sequence: eventsAccepted.sequence ?? 0 };
   return { type: "beat" };
 }
 
@@ -85,6 +90,25 @@ function encodeReports(batch: ReportBatch): ikada.agent.v1.IPodReports {
     })),
   };
 }
+
+function encodeEvents(batch: EventBatch): ikada.agent.v1.INodeEvents {
+  return {
+    sequence: batch.sequence,
+    events: batch.events.map(({ event: { pod, fieldPath, type, reason, message }, count }) => ({
+      podNamespace: pod?.namespace ?? "",
+      podName: pod?.name ?? "",
+      podUid: pod?.uid ?? "",
+      fieldPath: fieldPath ?? "",
+      warning: type === "Warning",
+      reason,
+      message: message.slice(0, eventMessageMax),
+      count,
+    })),
+  };
+}
+
+/** An Event's message has no more characters. */
+const eventMessageMax = 1024;
 
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));

@@ -173,6 +173,13 @@ function serverConfig(cluster: LocalCluster, server: LocalServer, token: string,
   };
 }
 
+const smallThresholds = {
+  "nodefs.available": "500Mi",
+  "nodefs.inodesFree": "1%",
+  "imagefs.available": "500Mi",
+  "imagefs.inodesFree": "1%",
+};
+
 function agentConfig(
   cluster: LocalCluster,
   agent: LocalAgent,
@@ -187,6 +194,8 @@ function agentConfig(
     tls: tlsFiles(agent.name),
     runtime,
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
+    // A machine for trying things out may be fuller than one would let a node be.
+    eviction: { hard: smallThresholds },
     listen: { metrics: agent.metrics },
     users: [{ name: "admin", role: "admin", sha256: sha256(token) }],
   };

@@ -86,6 +86,8 @@ export interface ContainerUsage {
   readonly cpuNanos: number;
   /** In use, without file pages that can be given back at once. */
   readonly memoryBytes: number;
+  /** Processes and threads; absent where the machine does not count them. */
+  readonly processes?: number;
   /** Monotonic milliseconds of the measurement. */
   readonly atMs: number;
 }

@@ -2,6 +2,8 @@ import type { Env, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
+import type { Condition } from "../../src/api/object.js";
+import { EventOutbox, type EventBatch } from "./agent-events.js";
 import { emptyBook, nextBook, objectKey, type Assignments, type Book } from "./assignment-book.js";
 import { restartBackoff } from "./backoff.js";
 import { allContainers } from "./container-role.js";
@@ -14,6 +16,8 @@ import { wantedPin } from "./pod-images.js";
 import { OwnImages, type ImageCollection } from "./own-images.js";
 import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
+import { Pressure, type PressureOptions } from "./pressure/pressure.js";
+import { WorkerPods } from "./pressure/worker-pods.js";
 import type { ProbeNetwork } from "./prober.js";
 import { ReportOutbox, type ReportBatch } from "./report-outbox.js";
 import type { ContainerInfo, ContainerRuntime } from "./runtime.js";
@@ -46,6 +50,10 @@ export interface AgentOptions {
   readonly imagePullsMax?: number;
   /** When images go that nobody uses; Kubernetes' numbers by default. */
   readonly imageCollection?: ImageCollection;
+  /** When Pods go because the machine has too little left, or they take too much; absent: never. */
+  readonly pressure?: PressureOptions;
+  /** A pressure condition of the Node turned. */
+  onPressure?(): void;
   /** The engine answers (undefined), or does not: why. Called when it changes. */
   onEngine(error: Error | undefined): void;
   /** The disk failed: the process must end, for what it remembers can't be trusted any more. */
@@ -66,6 +74,8 @@ export class Agent {
   readonly #recordFile: StateFile<Records>;
   readonly #watch: ContainerWatch;
   readonly #outbox: ReportOutbox;
+  readonly #events: EventOutbox;
+  readonly #pressure: Pressure | undefined;
   readonly #images: OwnImages;
   readonly #workers = new Map<string, PodWorker>();
   readonly #context: WorkerContext;
@@ -76,10 +86,14 @@ export class Agent {
   /** Pods that had volumes on this machine when the agent began, and have them still. */
   #volumeUids = new Set<string>();
   #recordsDirty = false;
+  /** Who waits for the records to be on disk. */
+  #whenSaved: (() => void)[] = [];
   #chained = false;
   /** A complete assignment of this process's life is durable. */
   #confirmed = false;
   #engineError: Error | undefined;
+  /** Monotonic milliseconds: when the disk was last found full. */
+  #diskFullAt = -Infinity;
   #closed = false;
 
   constructor(options: AgentOptions) {
@@ -88,6 +102,7 @@ export class Agent {
     this.#bookFile = new StateFile(env.disk, bookFileName);
     this.#recordFile = new StateFile(env.disk, recordFileName);
     this.#outbox = new ReportOutbox(env);
+    this.#events = new EventOutbox(env);
     this.#images = new OwnImages(env, runtime, () => this.#wantedImages(), options.imageCollection);
     this.#watch = new ContainerWatch(env, runtime, {
       onReady: () => this.#reconcile(),
@@ -119,9 +134,21 @@ export class Agent {
         secret: (namespace, name) => this.#object("Secret", namespace, name) as Secret | undefined,
       },
       onRecord: (uid, record) => this.#saveRecord(uid, record),
+      whenSaved: (run) => this.#saveRecords(run),
+      tell: (event) => this.#events.tell(event),
       onStatus: (uid, pod, status) => this.#report(uid, pod, status, false),
       onGone: (uid) => this.#podGone(uid),
     };
+    this.#pressure =
+      options.pressure &&
+      new Pressure(options.pressure, runtime, volumes, {
+        env,
+        pods: new WorkerPods(env, this.#workers, (uid) => this.#watch.ofPod(uid)),
+        collectImages: (done) => this.#images.collectAll(done),
+        isReady: () => this.#watch.ready && this.#engineError === undefined,
+        tell: (event) => this.#events.tell(event),
+        onTurn: () => options.onPressure?.(),
+      });
   }
 
   /** Loads what the agent knew before and begins to work, with or without servers. */
@@ -141,8 +168,12 @@ export class Agent {
           if (listError) return done(listError);
           this.#volumeUids = new Set(uids);
           return this.#images.start((imageError) => {
-            if (imageError === null) this.#watch.start();
-            done(imageError);
+            if (imageError !== null) return done(imageError);
+            const begin: Finished = (error) => {
+              if (error === null) this.#watch.start();
+              done(error);
+            };
+            return this.#pressure === undefined ? begin(null) : this.#pressure.start(begin);
           });
         });
       });
@@ -153,6 +184,8 @@ export class Agent {
   close(): void {
     this.#closed = true;
     this.#outbox.disconnect();
+    this.#events.disconnect();
+    this.#pressure?.close();
     this.#watch.close();
     this.#images.close();
     for (const worker of this.#workers.values()) worker.close();
@@ -173,19 +206,30 @@ export class Agent {
   }
 
   /** A session is open: reports flow into it, and it has to begin with a complete assignment. */
-  connect(nodeUid: string, send: (batch: ReportBatch) => void): void {
+  connect(nodeUid: string, send: (batch: ReportBatch) => void, sendEvents: (batch: EventBatch) => void): void {
     this.#chained = false;
     if (nodeUid !== "") this.#book = { ...this.#book, nodeUid };
     this.#outbox.connect(send);
+    this.#events.connect(sendEvents);
   }
 
   disconnect(): void {
     this.#chained = false;
     this.#outbox.disconnect();
+    this.#events.disconnect();
   }
 
   acknowledge(sequence: number): void {
     this.#outbox.acknowledge(sequence);
+  }
+
+  acknowledgeEvents(sequence: number): void {
+    this.#events.acknowledge(sequence);
+  }
+
+  /** What the Node is short of, as its conditions; none when nobody looks. */
+  get pressureConditions(): readonly Condition[] {
+    return this.#pressure?.conditions ?? [];
   }
 
   /** Undefined when taken; otherwise why not, and the session is to be opened anew. */
@@ -194,12 +238,18 @@ export class Agent {
     if (typeof next === "string") return next;
     this.#chained = true;
     this.#book = next;
-    this.#bookFile.save(next, (error) => {
+    this.#saveBook();
+    return undefined;
+  }
+
+  #saveBook(): void {
+    const book = this.#book;
+    this.#bookFile.save(book, (error) => {
+      if (error !== null && this.#retries(error, () => this.#saveBook())) return;
       if (error) this.#fail(error);
       // A later book may be durable by now; it never goes back.
-      else if (!this.#closed && next.revision >= this.#active.revision) this.#activate(next);
+      else if (!this.#closed && book.revision >= this.#active.revision) this.#activate(book);
     });
-    return undefined;
   }
 
   /** The container whose output a reader wants. */
@@ -246,6 +296,9 @@ export class Agent {
   #wantedImages(): ReadonlySet<string> {
     const wanted = new Set<string>();
     for (const [uid, pod] of Object.entries(this.#active.pods)) {
+      const worker = this.#workers.get(uid);
+      // What has ended is not begun again.
+      if (worker !== undefined && worker.livingPod === undefined) continue;
       for (const { image } of allContainers(pod)) {
         wanted.add(taggedReference(image));
         const pin = wantedPin(pod, this.#records[uid], image);
@@ -274,13 +327,22 @@ export class Agent {
   #reconcile(): void {
     if (this.#closed) return;
     for (const [uid, pod] of Object.entries(this.#active.pods)) {
+      const isNew = this.#watch.ready && !this.#isKnown(uid);
       this.#workerOf(uid).want(pod, removalGraceMs(pod));
+      const refusal = isNew ? this.#pressure?.refusal(pod) : undefined;
+      if (refusal !== undefined) this.#workerOf(uid).evict({ message: refusal, graceMs: 0, dropsContainers: true });
     }
     if (!this.#confirmed || !this.#watch.ready) return;
     for (const uid of this.#workers.keys()) this.#removeUnlessAssigned(uid);
     for (const { podUid } of this.#watch.all()) this.#removeUnlessAssigned(podUid);
     for (const uid of Object.keys(this.#records)) this.#removeUnlessAssigned(uid);
     for (const uid of this.#volumeUids) this.#removeUnlessAssigned(uid);
+  }
+
+  /** Something of the Pod is here already. */
+  #isKnown(uid: string): boolean {
+    const known = this.#workers.has(uid) || this.#records[uid] !== undefined || this.#volumeUids.has(uid);
+    return known || this.#watch.ofPod(uid).length > 0;
   }
 
   #containersChanged(podUid: string): void {
@@ -330,16 +392,41 @@ export class Agent {
     if (record === undefined) delete records[uid];
     else records[uid] = record;
     this.#records = records;
+    this.#saveRecords(undefined);
+  }
+
+  /** `run`: when all records of this moment are on disk. */
+  #saveRecords(run: (() => void) | undefined): void {
+    if (run !== undefined) this.#whenSaved.push(run);
     if (this.#recordsDirty) return;
     this.#recordsDirty = true;
     // One write for all that changes in this turn.
     this.#options.env.timers.after(0, () => {
       this.#recordsDirty = false;
       if (this.#closed) return;
+      const waiting = this.#whenSaved;
+      this.#whenSaved = [];
       this.#recordFile.save(this.#records, (error) => {
-        if (error) this.#fail(error);
+        const again = error !== null && this.#retries(error, () => this.#saveRecords(undefined));
+        if (error !== null && !again) this.#fail(error);
+        // On a full disk what waits is the end of Pods, by which there is room again.
+        else if (!this.#closed) for (const one of waiting) one();
       });
     });
+  }
+
+  /** A full disk gets room again, maybe by what this agent does: what could not be written is written later. */
+  #retries(error: Error, save: () => void): boolean {
+    if (this.#closed || !isDiskFull(error)) return false;
+    const { env } = this.#options;
+    const now = env.clock.monotonic();
+    if (now - this.#diskFullAt > diskFullQuietMs)
+      env.log.warn("the disk is full: what this agent remembers waits to be written", { error: error.message });
+    this.#diskFullAt = now;
+    env.timers.after(diskFullRetryMs, () => {
+      if (!this.#closed) save();
+    });
+    return true;
   }
 
   #object(kind: string, namespace: string, name: string): ConfigMap | Secret | undefined {
@@ -360,6 +447,16 @@ export class Agent {
     this.close();
     this.#options.onFatal(error);
   }
+}
+
+const diskFullRetryMs = 1_000;
+/** A disk that had room for so long is told of anew. */
+const diskFullQuietMs = 60_000;
+
+/** Nothing was lost: state is written beside what it takes the place of. */
+function isDiskFull(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 type Records = Readonly<Record<string, PodRecord>>;

@@ -151,7 +151,8 @@ export class FakeAccess implements ContainerAccess {
         for (const id of containerIds) {
           const { phase, startedAt } = engine.containers.get(id)?.info ?? {};
           if (phase !== "running" || startedAt === undefined) continue;
-          usages.set(id, { cpuNanos: (engine.clock.now() - startedAt) * 1e5, memoryBytes: 2 ** 20, atMs });
+          const { memoryBytes, processes } = engine.useOf(id);
+          usages.set(id, { cpuNanos: (engine.clock.now() - startedAt) * 1e5, memoryBytes, processes, atMs });
         }
         return usages;
       },

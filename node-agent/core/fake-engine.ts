@@ -4,6 +4,7 @@ import { taggedReference } from "../../src/api/image-reference.js";
 import { fakePlace } from "./fake-place.js";
 import type { FakeImage, FakeProgram } from "./fake-program.js";
 import { FakeVolumes, type FakeMounts } from "./fake-volumes.js";
+import type { MachineSupplies } from "./pressure/signals.js";
 import type { RegistryCredentials } from "./registry-credentials.js";
 import { terminationMessageBytesMax, terminationOutput } from "./runtime.js";
 import type { ContainerEvent, ContainerInfo, ContainerSpec, DiskSpace } from "./runtime.js";
@@ -55,6 +56,28 @@ export interface FakeContainer {
   readonly followers: Set<() => void>;
 }
 
+/** What one container takes. */
+export interface FakeUse {
+  readonly memoryBytes: number;
+  readonly processes: number;
+  readonly writableBytes: number;
+  readonly logBytes: number;
+}
+
+const littleUse: FakeUse = { memoryBytes: 2 ** 20, processes: 1, writableBytes: 0, logBytes: 0 };
+
+export const roomyMachine: MachineSupplies = {
+  supplies: {
+    "memory.available": { capacity: 16 * 2 ** 30, available: 12 * 2 ** 30 },
+    "nodefs.available": { capacity: 100 * 2 ** 30, available: 90 * 2 ** 30 },
+    "nodefs.inodesFree": { capacity: 1e6, available: 9e5 },
+    "imagefs.available": { capacity: 100 * 2 ** 30, available: 90 * 2 ** 30 },
+    "imagefs.inodesFree": { capacity: 1e6, available: 9e5 },
+    "pid.available": { capacity: 32_768, available: 32_000 },
+  },
+  hasImageDisk: false,
+};
+
 type EventObserver = (container: FakeContainer, type: ContainerEvent["type"]) => void;
 
 /**
@@ -77,6 +100,10 @@ export class FakeEngine {
   #down = false;
   /** Of the machine. */
   imageDisk: DiskSpace = { capacityBytes: 100e9, availableBytes: 90e9 };
+  /** What the machine has left, with a disk of its own for images when `hasImageDisk`. */
+  machine: MachineSupplies = roomyMachine;
+  /** What containers take, by id or as `pod/container`; of others it is little. */
+  readonly uses = new Map<string, Partial<FakeUse>>();
   /** As when the engine's process is stopped: connections stay, calls end by their deadlines, events are not told. */
   hung = false;
   #count = 0;
@@ -131,6 +158,11 @@ export class FakeEngine {
   observe(observer: { onEvent: EventObserver; onDown: () => void; onUp: () => void }): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
+  }
+
+  useOf(id: string): FakeUse {
+    const { podName = "", containerName = "" } = this.containers.get(id)?.info ?? {};
+    return { ...littleUse, ...(this.uses.get(id) ?? this.uses.get(`${podName}/${containerName}`)) };
   }
 
   require(id: string): FakeContainer {

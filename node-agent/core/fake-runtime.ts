@@ -21,12 +21,15 @@ import type {
   ContainerObserver,
   ContainerRuntime,
   ContainerSpec,
+  ContainerStorage,
   DiskSpace,
+  DiskUsage,
   ExecRequest,
   ExecResult,
   ImageInfo,
   LogRequest,
   LogSink,
+  Pace,
   PullRequest,
   StoredImage,
 } from "./runtime.js";
@@ -156,6 +159,18 @@ export class FakeRuntime implements ContainerRuntime {
 
   imageDisk(done: Done<DiskSpace>): void {
     this.#run("image", () => this.#engine.imageDisk, done, { capacityBytes: 0, availableBytes: 0 });
+  }
+
+  storage(containerIds: readonly string[], _pace: Pace, done: Done<ReadonlyMap<string, ContainerStorage>>): void {
+    const measure = (): ReadonlyMap<string, ContainerStorage> => {
+      const known = containerIds.filter((id) => this.#own(id) !== undefined);
+      const storages = known.map((id) => {
+        const { writableBytes, logBytes } = this.#engine.useOf(id);
+        return [id, { writable: usageOf(writableBytes), log: usageOf(logBytes) }] as const;
+      });
+      return new Map(storages);
+    };
+    this.#run("inspect", measure, done, new Map());
   }
 
   loadImages(sink: StreamSink): ContainerStream {
@@ -313,6 +328,10 @@ function outcomeOf(image: FakeImage, container: FakeContainer, command: readonly
   const [, applet] = /^busybox ps \| .*\[b\](usybox .*)'$/.exec(command[2] ?? "") ?? [];
   if (applet === undefined) return image.exec(command);
   return { exitCode: runsFakeProcess(container, `b${applet}`) ? 0 : 1, output: "", takesMs: 5 };
+}
+
+function usageOf(bytes: number): DiskUsage {
+  return { bytes, inodes: 1, isComplete: true };
 }
 
 const fakeSandboxImage = "ikada/sandbox:2";

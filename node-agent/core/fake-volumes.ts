@@ -1,7 +1,7 @@
 import type { Done, Finished, Timers } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { isBelow } from "./pod-volumes.js";
-import type { MountedVolume } from "./runtime.js";
+import type { DiskUsage, MountedVolume, Pace } from "./runtime.js";
 import type { VolumeHost } from "./volume-host.js";
 import type { VolumePlan } from "./volume-plan.js";
 
@@ -12,6 +12,10 @@ type Files = Map<string, string>;
 export class FakeVolumes implements VolumeHost {
   readonly #timers: Timers;
   readonly pods = new Map<string, Map<string, Files>>();
+  /** Of the engine, by `namespace/name`; they outlive Pods. */
+  readonly named = new Map<string, Files>();
+  /** Bytes in a volume, by `pod uid/volume`, in place of those of its texts. */
+  readonly sizes = new Map<string, number>();
   /** While set, nothing can be made or removed. */
   failure: string | undefined;
 
@@ -27,6 +31,11 @@ export class FakeVolumes implements VolumeHost {
     this.#run(done, () => {
       if (plan.kind === "host")
         throw new IkadaError("Invalid", `hostPath "${plan.path}": this node allows no hostPath`);
+      if (plan.kind === "named") {
+        const key = `${plan.volume.namespace}/${plan.volume.name}`;
+        if (!this.named.has(key)) this.named.set(key, new Map());
+        return;
+      }
       const volumes = this.pods.get(podUid) ?? new Map<string, Files>();
       this.pods.set(podUid, volumes);
       const decoder = new TextDecoder();
@@ -40,19 +49,35 @@ export class FakeVolumes implements VolumeHost {
     this.#run(done, () => this.pods.delete(podUid));
   }
 
+  usage(podUid: string, _pace: Pace, done: Done<ReadonlyMap<string, DiskUsage>>): void {
+    this.#timers.after(1, () => {
+      const usages = [...(this.pods.get(podUid) ?? [])].map(([name, files]) => {
+        const written = [...files.values()].reduce((sum, text) => sum + text.length, 0);
+        const bytes = this.sizes.get(`${podUid}/${name}`) ?? written;
+        return [name, { bytes, inodes: 1 + files.size, isComplete: true }] as const;
+      });
+      done(null, new Map(usages));
+    });
+  }
+
   /** What a container finds of the volumes. @throws IkadaError Invalid when a mount is not allowed */
   mounted(podUid: string, mounts: readonly MountedVolume[]): FakeMounts {
-    for (const { volume, subPath } of mounts) {
-      if (this.pods.get(podUid)?.has(volume) !== true)
-        throw new IkadaError("Invalid", `fake engine: there is no volume "${volume}"`);
+    const filesOf = (mount: MountedVolume): Files | undefined => {
+      const { named, volume } = mount;
+      return named === undefined
+        ? this.pods.get(podUid)?.get(volume)
+        : this.named.get(`${named.namespace}/${named.name}`);
+    };
+    for (const mount of mounts) {
+      const { volume, subPath } = mount;
+      if (filesOf(mount) === undefined) throw new IkadaError("Invalid", `fake engine: there is no volume "${volume}"`);
       if (subPath !== undefined && !isBelow(subPath))
         throw new IkadaError("Invalid", `path "${subPath}" is refused: it leads out`);
     }
     // What a subPath names is what it was when the container was made.
     const pinned = new Map<MountedVolume, string | undefined>();
-    for (const mount of mounts)
-      if (mount.subPath !== undefined) pinned.set(mount, this.pods.get(podUid)?.get(mount.volume)?.get(mount.subPath));
-    return new FakeMounts(mounts, pinned, (volume) => this.pods.get(podUid)?.get(volume));
+    for (const mount of mounts) if (mount.subPath !== undefined) pinned.set(mount, filesOf(mount)?.get(mount.subPath));
+    return new FakeMounts(mounts, pinned, filesOf);
   }
 
   #run(done: Finished, work: () => unknown): void {
@@ -73,12 +98,12 @@ export class FakeVolumes implements VolumeHost {
 export class FakeMounts {
   readonly #mounts: readonly MountedVolume[];
   readonly #pinned: ReadonlyMap<MountedVolume, string | undefined>;
-  readonly #files: (volume: string) => Files | undefined;
+  readonly #files: (mount: MountedVolume) => Files | undefined;
 
   constructor(
     mounts: readonly MountedVolume[],
     pinned: ReadonlyMap<MountedVolume, string | undefined>,
-    files: (volume: string) => Files | undefined,
+    files: (mount: MountedVolume) => Files | undefined,
   ) {
     this.#mounts = mounts;
     this.#pinned = pinned;
@@ -89,9 +114,7 @@ export class FakeMounts {
     const place = this.#placeOf(path);
     if (place === undefined) return undefined;
     const pinned = this.#pinned.get(place.mount);
-    return pinned !== undefined && path === place.mount.target
-      ? pinned
-      : this.#files(place.mount.volume)?.get(place.at);
+    return pinned !== undefined && path === place.mount.target ? pinned : this.#files(place.mount)?.get(place.at);
   }
 
   /** Undefined: the path is in no volume. False: it may not be written. */
@@ -99,7 +122,7 @@ export class FakeMounts {
     const place = this.#placeOf(path);
     if (place === undefined) return undefined;
     if (place.mount.readOnly) return false;
-    this.#files(place.mount.volume)?.set(place.at, text);
+    this.#files(place.mount)?.set(place.at, text);
     return true;
   }
 

@@ -15,6 +15,8 @@ export type ImageResult =
       readonly reference: string;
       readonly id: string;
       readonly user: string;
+      /** How long its pull took; absent when it was there. */
+      readonly pulledMs?: number;
     }
   | {
       readonly status: "failed";
@@ -37,6 +39,7 @@ interface ImageRequest {
 interface Waiter {
   readonly done: (result: ImageResult) => void;
   readonly onProgress: (message: string) => void;
+  readonly onPull: () => void;
 }
 
 interface PullState {
@@ -85,8 +88,13 @@ export class Images {
     this.#slots = new EngineSlots(parallelMax);
   }
 
-  /** `onProgress` gets a text for the container's status, now and then, while a pull takes its time. */
-  ensure(request: ImageRequest, done: Waiter["done"], onProgress: Waiter["onProgress"] = () => undefined): void {
+  /** `onProgress` gets a text for the container's status, now and then, while a pull takes its time; `onPull` is called when there is one. */
+  ensure(
+    request: ImageRequest,
+    done: Waiter["done"],
+    onProgress: Waiter["onProgress"] = () => undefined,
+    onPull: Waiter["onPull"] = () => undefined,
+  ): void {
     const { reference, policy } = request;
     if (parseImageReference(reference) === undefined) {
       const message = `Failed to apply default image tag "${reference}": couldn't parse image name: invalid reference format`;
@@ -95,14 +103,14 @@ export class Images {
     }
     const wanted = request.pin ?? reference;
     if (policy === "Always" && !isImageId(wanted)) {
-      this.#pull(request, { done, onProgress });
+      this.#pull(request, { done, onProgress, onPull });
       return;
     }
     this.#look(wanted, (error, image) => {
       if (error) done(this.#failure("ImageInspectError", error.message, inspectRetryMs));
       else if (image !== undefined) done(readyAs(request, image));
       else if (policy === "Never") done(this.#failure("ErrImageNeverPull", absent(request), pullBackoff.firstMs));
-      else this.#pull(request, { done, onProgress });
+      else this.#pull(request, { done, onProgress, onPull });
     });
   }
 
@@ -134,6 +142,7 @@ export class Images {
     this.#pulls.set(key, state);
     if (state.waiting !== undefined) {
       state.waiting.push(waiter);
+      waiter.onPull();
       return;
     }
     if (state.last !== undefined && state.last.retryAt > now) {
@@ -141,10 +150,13 @@ export class Images {
       return;
     }
     state.waiting = [waiter];
+    waiter.onPull();
+    const begunAt = this.#env.clock.monotonic();
     this.#slots.run((over) => {
       const finish = (error: Error | null, image: ImageInfo): void => {
         over();
-        this.#finish(key, state, request, error, image);
+        const pulledMs = this.#env.clock.monotonic() - begunAt;
+        this.#finish(key, state, request, error, { ...image, pulledMs });
       };
       this.#runtime.images((error, before) => {
         if (error !== null) return finish(error, noImage);
@@ -180,7 +192,13 @@ export class Images {
     });
   }
 
-  #finish(key: string, state: PullState, request: ImageRequest, pullError: Error | null, image: ImageInfo): void {
+  #finish(
+    key: string,
+    state: PullState,
+    request: ImageRequest,
+    pullError: Error | null,
+    image: ImageInfo & { readonly pulledMs: number },
+  ): void {
     const { reference, pin, secrets } = request;
     const error = pullError ?? otherBytes(request, image);
     const waiting = state.waiting ?? [];
@@ -188,7 +206,7 @@ export class Images {
     let result: ImageResult;
     if (error === null) {
       this.#pulls.delete(key);
-      result = readyAs(request, image);
+      result = { ...readyAs(request, image), pulledMs: image.pulledMs };
     } else {
       state.failures += 1;
       const faults = secrets.faults.length === 0 ? "" : `; imagePullSecrets: ${secrets.faults.join(", ")}`;
@@ -213,7 +231,7 @@ function pulledFor({ reference, pin }: ImageRequest): string {
   return pin === undefined || isImageId(pin) ? reference : pin;
 }
 
-function readyAs({ reference, pin }: ImageRequest, image: ImageInfo): ImageResult {
+function readyAs({ reference, pin }: ImageRequest, image: ImageInfo): ImageResult & { status: "ready" } {
   const lasting = isMovable(reference) ? pinOf(reference, image) : taggedReference(reference);
   return { status: "ready", reference: pin ?? lasting, id: image.id, user: image.user };
 }

@@ -124,6 +124,21 @@ export class OwnImages implements ImageOwnership {
 
   /** Looks at the disk, and removes what is needed. */
   collect(done: Finished): void {
+    this.#collect(done, (images, finish) =>
+      this.#runtime.imageDisk((diskError, disk) => {
+        if (diskError !== null) return finish(diskError);
+        const bytes = bytesToFree(disk, this.#settings);
+        return bytes === 0 ? finish(null) : this.#free(images, bytes, finish);
+      }),
+    );
+  }
+
+  /** Removes all that may go: the node is short of room. */
+  collectAll(done: Finished): void {
+    this.#collect(done, (images, finish) => this.#free(images, Infinity, finish));
+  }
+
+  #collect(done: Finished, free: (images: readonly StoredImage[], finish: Finished) => void): void {
     if (this.#collecting) return done(null);
     this.#collecting = true;
     const finish: Finished = (error) => {
@@ -133,16 +148,18 @@ export class OwnImages implements ImageOwnership {
     return this.#runtime.images((error, images) => {
       if (error !== null) return finish(error);
       this.#note(images);
-      return this.#runtime.imageDisk((diskError, disk) => {
-        if (diskError !== null) return finish(diskError);
-        const bytes = bytesToFree(disk, this.#settings);
-        if (bytes === 0) return finish(null);
-        const now = this.#env.clock.now();
-        const removable = removableImages(images, this.#book, this.#wanted(), this.#settings, now);
-        this.#env.log.info("disk of images is full", { bytesToFree: bytes, removable: removable.length });
-        return this.#removeNext(removable, 0, bytes, finish);
-      });
+      return free(images, finish);
     });
+  }
+
+  #free(images: readonly StoredImage[], bytes: number, done: Finished): void {
+    const now = this.#env.clock.now();
+    const removable = removableImages(images, this.#book, this.#wanted(), this.#settings, now);
+    this.#env.log.info("disk of images is full", {
+      ...(Number.isFinite(bytes) && { bytesToFree: bytes }),
+      removable: removable.length,
+    });
+    this.#removeNext(removable, 0, bytes, done);
   }
 
   /** What is in use now was used now; what is gone is forgotten. */
@@ -162,7 +179,8 @@ export class OwnImages implements ImageOwnership {
   #removeNext(images: readonly StoredImage[], index: number, bytes: number, done: Finished): void {
     const image = images[index];
     if (image === undefined || this.#closed) {
-      if (bytes > 0) this.#env.log.warn("disk of images stays full: no more images may go", { bytesToFree: bytes });
+      if (bytes > 0 && Number.isFinite(bytes))
+        this.#env.log.warn("disk of images stays full: no more images may go", { bytesToFree: bytes });
       return done(null);
     }
     return this.#remove(image, (error) => {

@@ -18,8 +18,24 @@ export interface PodRecord {
   readonly containers: Readonly<Record<string, ContainerRecord>>;
   /** What its containers were made from, by their images as the spec names them. Absent in older files. */
   readonly images?: Readonly<Record<string, string>>;
+  /** This node wanted to be rid of it; never taken back. Absent in older files too. */
+  readonly eviction?: Eviction;
   /** As reported last; their times of transition outlive the agent. */
   readonly conditions: readonly Condition[] | undefined;
+}
+
+/** How a Pod is ended for good. */
+export interface EvictionOrder {
+  /** For the Pod's status and its event. */
+  readonly message: string;
+  readonly graceMs: number;
+  /** Its containers are removed as well, and their output with them: the disk is what is short. */
+  readonly dropsContainers: boolean;
+}
+
+export interface Eviction extends EvictionOrder {
+  /** Wall milliseconds. */
+  readonly at: number;
 }
 
 export interface ContainerRecord {

@@ -91,7 +91,8 @@ export function preStopOf(
   return container === undefined || handler === undefined || graceMs <= 0 ? {} : { preStop: { container, handler } };
 }
 
-function isMaking({ busy }: PodView): boolean {
+/** Something of the Pod is being made at this moment. */
+export function isMaking({ busy }: Pick<PodView, "busy">): boolean {
   return [...busy.keys()].some((slot) => slot === "sandbox" || /^(container|volume)\//.test(slot));
 }
 

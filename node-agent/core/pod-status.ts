@@ -14,6 +14,8 @@ export interface StatusInput {
   readonly observed: readonly ContainerInfo[];
   readonly waiting: ReadonlyMap<string, Waiting>;
   readonly hostIP: string;
+  /** A container is being made or started at this moment. */
+  readonly isMaking?: boolean;
   /** The status before, for times of transition; at first the one in the Pod. */
   readonly before: PodStatus | undefined;
   /** Wall milliseconds. */
@@ -37,8 +39,10 @@ export function podStatus(input: StatusInput): PodStatus {
   const nodeIP = sandbox !== undefined && pod.spec.hostNetwork === true ? input.hostIP : undefined;
   const ip = sandbox?.ip ?? nodeIP ?? before?.podIP;
   const startTime = before?.startTime ?? toTimestamp(record.firstSeenAt);
+  const { eviction } = record;
   return {
     phase,
+    ...(eviction !== undefined && phase === "Failed" && { reason: "Evicted", message: eviction.message }),
     conditions: conditionsOf(input, {
       uninitialized: initialized ? [] : uninitialized,
       phase,
@@ -129,6 +133,8 @@ function phaseOf(
   sidecars: readonly ContainerStatus[],
 ): PodPhase {
   const { pod, record } = input;
+  const isEmpty = !input.observed.some((info) => info.role === "container" && info.phase === "running");
+  if (record.eviction !== undefined && isEmpty && input.isMaking !== true) return "Failed";
   // A finished Pod, and one that was told to end and whose containers have all ended, never changes its phase again.
   const exits = pod.spec.containers.map(({ name }) => record.containers[name]?.exit);
   const stopped = record.terminatingSince !== undefined && !statuses.some(runs);
@@ -186,10 +192,17 @@ function conditionsOf(
         },
     { type: "ContainersReady", ...readiness },
     { type: "Ready", ...(readiness.status === "True" ? gatesOf(input.pod) : readiness) },
+    ...disruption(input.record),
   ];
   const before = input.before?.conditions ?? [];
   // Others' conditions are not repeated: what is known here of them may be old, and the server keeps what is not spoken of.
   return own.map((condition) => withTransition(condition, before, input.now));
+}
+
+/** It did not fail by itself (Kubernetes' names). */
+function disruption({ eviction }: PodRecord): readonly Omit<Condition, "lastTransitionTime">[] {
+  if (eviction === undefined) return [];
+  return [{ type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message: eviction.message }];
 }
 
 /** Conditions that others set and that readiness waits for too (Kubernetes' words). */

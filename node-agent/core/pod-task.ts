@@ -6,6 +6,7 @@ import { rootRefusal } from "./container-security.js";
 import { containerSpec } from "./container-spec.js";
 import type { Environment } from "./environment.js";
 import { Plan, type Action, type SlotFailure, type Waiting } from "./plan.js";
+import { planEviction } from "./pod-eviction.js";
 import { wantedPin, withImages } from "./pod-images.js";
 import { planRemoval, preStopOf, stopInOrder } from "./pod-removal.js";
 import { mountsOf, volumesRefusal, type VolumesView } from "./pod-volumes.js";
@@ -33,6 +34,10 @@ export interface PodView {
   /** Why no sandbox is to be made; undefined: one is. */
   readonly sandboxRefusal?: string | undefined;
   readonly volumes: VolumesView;
+  /** That the Pod is evicted is on disk. */
+  readonly isEvictionSaved?: boolean;
+  /** Containers that had ended by then (wall milliseconds) are removed, though their logs go with them. */
+  readonly dropDeadUpTo?: number | undefined;
   /** The longest pause between restarts. */
   readonly restartMsMax: number;
   /** Wall milliseconds. */
@@ -97,6 +102,7 @@ function decideOwn(view: PodView, plan: Plan): Decision {
   if (view.pod === undefined || view.removalGraceMs !== undefined || record.terminatingSince !== undefined) {
     return planRemoval(plan, view, record);
   }
+  if (record.eviction !== undefined) return planEviction(plan, view, record, record.eviction);
   const next = new PodPlanner(plan, view, view.pod, record).plan();
   return { record: next, actions: plan.actions, wakeAt: plan.wakeAt, waiting: plan.waiting, gone: false };
 }
@@ -118,7 +124,7 @@ class PodPlanner {
     if (isFinished(this.#pod, this.#record)) {
       if (this.#endSidecars()) return this.#record;
       // The address is given back; the containers stay for their logs.
-      for (const info of this.#view.observed) if (info.role === "sandbox") this.#remove(info);
+      for (const info of this.#view.observed) if (info.role === "sandbox" || this.#isUnwanted(info)) this.#remove(info);
       return this.#record;
     }
     this.#takeBackAlterations();
@@ -384,8 +390,17 @@ class PodPlanner {
       const record = this.#record.containers[info.containerName];
       if (record === undefined || info.phase === "running") continue;
       const keptFrom = record.attempt - 1;
-      if (info.attempt < keptFrom || (info.phase === "created" && info.attempt < record.attempt)) this.#remove(info);
+      const isOver = info.attempt < record.attempt || record.exit !== undefined;
+      if (isOver && this.#isUnwanted(info)) this.#remove(info);
+      else if (info.attempt < keptFrom || (info.phase === "created" && info.attempt < record.attempt))
+        this.#remove(info);
     }
+  }
+
+  /** Ended, and kept for its log alone while the disk has room for it. */
+  #isUnwanted({ phase, finishedAt }: ContainerInfo): boolean {
+    const { dropDeadUpTo } = this.#view;
+    return phase === "exited" && dropDeadUpTo !== undefined && (finishedAt ?? 0) <= dropDeadUpTo;
   }
 
   /** The reason to show while the slot's last action has failed. */

@@ -2,7 +2,7 @@ import type { ConfigMap, Secret } from "../../src/api/kinds/core.js";
 import type { Container, Pod } from "../../src/api/kinds/pod.js";
 import { expand, type Environment } from "./environment.js";
 import type { MountedVolume } from "./runtime.js";
-import { planVolume, setUpFailed, type VolumePlan, type VolumeSources } from "./volume-plan.js";
+import { namedVolumeOf, planVolume, setUpFailed, type VolumePlan, type VolumeSources } from "./volume-plan.js";
 
 /** What a decision knows of a Pod's volumes. */
 export interface VolumesView {
@@ -92,10 +92,14 @@ export function mountsOf(pod: Pod, container: Container, environment: Environmen
     mounts.push({
       volume: mount.name,
       hostPath: hostPath?.path,
+      named: namedVolumeOf(pod, volume),
       target: mount.mountPath,
       subPath,
       // What the agent writes no container may (Kubernetes since 1.9.6).
-      readOnly: mount.readOnly === true || writtenByAgent.some((kind) => volume[kind] !== undefined),
+      readOnly:
+        mount.readOnly === true ||
+        volume.csi?.readOnly === true ||
+        writtenByAgent.some((kind) => volume[kind] !== undefined),
     });
   }
   return mounts;

@@ -1,6 +1,7 @@
 import type { Env, Timer } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { sameJson } from "../../src/api/json.js";
+import type { AgentEvent } from "./agent-events.js";
 import type { Pod, PodStatus } from "../../src/api/kinds/pod.js";
 import { backoffMs, engineBackoff } from "./backoff.js";
 import { sandboxSpec } from "./container-spec.js";
@@ -10,10 +11,13 @@ import type { EngineSlots } from "./engine-slots.js";
 import { resolveEnvironment, type EnvironmentSources } from "./environment.js";
 import type { Images } from "./images.js";
 import type { Action, SlotFailure } from "./plan.js";
-import { newPodRecord, type ContainerRecord, type PodRecord } from "./pod-record.js";
+import { evictedWhy } from "./pod-eviction.js";
+import { newPodRecord, type ContainerRecord, type EvictionOrder, type PodRecord } from "./pod-record.js";
+import { isMaking } from "./pod-removal.js";
 import { podStatus } from "./pod-status.js";
+import { PodTeller } from "./pod-teller.js";
 import { PodVolumes } from "./pod-volumes.js";
-import { allContainers } from "./container-role.js";
+import { allContainers, isFinished } from "./container-role.js";
 import { afterHookGraceMsMin, postStartMsMax, runHook } from "./hooks.js";
 import { decide, type Decision, type ImageState, type PodView, type Unhealthy } from "./pod-task.js";
 import { Prober, type ProbeNetwork } from "./prober.js";
@@ -41,6 +45,9 @@ export interface WorkerContext {
   readonly restartMsMax: number;
   readonly objects: Pick<EnvironmentSources, "configMap" | "secret">;
   onRecord(uid: string, record: PodRecord): void;
+  /** Runs it when all records that were given are on disk. */
+  readonly whenSaved: (run: () => void) => void;
+  tell(event: AgentEvent): void;
   onStatus(uid: string, pod: Pod, status: PodStatus): void;
   /** Nothing is left of a Pod that was to be removed. Called once. */
   onGone(uid: string): void;
@@ -68,6 +75,9 @@ export class PodWorker {
   readonly #probers = new Map<string, Prober>();
   /** Containers that this process started; all others are adopted. */
   readonly #startedHere = new Set<string>();
+  readonly #teller: PodTeller;
+  #evictionSaved: boolean;
+  #dropDeadUpTo: number | undefined;
   #turn: Timer | undefined;
   #wake: Timer | undefined;
   #assigned = false;
@@ -81,6 +91,8 @@ export class PodWorker {
     this.#uid = uid;
     this.#volumes = new PodVolumes(hasVolumes);
     this.#record = record ?? newPodRecord(context.env.clock.now());
+    this.#teller = new PodTeller(uid, (event) => context.tell(event));
+    this.#evictionSaved = record?.eviction !== undefined;
   }
 
   /** Sets what is wanted. Without a Pod its containers are removed; with a grace the Pod is. */
@@ -88,9 +100,19 @@ export class PodWorker {
     // That it is gone is said once as a terminating Pod and once as one that is not assigned any more.
     if ((pod !== undefined) !== this.#assigned) this.#gone = false;
     this.#assigned = pod !== undefined;
+    if (pod !== undefined) this.#heed(pod);
     this.#pod = pod ?? this.#pod;
+    this.#teller.pod = this.#pod;
     this.#removalGraceMs = removalGraceMs ?? (pod === undefined ? this.#graceOfPod() : undefined);
     this.kick();
+  }
+
+  /** A Pod that the servers know as evicted is, also when this agent lost what it knew of that (its disk was full then). */
+  #heed({ status }: Pod): void {
+    if (status?.phase !== "Failed" || status.reason !== "Evicted" || this.#record.eviction !== undefined) return;
+    const eviction = { message: status.message ?? "", graceMs: 0, dropsContainers: true };
+    this.#setRecord({ ...this.#record, eviction: { ...eviction, at: this.#context.env.clock.now() } });
+    this.#evictionSaved = true;
   }
 
   /** Something changed: decide again, soon. */
@@ -100,6 +122,50 @@ export class PodWorker {
       this.#turn = undefined;
       this.#decide();
     });
+  }
+
+  /** Fails the Pod for good. The first word counts. */
+  evict(order: EvictionOrder): void {
+    if (this.#record.eviction !== undefined) return;
+    const { env, whenSaved } = this.#context;
+    const { message, graceMs } = order;
+    env.log.warn("evicting pod", { pod: this.#name(), graceMs, why: message });
+    this.#teller.evicted(message);
+    this.#setRecord({ ...this.#record, eviction: { ...order, at: env.clock.now() } });
+    whenSaved(() => {
+      this.#evictionSaved = true;
+      this.kick();
+    });
+  }
+
+  /** Undefined when the Pod has ended, or is to end. */
+  get livingPod(): Pod | undefined {
+    const pod = this.#pod;
+    if (pod === undefined || this.#terminating() || this.#record.eviction !== undefined) return undefined;
+    return isFinished(pod, this.#record) ? undefined : pod;
+  }
+
+  /** It was evicted, and has given everything back. */
+  get isCleared(): boolean {
+    const { eviction } = this.#record;
+    const observed = this.#own();
+    const isEmpty = observed.every(({ phase, role }) => phase === "exited" && role === "container");
+    const isGone = eviction?.dropsContainers !== true || observed.length === 0;
+    return eviction !== undefined && isEmpty && isGone && !this.#volumes.present && !isMaking({ busy: this.#busy });
+  }
+
+  /** Removes containers that have ended by now; their logs are lost. */
+  dropDead(): void {
+    this.#dropDeadUpTo = this.#context.env.clock.now();
+    this.kick();
+  }
+
+  /** There are still some of those. */
+  get hasDead(): boolean {
+    const upTo = this.#dropDeadUpTo ?? 0;
+    return this.#own().some(
+      ({ role, phase, finishedAt }) => role === "container" && phase === "exited" && (finishedAt ?? 0) <= upTo,
+    );
   }
 
   /** The engine answers again: what failed is tried at once. */
@@ -124,6 +190,10 @@ export class PodWorker {
     this.#setRecord(decision.record);
     for (const action of decision.actions) this.#execute(action);
     this.#keepProbers();
+    if (this.livingPod !== undefined) {
+      this.#teller.volumes(this.#volumes.wanted);
+      this.#teller.waiting(decision.waiting);
+    }
     this.#report(decision, now);
     this.#wake?.cancel();
     this.#wake = undefined;
@@ -162,6 +232,8 @@ export class PodWorker {
             }),
       sandboxRefusal: pod === undefined ? undefined : portRefusal(pod, hostPorts),
       volumes: pod === undefined ? this.#volumes : this.#volumes.look({ pod, nodeName, allocatable, ...objects }),
+      isEvictionSaved: this.#evictionSaved,
+      dropDeadUpTo: this.#dropDeadUpTo,
       restartMsMax,
       now,
     };
@@ -176,6 +248,7 @@ export class PodWorker {
       observed: this.#own(),
       waiting: decision.waiting,
       hostIP: this.#context.hostIP,
+      isMaking: isMaking({ busy: this.#busy }),
       before: { ...(this.#status ?? this.#pod.status), ...(conditions && { conditions }) },
       now,
     });
@@ -210,6 +283,7 @@ export class PodWorker {
         break;
       case "stop":
         env.log.info("stopping container", { pod: this.#name(), container: action.containerId, why: action.why });
+        this.#tellStop(action);
         this.#stop(action, this.#ending(slot));
         break;
       case "volume":
@@ -263,6 +337,7 @@ export class PodWorker {
     this.#volumes.present = true;
     this.#context.volumes.apply(this.#uid, plan, (error) => {
       if (error === null) this.#volumes.applied.set(plan.name, plan);
+      else this.#teller.volumeFailed(plan.name, error.message);
       done(error);
     });
   }
@@ -277,19 +352,25 @@ export class PodWorker {
   #createSandbox(attempt: number, done: (error: Error | null) => void): void {
     const pod = this.#pod;
     if (pod === undefined) return done(null);
+    if (attempt > 0) this.#teller.sandboxReplaced();
     return this.#context.sandboxImage.ensure((error, image) => {
-      if (error !== null) return done(error);
-      return this.#create(sandboxSpec(pod, attempt, image), done);
+      if (error === null) return this.#create(sandboxSpec(pod, attempt, image), done);
+      this.#teller.sandboxFailed(error.message);
+      return done(error);
     });
   }
 
   #create(spec: ContainerSpec, done: (error: Error | null) => void): void {
     const { runtime, watch, sandboxImage } = this.#context;
     // The answer to an earlier order may have changed the mind meanwhile.
-    if (this.#closed || this.#terminating()) return done(null);
+    if (this.#closed || this.#isEnding()) return done(null);
     const over = watch.creating(spec);
     return runtime.create(spec, (error, id) => {
       over(error === null ? id : undefined);
+      if (spec.role === "sandbox") {
+        if (error !== null) this.#teller.sandboxFailed(error.message);
+      } else if (error === null) this.#teller.created(spec.containerName);
+      else this.#teller.containerFailed(spec.containerName, error.message);
       // The image may have been removed since it was looked up.
       if (error instanceof IkadaError && error.reason === "NotFound") {
         this.#images.delete(spec.containerName);
@@ -301,10 +382,14 @@ export class PodWorker {
 
   #start(id: string, done: (error: Error | null) => void): void {
     const { runtime, watch } = this.#context;
-    if (this.#closed || this.#terminating()) return done(null);
+    if (this.#closed || this.#isEnding()) return done(null);
     const over = watch.starting(id);
     return runtime.start(id, (error) => {
       const refused = error instanceof IkadaError && error.reason === "Invalid";
+      const name = watch.ofPod(this.#uid).find((info) => info.id === id && info.role === "container")?.containerName;
+      if (name !== undefined && error === null) this.#teller.started(name);
+      else if (name !== undefined) this.#teller.containerFailed(name, error?.message ?? "");
+      else if (error !== null) this.#teller.sandboxFailed(error.message);
       if (refused) this.#startErrors.set(id, error.message);
       if (error === null) this.#startedHere.add(id);
       over(() => done(refused ? null : error));
@@ -322,6 +407,7 @@ export class PodWorker {
       } else {
         const why = `its postStart hook failed: ${failure}`;
         this.#context.env.log.warn("container hook failed", { pod: this.#name(), container: container.name, why });
+        this.#teller.hookFailed(container.name, "PostStart", failure);
         this.#unhealthy.set(containerId, { why, graceMs: undefined });
       }
       done(null);
@@ -348,6 +434,7 @@ export class PodWorker {
       this.#hooks.delete(containerId);
       if (failure !== undefined) {
         env.log.warn("container hook failed", { pod: this.#name(), container: preStop.container.name, why: failure });
+        this.#teller.hookFailed(preStop.container.name, "PreStop", failure);
       }
       stop(Math.max(graceMs - (env.clock.monotonic() - begunAt), afterHookGraceMsMin));
     });
@@ -357,6 +444,14 @@ export class PodWorker {
     };
     this.#hooks.set(containerId, { cancel: () => hook.cancel(), end });
     return undefined;
+  }
+
+  #tellStop({ containerId, slot, why }: Action & { kind: "stop" }): void {
+    const info = this.#own().find(({ id }) => id === containerId);
+    if (info?.role !== "container" || slot.startsWith("kill/")) return;
+    // That the Pod ends, and why, is told as such.
+    const isOwn = why === evictedWhy || this.livingPod === undefined;
+    this.#teller.killing(info.containerName, isOwn ? undefined : why);
   }
 
   #endHook(containerId: string, leftMs: number): void {
@@ -373,6 +468,7 @@ export class PodWorker {
     this.#context.images.ensure(
       { reference, pin, policy, secrets },
       (result) => {
+        this.#teller.image(container, reference, result);
         this.#images.set(container, { ...result, attempt, pin });
         ending(null);
       },
@@ -380,6 +476,7 @@ export class PodWorker {
         this.#images.set(container, { attempt, pin, status: "pulling", message });
         this.kick();
       },
+      () => this.#teller.pulling(container, reference),
     );
   }
 
@@ -390,7 +487,7 @@ export class PodWorker {
     const observed = this.#own();
     const running = new Map(observed.filter(({ phase }) => phase === "running").map((info) => [info.id, info]));
     for (const [id, prober] of this.#probers) {
-      if (running.has(id) && !this.#terminating()) continue;
+      if (running.has(id) && !this.#isEnding()) continue;
       prober.close();
       this.#probers.delete(id);
     }
@@ -400,7 +497,7 @@ export class PodWorker {
       for (const id of ids.keys()) if (!known.has(id)) ids.delete(id);
     // What ended by itself needs no more time.
     for (const id of this.#hooks.keys()) if (!running.has(id)) this.#endHook(id, 0);
-    if (pod === undefined || this.#terminating()) return;
+    if (pod === undefined || this.#isEnding()) return;
     const podIP = this.#podIP();
     for (const info of running.values()) {
       const container = allContainers(pod).find(({ name }) => name === info.containerName);
@@ -415,6 +512,7 @@ export class PodWorker {
       const target = { containerId: info.id, pod, container, podIP, adopted };
       const prober = new Prober(env, runtime, network, target, {
         onReadiness: (ready, started) => this.#setContainer(info.containerName, { ready, started }),
+        onFailure: (kind, message) => this.#teller.unhealthy(info.containerName, kind, message),
         onUnhealthy: (kind, message) => {
           env.log.warn("container is unhealthy", { pod: this.#name(), container: info.containerName, kind, message });
           const seconds = (kind === "liveness" ? container.livenessProbe : container.startupProbe)
@@ -458,6 +556,11 @@ export class PodWorker {
 
   #terminating(): boolean {
     return !this.#assigned || this.#removalGraceMs !== undefined || this.#record.terminatingSince !== undefined;
+  }
+
+  /** Nothing more is made or started. */
+  #isEnding(): boolean {
+    return this.#terminating() || this.#record.eviction !== undefined;
   }
 
   /** The grace when a Pod that is known is not assigned any more. */

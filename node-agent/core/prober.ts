@@ -67,6 +67,8 @@ export interface ProbedContainer {
 export interface ProbeListener {
   /** The startup probe succeeded, or there is none. Readiness may follow. */
   onReadiness(ready: boolean, started: boolean): void;
+  /** One probe failed, whatever follows from that. Of readiness not within the first period: it is asked more often then than was wished. */
+  onFailure?(kind: ProbeKind, message: string): void;
   /** Liveness or startup failed for good: the container must be replaced. Called once. */
   onUnhealthy(kind: ProbeKind, message: string): void;
 }
@@ -81,6 +83,7 @@ export class Prober {
   readonly #network: ProbeNetwork;
   readonly #target: ProbedContainer;
   readonly #listener: ProbeListener;
+  readonly #begunAt: number;
   readonly #timers = new Map<ProbeKind, Timer>();
   #started: boolean;
   #ready: boolean;
@@ -98,6 +101,7 @@ export class Prober {
     this.#network = network;
     this.#target = target;
     this.#listener = listener;
+    this.#begunAt = env.clock.monotonic();
     const { startupProbe, readinessProbe } = target.container;
     this.#started = startupProbe === undefined || target.adopted?.started === true;
     this.#ready = readinessProbe === undefined || target.adopted?.ready === true;
@@ -149,6 +153,8 @@ export class Prober {
 
   #finish(schedule: ProbeSchedule, probe: Probe, failure: string | undefined, begunAt: number): void {
     const { kind } = schedule;
+    const isEarly = kind === "readiness" && this.#env.clock.monotonic() - this.#begunAt < schedule.timing.periodMs;
+    if (failure !== undefined && !isEarly) this.#listener.onFailure?.(kind, failure);
     const changed = schedule.finish(failure === undefined, begunAt, this.#env.clock.monotonic());
     if (changed && kind === "readiness") {
       this.#ready = schedule.result === true;

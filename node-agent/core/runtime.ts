@@ -1,6 +1,7 @@
 import type { Finished, Done } from "../../src/base/env.js";
 import type { ContainerAccess, ContainerStream, StreamSink } from "./access.js";
 import type { RegistryCredentials } from "./registry-credentials.js";
+import type { NamedVolume } from "./volume-plan.js";
 
 /**
  * What the agent needs of a container engine: Docker (node-agent/docker), or a scripted fake for tests and
@@ -47,6 +48,8 @@ export interface ContainerRuntime extends ContainerAccess {
   removeImage(reference: string, done: Finished): void;
   /** The disk that images are on. */
   imageDisk(done: Done<DiskSpace>): void;
+  /** What these containers, running or not, have on the disk, as far as it can be measured; the others are left out. */
+  storage(containerIds: readonly string[], pace: Pace, done: Done<ReadonlyMap<string, ContainerStorage>>): void;
   /** Takes an archive as `docker save` writes it and ends with the names of the images in it, each a line of output; BadRequest when it is none. */
   loadImages(sink: StreamSink): ContainerStream;
   /** Makes the Pod sandbox image from bytes in the project when it is not there. */
@@ -92,6 +95,28 @@ export interface StoredImage {
 export interface DiskSpace {
   readonly capacityBytes: number;
   readonly availableBytes: number;
+  /** Absent where the file system counts none. */
+  readonly inodes?: { readonly capacity: number; readonly available: number };
+  /** The machine's number of the file system, to tell whether two folders are on one. */
+  readonly device?: number;
+}
+
+/** How files are counted: `gently` takes a fifth of one processor at most, `fast` gives up early. */
+export type Pace = "gently" | "fast";
+
+/** Files that were counted. */
+export interface DiskUsage {
+  /** On the disk, as du counts. */
+  readonly bytes: number;
+  readonly inodes: number;
+  /** False: there were too many files, or too deep folders; there is at least as much. */
+  readonly isComplete: boolean;
+}
+
+export interface ContainerStorage {
+  /** What it changed in its image's files. */
+  readonly writable: DiskUsage;
+  readonly log: DiskUsage;
 }
 
 export interface ContainerObserver {
@@ -185,6 +210,8 @@ export interface MountedVolume {
   readonly volume: string;
   /** For a part of the machine: which. */
   readonly hostPath: string | undefined;
+  /** For a volume that the engine keeps: which. */
+  readonly named: NamedVolume | undefined;
   /** In the container. */
   readonly target: string;
   /** Path in the volume; links in it are followed within the volume alone. A folder is made when nothing is there. */

@@ -2,6 +2,7 @@ import type { Env, Timer } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
 import type { NodeStatus } from "../../src/api/kinds/core.js";
 import type { Agent } from "./agent.js";
+import type { EventBatch } from "./agent-events.js";
 import type { Assignments } from "./assignment-book.js";
 import type { ReportBatch } from "./report-outbox.js";
 
@@ -34,12 +35,14 @@ export type ToServer =
   | { readonly type: "hello"; readonly hello: Hello }
   | { readonly type: "heartbeat"; readonly sequence: number }
   | { readonly type: "node"; readonly status: NodeStatus }
-  | { readonly type: "pods"; readonly batch: ReportBatch };
+  | { readonly type: "pods"; readonly batch: ReportBatch }
+  | { readonly type: "events"; readonly batch: EventBatch };
 
 export type FromServer =
   | { readonly type: "welcome"; readonly welcome: Welcome }
   | { readonly type: "assignments"; readonly assignments: Assignments }
   | { readonly type: "accepted"; readonly sequence: number }
+  | { readonly type: "eventsAccepted"; readonly sequence: number }
   /** A heartbeat, or what the session has no part in. */
   | { readonly type: "beat" };
 
@@ -59,7 +62,7 @@ export interface SessionEvents {
 
 export interface SessionOptions {
   readonly env: Pick<Env, "clock" | "timers">;
-  readonly agent: Pick<Agent, "position" | "connect" | "disconnect" | "receive" | "acknowledge">;
+  readonly agent: Pick<Agent, "position" | "connect" | "disconnect" | "receive" | "acknowledge" | "acknowledgeEvents">;
   readonly identity: AgentIdentity;
   readonly nodeStatus: () => NodeStatus;
   readonly wire: ServerWire;
@@ -131,6 +134,7 @@ export class Session {
     if (message.type === "welcome") return this.#takeWelcome(message.welcome);
     if (!this.#welcomed) return new IkadaError("BadRequest", "the first message of a server is welcome");
     if (message.type === "accepted") agent.acknowledge(message.sequence);
+    if (message.type === "eventsAccepted") agent.acknowledgeEvents(message.sequence);
     if (message.type !== "assignments") return undefined;
     const refused = agent.receive(message.assignments);
     return refused === undefined ? undefined : new IkadaError("Conflict", `assignments refused: ${refused}`);
@@ -146,10 +150,16 @@ export class Session {
     this.#welcomed = true;
     this.#beatLater(Math.max(100, welcome.heartbeatMs || 1_000));
     this.reportNode();
-    agent.connect(welcome.nodeUid, (batch) => {
-      // What does not fit now is not acknowledged, so it is sent again.
-      if (!wire.isFull) wire.send({ type: "pods", batch });
-    });
+    // What does not fit now is not acknowledged, so it is sent again.
+    agent.connect(
+      welcome.nodeUid,
+      (batch) => {
+        if (!wire.isFull) wire.send({ type: "pods", batch });
+      },
+      (batch) => {
+        if (!wire.isFull) wire.send({ type: "events", batch });
+      },
+    );
     events.onWelcome(welcome.servers);
     return undefined;
   }

@@ -1,4 +1,5 @@
 import type { Done, Finished } from "../../src/base/env.js";
+import type { DiskUsage, Pace } from "./runtime.js";
 import type { VolumePlan } from "./volume-plan.js";
 
 /** What the agent needs of its machine for volumes: real files (node-agent/volumes), or a fake. */
@@ -12,4 +13,6 @@ export interface VolumeHost {
   apply(podUid: string, plan: VolumePlan, done: Finished): void;
   /** Removes all volumes of a Pod whose containers are gone, and never what is the machine's own. No error when there is none. */
   remove(podUid: string, done: Finished): void;
+  /** What is on the disk of a Pod's volumes, by name; without the machine's own, the engine's and what is in memory. */
+  usage(podUid: string, pace: Pace, done: Done<ReadonlyMap<string, DiskUsage>>): void;
 }

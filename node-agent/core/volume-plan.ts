@@ -1,5 +1,6 @@
 import { decodeBase64 } from "../../src/api/base64.js";
 import type { DownwardFile, KeyToPath, Pod, ProjectedSource, Volume } from "../../src/api/kinds/pod.js";
+import { namedVolumesDriver } from "../../src/api/kinds/csi-drivers.js";
 import { unitsOf } from "../../src/api/quantity.js";
 import { allContainers } from "./container-role.js";
 import { fieldOf, type EnvironmentSources } from "./environment.js";
@@ -32,7 +33,15 @@ export type VolumePlan =
       readonly group: number | undefined;
     }
   /** Something of the machine's own. */
-  | { readonly kind: "host"; readonly name: string; readonly path: string; readonly type: string };
+  | { readonly kind: "host"; readonly name: string; readonly path: string; readonly type: string }
+  /** A volume that the engine keeps, which outlives Pods. */
+  | { readonly kind: "named"; readonly name: string; readonly volume: NamedVolume; readonly group: number | undefined };
+
+/** An engine's volume as Pods name it: those of another cluster or namespace are others. */
+export interface NamedVolume {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 /** Where the content of volumes comes from. */
 export type VolumeSources = Pick<EnvironmentSources, "pod" | "nodeName" | "allocatable" | "configMap" | "secret">;
@@ -44,8 +53,8 @@ class Refusal extends Error {}
 type VolumeKind = (volume: Volume, sources: VolumeSources) => VolumePlan;
 
 /**
- * All kinds that this version knows. One more needs an entry here and, when it is neither files, an empty folder nor a part of the
- * machine, a kind of `VolumePlan` that `VolumeHost` carries out.
+ * All kinds that this version knows. One more needs an entry here and, when it is neither files, an empty folder, a part of the
+ * machine nor a volume of the engine, a kind of `VolumePlan` that `VolumeHost` carries out.
  */
 const kinds: Readonly<Record<string, VolumeKind>> = {
   emptyDir: ({ name, emptyDir = {} }, { pod }) => ({
@@ -68,12 +77,43 @@ const kinds: Readonly<Record<string, VolumeKind>> = {
     filesPlan(name, sources, [{ downwardAPI }], downwardAPI.defaultMode),
   projected: ({ name, projected = {} }, sources) =>
     filesPlan(name, sources, projected.sources ?? [], projected.defaultMode),
+  csi: (volume, { pod }) => {
+    const driver = volume.csi?.driver ?? "";
+    const plan = Object.hasOwn(drivers, driver) ? drivers[driver] : undefined;
+    if (plan !== undefined) return plan(volume, pod);
+    throw new Refusal(
+      `driver name ${driver} not found in the list of registered CSI drivers (${Object.keys(drivers).join(", ")})`,
+    );
+  },
 };
+
+/**
+ * What `csi.driver` may name. One more needs an entry here, its attributes in src/api/kinds/csi-drivers.ts and, when it is none of the kinds of
+ * `VolumePlan`, one of those.
+ */
+const drivers: Readonly<Record<string, (volume: Volume, pod: Pod) => VolumePlan>> = {
+  [namedVolumesDriver]: (volume, pod) => ({
+    kind: "named",
+    name: volume.name,
+    volume: namedVolumeOf(pod, volume) ?? { namespace: "", name: "" },
+    group: groupOf(pod),
+  }),
+};
+
+/** Undefined for a volume of another kind. */
+export function namedVolumeOf({ metadata }: Pod, { csi }: Volume): NamedVolume | undefined {
+  if (csi?.driver !== namedVolumesDriver) return undefined;
+  return { namespace: metadata.namespace ?? "default", name: csi.volumeAttributes?.["name"] ?? "" };
+}
+
+/** Under which name a volume's source stands. One without a source is an emptyDir, as in Kubernetes. */
+export function sourceOf(volume: Volume): string {
+  return Object.keys(volume).find((key) => key !== "name" && volume[key] !== undefined) ?? "emptyDir";
+}
 
 /** What the machine has to have for this volume; a string says why it can't be known, in Kubernetes' words. */
 export function planVolume(volume: Volume, sources: VolumeSources): VolumePlan | string {
-  // A volume without a source is an emptyDir in Kubernetes.
-  const source = Object.keys(volume).find((key) => key !== "name" && volume[key] !== undefined) ?? "emptyDir";
+  const source = sourceOf(volume);
   const kind = Object.hasOwn(kinds, source) ? kinds[source] : undefined;
   if (kind === undefined) return setUpFailed(volume.name, `this version of Ikada has no volumes of the kind ${source}`);
   try {

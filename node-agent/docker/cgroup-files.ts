@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
+import type { ContainerUsage } from "../core/access.js";
 
 /** Where the kernel says what a control group uses (Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst). */
 export interface CgroupFiles {
   readonly cpu: { readonly file: string; readonly version: 1 | 2 };
   readonly memory: { readonly folder: string; readonly version: 1 | 2 };
+  /** The file that counts processes and threads; undefined where nobody does. */
+  readonly processes: string | undefined;
 }
 
 /**
@@ -32,9 +35,10 @@ export function cgroupFiles(membership: string, mounts: string): CgroupFiles | u
   };
   const cpu = folderOf("cpuacct") ?? folderOf("cpu");
   const memory = folderOf("memory");
+  const pids = folderOf("pids");
   if (!cpu || !memory) return undefined;
   const file = posix.join(cpu.folder, cpu.version === 1 ? "cpuacct.usage" : "cpu.stat");
-  return { cpu: { file, version: cpu.version }, memory };
+  return { cpu: { file, version: cpu.version }, memory, processes: pids && posix.join(pids.folder, "pids.current") };
 }
 
 /** A mount may show a part of the hierarchy alone. */
@@ -44,18 +48,22 @@ function below({ root, point }: { readonly root: string; readonly point: string 
 }
 
 /** @throws when the group is gone */
-export async function readUsage({ cpu, memory }: CgroupFiles): Promise<{ cpuNanos: number; memoryBytes: number }> {
+export async function readUsage(files: CgroupFiles): Promise<Omit<ContainerUsage, "atMs">> {
+  const { cpu, memory } = files;
   const [usageFile, inactive] =
     memory.version === 1
       ? (["memory.usage_in_bytes", "total_inactive_file"] as const)
       : (["memory.current", "inactive_file"] as const);
-  const [cpuText, usageText, statText] = await Promise.all([
+  const [cpuText, usageText, statText, countText] = await Promise.all([
     readFile(cpu.file, "utf8"),
     readFile(posix.join(memory.folder, usageFile), "utf8"),
     readFile(posix.join(memory.folder, "memory.stat"), "utf8"),
+    // Not everywhere is that counted.
+    files.processes === undefined ? undefined : readFile(files.processes, "utf8").catch(() => undefined),
   ]);
   const cpuNanos = cpu.version === 1 ? Number(cpuText) : fieldOf(cpuText, "usage_usec") * 1000;
-  return { cpuNanos, memoryBytes: Math.max(0, Number(usageText) - fieldOf(statText, inactive)) };
+  const memoryBytes = Math.max(0, Number(usageText) - fieldOf(statText, inactive));
+  return { cpuNanos, memoryBytes, ...(countText !== undefined && { processes: Number(countText) }) };
 }
 
 /** Of lines `name value`; 0 when it is not there. */

@@ -54,9 +54,9 @@ export function createOptions(
       ...sandbox?.host,
       ...securityForm(security, parts.seccompProfile),
       Mounts: [
-        ...parts.mounts.map(bindForm),
+        ...parts.mounts.map(mountForm),
         ...(terminationMessage !== undefined && parts.messageFile !== undefined
-          ? [bindForm({ source: parts.messageFile, target: terminationMessage.path, readOnly: false })]
+          ? [mountForm({ source: parts.messageFile, kind: "bind", target: terminationMessage.path, readOnly: false })]
           : []),
       ],
       ...limits,
@@ -100,8 +100,11 @@ function limitsForm(spec: ContainerSpec): Dockerode.HostConfig {
   };
 }
 
-function bindForm({ source, target, readOnly }: ReadyMount): Dockerode.MountConfig[number] {
-  return { Type: "bind", Source: source, Target: target, ...(readOnly && { ReadOnly: true }) };
+function mountForm({ source, target, readOnly, kind }: ReadyMount): Dockerode.MountConfig[number] {
+  const form = { Type: kind, Source: source, Target: target, ...(readOnly && { ReadOnly: true }) };
+  if (kind === "bind") return form;
+  // An engine fills an empty volume with what the image has there; Kubernetes' volumes begin empty.
+  return { ...form, VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: "local", Options: {} } } };
 }
 
 /** At most 30 MB of output of one container stay on the machine's disk. */

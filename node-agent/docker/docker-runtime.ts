@@ -18,19 +18,23 @@ import type {
   ContainerObserver,
   ContainerRuntime,
   ContainerSpec,
+  ContainerStorage,
   DiskSpace,
   ExecRequest,
   ExecResult,
   ImageInfo,
   LogRequest,
   LogSink,
+  Pace,
   PullRequest,
   StoredImage,
 } from "../core/runtime.js";
+import type { DiskMeter } from "../volumes/disk-meter.js";
 import type { HostVolumes } from "../volumes/host-volumes.js";
 import { DockerAccess } from "./access.js";
 import { Alterations } from "./alterations.js";
 import { containerInfo, createOptions } from "./container-form.js";
+import { ContainerDisks } from "./container-disks.js";
 import { Engine, engineDeadlines } from "./engine.js";
 import { endOfOutput, Messages } from "./messages.js";
 import { machineResolver, seccompProfile } from "./machine-files.js";
@@ -54,6 +58,7 @@ export interface DockerRuntimeOptions {
   readonly seccompFolder: string | undefined;
   /** The machine's volumes, of which containers are given what their specs name. */
   readonly volumes: Pick<HostVolumes, "mountsFor">;
+  readonly meter: DiskMeter;
   readonly log: Log;
 }
 
@@ -74,6 +79,7 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #messages: Messages;
   /** Commands that begin. All probes of a node at once would only make each of them late; a late one fails. */
   readonly #execs = new EngineSlots();
+  readonly #disks: ContainerDisks;
   readonly #seccompFolder: string | undefined;
   readonly #volumes: DockerRuntimeOptions["volumes"];
   #sandboxImage: Promise<string> | undefined;
@@ -85,6 +91,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.#log = options.log;
     this.#alterations = new Alterations(this.#engine);
     this.#messages = new Messages(options.messageFolder);
+    this.#disks = new ContainerDisks(this.#engine, options.meter);
     this.#seccompFolder = options.seccompFolder;
     this.#volumes = options.volumes;
     this.#access = new DockerAccess(this.#engine, (id) => this.#requireOwn(id), options.log);
@@ -155,6 +162,10 @@ export class DockerRuntime implements ContainerRuntime {
 
   imageDisk(done: Done<DiskSpace>): void {
     settle(imageDisk(this.#engine), done, { capacityBytes: 0, availableBytes: 0 });
+  }
+
+  storage(containerIds: readonly string[], pace: Pace, done: Done<ReadonlyMap<string, ContainerStorage>>): void {
+    settle(this.#disks.storage(containerIds, pace), done, new Map());
   }
 
   loadImages(sink: StreamSink): ContainerStream {

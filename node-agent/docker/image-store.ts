@@ -1,10 +1,10 @@
-import { statfs } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { IkadaError } from "../../src/base/errors.js";
 import type { ContainerStream, StreamSink } from "../core/access.js";
 import { loadFailure } from "../core/engine-words.js";
 import { taggedReference } from "../../src/api/image-reference.js";
 import type { DiskSpace, StoredImage } from "../core/runtime.js";
+import { diskSpace } from "../machine-supplies.js";
 import { engineDeadlines, type Engine } from "./engine.js";
 
 /** All images of the engine, with whether any container, also somebody else's, was made of them. */
@@ -44,8 +44,7 @@ export async function imageDisk(engine: Engine): Promise<DiskSpace> {
   };
   const folder = info.DockerRootDir ?? "";
   try {
-    const { blocks, bavail, bsize } = await statfs(folder);
-    return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
+    return await diskSpace(folder);
   } catch (caught) {
     throw new IkadaError("Unavailable", `the disk of the engine's folder ${folder} can't be read`, {}, caught);
   }

@@ -13,11 +13,12 @@ import {
 import { isAbsolute, join, normalize, relative } from "node:path";
 import type { Done, Finished } from "../../src/base/env.js";
 import { IkadaError } from "../../src/base/errors.js";
-import type { MountedVolume } from "../core/runtime.js";
+import type { DiskUsage, MountedVolume, Pace } from "../core/runtime.js";
 import type { VolumeHost } from "../core/volume-host.js";
-import type { VolumePlan } from "../core/volume-plan.js";
+import type { NamedVolume, VolumePlan } from "../core/volume-plan.js";
 import { writeFiles } from "./atomic-files.js";
 import { codeOf, isWithin, openBeneath, pathOf, refused, resolved, type Missing } from "./beneath.js";
+import type { DiskMeter } from "./disk-meter.js";
 import { bind, mountMemory, mountsWithin, unmount } from "./mounts.js";
 import { removeTree } from "./remove-tree.js";
 
@@ -28,12 +29,31 @@ export interface HostVolumesOptions {
   readonly hostPaths: readonly string[];
   /** What no Pod may reach by any of them: the agent's keys and all Pods' Secrets. @default folder */
   readonly ownFolder?: string;
+  /** Volumes that the engine keeps; absent: Pods may name none. */
+  readonly named?: NamedVolumes;
+  readonly meter: DiskMeter;
+}
+
+/** What the engine does for volumes that it keeps by name (node-agent/docker/named-volumes.ts). */
+export interface NamedVolumes {
+  /** The volume, made when it is not there. @throws IkadaError Conflict when somebody else's has its name */
+  ensure(volume: NamedVolume): Promise<EngineVolume>;
+}
+
+export interface EngineVolume {
+  /** The engine's name for it. */
+  readonly id: string;
+  /** Its folder, where this machine has it. */
+  readonly folder: string;
+  /** Made by this call. */
+  readonly isNew: boolean;
 }
 
 /** What a container is given. */
 export interface ReadyMount {
-  /** On this machine. */
+  /** A path on this machine, or the engine's name of a volume. */
   readonly source: string;
+  readonly kind: "bind" | "volume";
   readonly target: string;
   readonly readOnly: boolean;
 }
@@ -80,8 +100,8 @@ export class HostVolumes implements VolumeHost {
       for (const [at, mount] of mounts.entries()) {
         const { target, readOnly } = mount;
         try {
-          const source = await this.#source(podUid, mount, `${safe(containerName)}_${at}`);
-          ready.push({ source, target, readOnly });
+          const found = await this.#source(podUid, mount, `${safe(containerName)}_${at}`);
+          ready.push({ ...found, target, readOnly });
         } catch (error) {
           const { reason, message, details } = IkadaError.from(error);
           const part = mount.subPath === undefined ? "" : "subPath for ";
@@ -112,18 +132,45 @@ export class HostVolumes implements VolumeHost {
       await (await this.#openHostPath(plan.path, plan.type)).close();
       return;
     }
+    if (plan.kind === "named") {
+      const { folder, isNew } = await this.#named(plan.volume);
+      if (isNew) await openToAll(folder, plan.group);
+      return;
+    }
     const folder = this.#volumeFolder(podUid, plan.name);
     await mkdir(join(folder, ".."), { recursive: true, mode: 0o700 });
     if (plan.kind === "files") await writeFiles(folder, plan);
     else await makeFolder(folder, plan);
   }
 
-  async #source(podUid: string, mount: MountedVolume, name: string): Promise<string> {
+  usage(podUid: string, pace: Pace, done: Done<ReadonlyMap<string, DiskUsage>>): void {
+    void settle(this.#usage(podUid, pace), done, new Map());
+  }
+
+  async #usage(podUid: string, pace: Pace): Promise<ReadonlyMap<string, DiskUsage>> {
+    const folder = join(this.#podFolder(podUid), "volumes");
+    const usages = new Map<string, DiskUsage>();
+    for (const name of await namesIn(folder)) {
+      const usage = await this.#options.meter.measure(join(folder, name), pace);
+      if (usage !== undefined) usages.set(name, usage);
+    }
+    return usages;
+  }
+
+  #named(volume: NamedVolume): Promise<EngineVolume> {
+    const { named } = this.#options;
+    if (named !== undefined) return named.ensure(volume);
+    throw new IkadaError("Unsupported", `volume "${volume.name}": this node's engine keeps no volumes`);
+  }
+
+  async #source(podUid: string, mount: MountedVolume, name: string): Promise<Pick<ReadyMount, "source" | "kind">> {
     const { hostPath, subPath } = mount;
-    const folder = this.#volumeFolder(podUid, mount.volume);
+    const engine = mount.named && (await this.#named(mount.named));
+    if (engine !== undefined && subPath === undefined) return { source: engine.id, kind: "volume" };
+    const folder = engine?.folder ?? this.#volumeFolder(podUid, mount.volume);
     if (hostPath === undefined && !(await exists(folder)))
       throw new IkadaError("Invalid", `the pod's volume "${mount.volume}" is not on this machine`);
-    if (hostPath === undefined && subPath === undefined) return folder;
+    if (hostPath === undefined && subPath === undefined) return { source: folder, kind: "bind" };
     const whole = hostPath === undefined ? undefined : await this.#openHostPath(hostPath, "");
     let part: FileHandle | undefined;
     try {
@@ -131,7 +178,7 @@ export class HostVolumes implements VolumeHost {
       if (subPath !== undefined) part = await openBeneath(root, subPath, await folderLike(root));
       const chosen = part ?? whole;
       if (chosen === undefined) throw new IkadaError("Internal", `nothing to mount for ${mount.volume}`);
-      return await this.#bind(podUid, chosen, name);
+      return { source: await this.#bind(podUid, chosen, name), kind: "bind" };
     } finally {
       await part?.close();
       await whole?.close();
@@ -222,7 +269,11 @@ async function makeFolder(folder: string, plan: Extract<VolumePlan, { kind: "fol
     return;
   }
   // What containers made of it since is theirs.
-  if (!isNew) return;
+  if (isNew) await openToAll(folder, group);
+}
+
+/** For whoever a Pod's containers run as. */
+async function openToAll(folder: string, group: number | undefined): Promise<void> {
   if (group !== undefined) await chown(folder, 0, group);
   await chmod(folder, group === undefined ? 0o777 : 0o2777);
 }

@@ -1,6 +1,7 @@
 import type { Node, Taint } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
 import { sameJson } from "../api/json.js";
+import { pressureTaints } from "../api/pressure-taints.js";
 import type { AnyObject } from "../api/object.js";
 import { groupKindOfObject } from "../api/registry.js";
 import { toTimestamp } from "../api/time.js";
@@ -44,7 +45,8 @@ function decide(node: Node, world: World, settings: ControllerSettings): Decisio
   const status = heard === "no" ? "Unknown" : heard === "yes" && isOurs(node) ? "True" : before;
 
   const anyReady = snapshot.list<Node>("/Node").some((other) => isUsable(other, world, settings));
-  const updated = withTaints(withReady(node, status, now), taintsFor(status, anyReady), now);
+  const said = withReady(node, status, now);
+  const updated = withTaints(said, [...taintsFor(status, anyReady), ...pressureTaintsFor(said)], now);
   const pods = podsToMark(node, status, snapshot, now);
   const changed = !sameJson(updated, node);
   const changes = {
@@ -101,10 +103,16 @@ function withReady(node: Node, status: ReadyStatus, now: number): Node {
     status === "Unknown"
       ? { type: "Ready", status, reason: silentReason, message: "The node's agent has not been heard of." }
       : { type: "Ready", status, reason: "AgentHeard", message: "The node's agent is heard of again." };
-  return {
-    ...node,
-    status: { ...node.status, conditions: withCondition(node.status?.conditions ?? [], verdict, now) },
-  };
+  const told = withCondition(node.status?.conditions ?? [], verdict, now);
+  // Nobody knows what a silent node is short of. Its agent says it again with its first word.
+  const conditions =
+    status !== "Unknown"
+      ? told
+      : Object.keys(pressureTaints).reduce((all, type) => {
+          if (condition(all, type) === undefined) return all;
+          return withCondition(all, { ...verdict, type }, now);
+        }, told);
+  return { ...node, status: { ...node.status, conditions } };
 }
 
 function taintsFor(status: ReadyStatus, evicts: boolean): readonly Pick<Taint, "key" | "effect">[] {
@@ -118,9 +126,14 @@ function taintsFor(status: ReadyStatus, evicts: boolean): readonly Pick<Taint, "
     : [{ key, effect: "NoSchedule" }];
 }
 
+function pressureTaintsFor(node: Node): readonly Pick<Taint, "key" | "effect">[] {
+  return Object.entries(pressureTaints).flatMap(([type, key]) =>
+    condition(node.status?.conditions, type)?.status === "True" ? [{ key, effect: "NoSchedule" as const }] : [],
+  );
+}
+
 function withTaints(node: Node, wanted: readonly Pick<Taint, "key" | "effect">[], now: number): Node {
-  const isManaged = (taint: Taint): boolean =>
-    (taint.key === unreachableTaint || taint.key === notReadyTaint) && taint.effect !== "PreferNoSchedule";
+  const isManaged = (taint: Taint): boolean => managedKeys.has(taint.key) && taint.effect !== "PreferNoSchedule";
   const present = node.spec.taints ?? [];
   const managed = wanted.map(
     ({ key, effect }): Taint =>
@@ -137,6 +150,8 @@ function withTaints(node: Node, wanted: readonly Pick<Taint, "key" | "effect">[]
   const generation = (node.metadata.generation ?? 0) + 1;
   return { ...node, metadata: { ...node.metadata, generation }, spec: { ...node.spec, taints } };
 }
+
+const managedKeys: ReadonlySet<string> = new Set([unreachableTaint, notReadyTaint, ...Object.values(pressureTaints)]);
 
 /**
  * Pods whose Ready condition this node's silence, or its end, changes. After a short silence the agent may have nothing new

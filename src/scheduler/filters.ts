@@ -67,6 +67,8 @@ function missing({ requests }: PodClass, { offered, taken }: Room): readonly str
   if (requests.cpuMilli > 0 && taken.cpuMilli + requests.cpuMilli > offered.cpuMilli) reasons.push("Insufficient cpu");
   if (requests.memoryBytes > 0 && taken.memoryBytes + requests.memoryBytes > offered.memoryBytes)
     reasons.push("Insufficient memory");
+  if (requests.storageBytes > 0 && taken.storageBytes + requests.storageBytes > offered.storageBytes)
+    reasons.push("Insufficient ephemeral-storage");
   return reasons;
 }
 

@@ -1,5 +1,6 @@
 import type { Node } from "../api/kinds/core.js";
 import type { Pod } from "../api/kinds/pod.js";
+import { priorityOf } from "../api/kinds/pod-resources.js";
 import { derivedOrder } from "../objects/derived-id.js";
 import type { Snapshot } from "../objects/snapshot.js";
 import { nodeFilters, roomFilters } from "./filters.js";
@@ -75,11 +76,6 @@ function isWaiting(pod: Pod): boolean {
 function byPriority(left: Pod, right: Pod): number {
   const [a, b] = [left.metadata.creationTimestamp ?? "", right.metadata.creationTimestamp ?? ""];
   return priorityOf(right) - priorityOf(left) || (a < b ? -1 : a > b ? 1 : 0);
-}
-
-function priorityOf(pod: Pod): number {
-  const priority = pod.spec["priority"];
-  return typeof priority === "number" ? priority : 0;
 }
 
 function viewOf(podClass: PodClass, rooms: readonly Room[]): ClassView {

@@ -1,5 +1,7 @@
 import { canonicalJson } from "../api/json.js";
 import type { Pod, Toleration } from "../api/kinds/pod.js";
+import { qosClassOf } from "../api/kinds/pod-resources.js";
+import { pressureTaints } from "../api/pressure-taints.js";
 import { hostPortsOf, type HostPort } from "./host-ports.js";
 import { requestsOf, type Resources } from "./resources.js";
 import { ownerOf } from "./room.js";
@@ -14,6 +16,15 @@ export interface PodClass {
   readonly tolerations: readonly Toleration[];
 }
 
+/**
+ * What Kubernetes' admission gives to every Pod that asks for something: a node that is short of memory takes it, and would end those first that
+ * ask for nothing.
+ */
+function impliedTolerations({ spec }: Pod): readonly Toleration[] {
+  if (qosClassOf(spec) === "BestEffort") return [];
+  return [{ key: pressureTaints.MemoryPressure, operator: "Exists", effect: "NoSchedule" }];
+}
+
 /** Finds each Pod's class; Pods of one owner and one template get the same object. */
 export class PodClasses {
   readonly #known = new Map<string, PodClass>();
@@ -25,7 +36,7 @@ export class PodClasses {
       hostPorts: hostPortsOf(pod),
       nodeSelector: pod.spec.nodeSelector ?? {},
       affinity: pod.spec["affinity"],
-      tolerations: pod.spec.tolerations ?? [],
+      tolerations: [...(pod.spec.tolerations ?? []), ...impliedTolerations(pod)],
     };
     const key = canonicalJson(podClass);
     const known = this.#known.get(key);

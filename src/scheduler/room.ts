@@ -10,6 +10,7 @@ export class Room {
   readonly offered: Resources & { readonly pods: number };
   #cpuMilli = 0;
   #memoryBytes = 0;
+  #storageBytes = 0;
   #weightCpuMilli = 0;
   #weightMemoryBytes = 0;
   #pods = 0;
@@ -24,11 +25,12 @@ export class Room {
   }
 
   get taken(): Resources & { readonly pods: number } {
-    return { cpuMilli: this.#cpuMilli, memoryBytes: this.#memoryBytes, pods: this.#pods };
+    const [cpuMilli, memoryBytes, storageBytes] = [this.#cpuMilli, this.#memoryBytes, this.#storageBytes];
+    return { cpuMilli, memoryBytes, storageBytes, pods: this.#pods };
   }
 
   /** What is taken as scoring counts it (see `weightOf`). */
-  get weight(): Resources {
+  get weight(): ReturnType<typeof weightOf> {
     return { cpuMilli: this.#weightCpuMilli, memoryBytes: this.#weightMemoryBytes };
   }
 
@@ -45,6 +47,7 @@ export class Room {
     const weight = weightOf(requests);
     this.#cpuMilli += requests.cpuMilli;
     this.#memoryBytes += requests.memoryBytes;
+    this.#storageBytes += requests.storageBytes;
     this.#weightCpuMilli += weight.cpuMilli;
     this.#weightMemoryBytes += weight.memoryBytes;
     this.#pods += 1;

@@ -20,6 +20,7 @@ describe("rules of volumes", () => {
   const items = (path: string, more = {}) => [
     { name: "v", configMap: { name: "c", items: [{ key: "k", path, ...more }] } },
   ];
+  const named = (volumeAttributes: Record<string, string>) => ({ driver: "volumes.ikada.dev", volumeAttributes });
   const wrongPath = `${at}.configMap.items[0].path Invalid`;
   refusals(podManifest, [
     ["an empty folder", "spec.volumes", [{ name: "v", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }]],
@@ -49,6 +50,44 @@ describe("rules of volumes", () => {
       "spec.volumes",
       [{ name: "v", downwardAPI: { items: [{ path: "ip", fieldRef: { fieldPath: "status.podIP" } }] } }],
       `${at}.downwardAPI.items[0].fieldRef.fieldPath NotSupported`,
+    ],
+    ["a volume of the engine", "spec.volumes", [{ name: "v", csi: named({ name: "data" }) }]],
+    [
+      "a driver that nobody has",
+      "spec.volumes",
+      [{ name: "v", csi: { driver: "ebs.csi.aws.com", volumeAttributes: { name: "data" } } }],
+      `${at}.csi.driver NotSupported`,
+    ],
+    [
+      "a volume of the engine without a name",
+      "spec.volumes",
+      [{ name: "v", csi: named({}) }],
+      `${at}.csi.volumeAttributes.name Required`,
+    ],
+    ...["", "../data", "a_b", "A", "-a", "a".repeat(64)].map((name): Row => [
+      `"${name}" as the name of one`,
+      "spec.volumes",
+      [{ name: "v", csi: named({ name }) }],
+      `${at}.csi.volumeAttributes.name Invalid`,
+    ]),
+    [
+      "what a volume of the engine does not know",
+      "spec.volumes",
+      [
+        {
+          name: "v",
+          csi: { ...named({ name: "data", size: "1Gi" }), fsType: "ext4", nodePublishSecretRef: { name: "s" } },
+        },
+      ],
+      `${at}.csi.volumeAttributes.size NotSupported`,
+      `${at}.csi.fsType NotSupported`,
+      `${at}.csi.nodePublishSecretRef NotSupported`,
+    ],
+    [
+      "a negative sizeLimit",
+      "spec.volumes",
+      [{ name: "v", emptyDir: { sizeLimit: "-1" } }],
+      `${at}.emptyDir.sizeLimit Invalid`,
     ],
     [
       "a projection of two sources",

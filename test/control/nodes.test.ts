@@ -23,6 +23,61 @@ const taintsOf = (cluster: Cluster, name: string): readonly string[] =>
 const activeOn = (cluster: Cluster, name: string): readonly Pod[] =>
   cluster.pods().filter((one) => one.spec.nodeName === name && isActive(one));
 
+describe("a node that runs short of something", () => {
+  const say = (cluster: Cluster, type: string, status: "True" | "False"): void => {
+    cluster.change("/Node", "", "alpha", (live) => {
+      const conditions = ((live as unknown as Node).status?.conditions ?? []).filter((one) => one.type !== type);
+      const after = { ...(live as unknown as Node).status, conditions: [...conditions, { type, status }] };
+      return { ...live, status: after };
+    });
+    cluster.time.pass(100);
+  };
+
+  it("has a taint for it that keeps new Pods away and evicts none, for as long", () => {
+    const cluster = running();
+    for (const [type, key] of [
+      ["MemoryPressure", "memory-pressure"],
+      ["DiskPressure", "disk-pressure"],
+      ["PIDPressure", "pid-pressure"],
+    ] as const) {
+      say(cluster, type, "True");
+      assert.deepEqual(taintsOf(cluster, "alpha"), [`${key}:NoSchedule`]);
+      cluster.time.pass(20_000);
+      assert.equal(activeOn(cluster, "alpha").length, 2);
+      say(cluster, type, "False");
+      assert.deepEqual(taintsOf(cluster, "alpha"), []);
+    }
+  });
+
+  it("and falls silent is not known to be short of anything, and has the taints of a lost node alone", () => {
+    const cluster = running();
+    say(cluster, "DiskPressure", "True");
+    cluster.loseNode("alpha");
+    cluster.time.pass(6_000);
+    const { status } = cluster.get<Node>("/Node", "alpha", "") ?? {};
+    assert.equal(condition(status?.conditions, "DiskPressure")?.status, "Unknown");
+    assert.equal(condition(status?.conditions, "MemoryPressure"), undefined);
+    assert.deepEqual(taintsOf(cluster, "alpha"), ["unreachable:NoSchedule", "unreachable:NoExecute"]);
+  });
+
+  it("and fails a Pod of a Deployment gets no other, and the Pod is replaced elsewhere", () => {
+    const cluster = running();
+    say(cluster, "DiskPressure", "True");
+    const [victim] = activeOn(cluster, "alpha");
+    cluster.change("/Pod", "default", victim?.metadata.name ?? "", (live) => ({
+      ...live,
+      status: { ...(live as unknown as Pod).status, phase: "Failed", reason: "Evicted" },
+    }));
+    cluster.time.pass(10_000);
+    assert.deepEqual([activeOn(cluster, "alpha").length, activeOn(cluster, "beta").filter(isReady).length], [1, 3]);
+    assert.equal(
+      cluster.pods().filter((one) => one.status?.reason === "Evicted").length,
+      1,
+      "it stays to be looked at",
+    );
+  });
+});
+
 describe("a node that falls silent", () => {
   it("is not ready after 5 s, and its Pods run on the other node in under 12 s", () => {
     const cluster = running();

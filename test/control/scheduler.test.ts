@@ -131,6 +131,46 @@ describe("scheduling plan", () => {
     assert.deepEqual(bound(planOf(asking("p", {}, { tolerations: [{ operator: "Exists" }] }), tainted)), { p: "a" });
   });
 
+  it("a node that is short of memory takes those that ask for something", () => {
+    const short = node("a", { taints: [{ key: "node.kubernetes.io/memory-pressure", effect: "NoSchedule" }] });
+    const made = planOf(asking("asks", { cpu: "1m" }), asking("nothing", {}), short);
+    assert.deepEqual(bound(made), { asks: "a" });
+    assert.equal(
+      why(made),
+      "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }.",
+    );
+    const full = node("a", { taints: [{ key: "node.kubernetes.io/disk-pressure", effect: "NoSchedule" }] });
+    assert.deepEqual(bound(planOf(asking("asks", { cpu: "1m" }), full)), {});
+  });
+
+  it("counts what Pods ask for of the node's own disk", () => {
+    const small = node("a", {}, { "ephemeral-storage": "10Gi" });
+    const [one, two] = ["p1", "p2"].map((name) => asking(name, { "ephemeral-storage": "6Gi" })) as [Pod, Pod];
+    const made = planOf(one, two, small);
+    assert.deepEqual(
+      [bound(made), why(made)],
+      [{ p1: "a" }, "0/1 nodes are available: 1 Insufficient ephemeral-storage."],
+    );
+    assert.deepEqual(bound(planOf(asking("p", {}), node("a"))), { p: "a" });
+  });
+
+  it("counts sidecars beside the containers, and beside the init containers after them", () => {
+    const ask = (name: string, cpu: string, more = {}) => ({
+      name,
+      image: "web:1",
+      resources: { requests: { cpu } },
+      ...more,
+    });
+    const sidecar = ask("sidecar", "1", { restartPolicy: "Always" as const });
+    const fits = (initContainers: readonly object[], cpu: string, offered: string): boolean =>
+      bound(planOf(asking("p", { cpu }, { initContainers: initContainers as never }), node("a", {}, { cpu: offered })))[
+        "p"
+      ] === "a";
+    assert.ok(fits([sidecar], "2", "3") && !fits([sidecar], "2", "2900m"));
+    assert.ok(fits([sidecar, ask("init", "3")], "1", "4") && !fits([sidecar, ask("init", "3")], "1", "3900m"));
+    assert.ok(fits([ask("init", "3"), sidecar], "1", "3"), "one that ends before it does not count beside it");
+  });
+
   it("places the more important and the older first, and leaves gated ones alone", () => {
     const at = (name: string, creationTimestamp: string, spec: Partial<PodSpec> = {}): Pod => {
       const one = asking(name, { cpu: "3" }, spec);

@@ -8,6 +8,7 @@ import { loadOwnImages } from "../../node-agent/core/load-images.js";
 import { OwnImages } from "../../node-agent/core/own-images.js";
 import type { DiskSpace } from "../../node-agent/core/runtime.js";
 import { DockerRuntime } from "../../node-agent/docker/docker-runtime.js";
+import { DiskMeter } from "../../node-agent/volumes/disk-meter.js";
 import { HostVolumes } from "../../node-agent/volumes/host-volumes.js";
 import type { Finished } from "../../src/base/env.js";
 import { hostEnv, type HostEnv } from "../../src/host/env.js";
@@ -31,13 +32,15 @@ describe(`image collection on the disk of a real engine${missing === undefined ?
     engine = await OwnEngine.start({ liveRestore: false, diskMebibytes });
     folder = mkdtempSync(join(tmpdir(), "ikada-collection-"));
     env = hostEnv({ dataFolder: folder, log: silentLog });
+    const meter = new DiskMeter();
     runtime = new DockerRuntime({
       socketPath: engine.socket,
       owner: { clusterId: "collection", node: "node-1" },
       nodeUid: () => undefined,
       messageFolder: join(folder, "messages"),
       seccompFolder: undefined,
-      volumes: new HostVolumes({ folder: join(folder, "pods"), hostPaths: [] }),
+      volumes: new HostVolumes({ folder: join(folder, "pods"), hostPaths: [], meter }),
+      meter,
       log: silentLog,
     });
   });

@@ -8,6 +8,8 @@ import { FakeEngine, type FakeEngineOptions } from "../../node-agent/core/fake-e
 import { shellImage, type FakeImage } from "../../node-agent/core/fake-program.js";
 import { FakeProbeNetwork } from "../../node-agent/core/fake-network.js";
 import { FakeRuntime } from "../../node-agent/core/fake-runtime.js";
+import type { AgentEvent, EventBatch } from "../../node-agent/core/agent-events.js";
+import type { PressureOptions } from "../../node-agent/core/pressure/pressure.js";
 import type { ReportBatch } from "../../node-agent/core/report-outbox.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { VirtualWorld } from "./virtual-world.js";
@@ -48,6 +50,11 @@ export class AgentWorld {
   readonly statuses = new Map<string, PodStatus>();
   readonly gone = new Set<string>();
   readonly batches: ReportBatch[] = [];
+  readonly events: AgentEvent[] = [];
+  /** What the next process of the agent does about pressure; nothing when undefined. */
+  pressure: Omit<PressureOptions, "machine"> | undefined;
+  /** Turns of the Node's conditions. */
+  turns = 0;
   engineErrors: (string | undefined)[] = [];
   fatal: Error | undefined;
 
@@ -82,6 +89,13 @@ export class AgentWorld {
       clusterId: "c1",
       hostIP: "192.0.2.1",
       keyedHash: (text) => text,
+      ...(this.pressure && {
+        pressure: {
+          ...this.pressure,
+          machine: { read: (done) => void timers.after(1, () => done(null, this.engine.machine)) },
+        },
+      }),
+      onPressure: () => void (this.turns += 1),
       onEngine: (error) => this.engineErrors.push(error?.message),
       onFatal: (error) => (this.fatal = error),
     });
@@ -101,7 +115,11 @@ export class AgentWorld {
 
   /** A session with a server that has all assignments. */
   connect(): string | undefined {
-    this.agent.connect("node-uid-1", (batch) => this.#receive(batch));
+    this.agent.connect(
+      "node-uid-1",
+      (batch) => this.#receive(batch),
+      (batch) => this.#receiveEvents(batch),
+    );
     this.#connected = true;
     return this.agent.receive(this.message("complete", [...this.#assigned.values()], []));
   }
@@ -175,6 +193,21 @@ export class AgentWorld {
   ready(name: string): boolean {
     const conditions = this.statuses.get(`uid-${name}`)?.conditions ?? [];
     return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+  }
+
+  /** `reason message` of what was told of a Pod; of the Node without a name. */
+  told(name?: string): string[] {
+    const own = this.events.filter(({ pod }) => pod?.name === name);
+    return own.map(({ reason, message }) => `${reason} ${message}`);
+  }
+
+  #receiveEvents(batch: EventBatch): void {
+    if (!this.acknowledging) return;
+    this.events.push(...batch.events.map(({ event }) => event));
+    const incarnation = this.#incarnation;
+    this.world.timers.after(1, () => {
+      if (incarnation === this.#incarnation && this.#connected) this.agent.acknowledgeEvents(batch.sequence);
+    });
   }
 
   #receive(batch: ReportBatch): void {

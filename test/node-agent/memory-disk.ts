@@ -11,6 +11,8 @@ export class MemoryDisk {
 
   /** While true, syncs fail. */
   failing = false;
+  /** While true, nothing more can be written. */
+  isFull = false;
   /** While true, requests wait. */
   stalled = false;
   #waiting: (() => void)[] = [];
@@ -55,14 +57,16 @@ export class MemoryDisk {
       read: (path, offset, length, done) =>
         give(() => (this.#files.get(path) as Uint8Array).slice(offset, offset + length), done),
       write: (path, offset, bytes, done) =>
-        finish(() => {
+        later(() => {
+          if (this.isFull) return done(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
           const before = this.#files.get(path) ?? new Uint8Array();
           const after = new Uint8Array(Math.max(before.length, offset + bytes.length));
           after.set(before);
           after.set(bytes, offset);
           this.#files.set(path, after);
           this.#synced.delete(path);
-        }, done),
+          return done(null);
+        }),
       sync: (path, done) =>
         later(() => {
           if (this.failing) return done(new Error("EIO"));

@@ -49,7 +49,15 @@ describe("agent process with the fake runtime", function () {
     const [hello] = server.hellos;
     assert.deepEqual([hello?.format, hello?.node, hello?.labels, hello?.revision], [1, "node-1", { zone: "a" }, 0]);
     await until("node report with engine", () => JSON.stringify(server.nodeStatus ?? {}).includes("AgentReady"));
-    assert.deepEqual(server.nodeStatus?.["capacity"], { cpu: "4", memory: "8Gi", pods: "110" });
+    const storage = "ephemeral-storage";
+    assert.deepEqual(server.nodeStatus?.["capacity"], { cpu: "4", memory: "8Gi", pods: "110", [storage]: "100Gi" });
+    const left = { cpu: "4", memory: "8092Mi", pods: "110", [storage]: "90Gi" };
+    assert.deepEqual(server.nodeStatus?.["allocatable"], left);
+    const conditions = server.nodeStatus?.["conditions"] as readonly { type: string; status: string }[];
+    assert.deepEqual(
+      conditions.map(({ type, status }) => `${type} ${status}`),
+      ["MemoryPressure False", "DiskPressure False", "PIDPressure False", "Ready True"],
+    );
     server.tell({ pods: [podOf("a")] });
     await until("running", () => server.statuses.get("uid-a")?.phase === "Running");
     assert.equal(server.statuses.get("uid-a")?.hostIP, "192.0.2.7");

@@ -198,8 +198,18 @@ export interface Volume {
   readonly configMap?: ObjectProjection & { readonly defaultMode?: number };
   readonly secret?: Omit<ObjectProjection, "name"> & { readonly secretName?: string; readonly defaultMode?: number };
   readonly downwardAPI?: { readonly items?: readonly DownwardFile[]; readonly defaultMode?: number };
+  readonly csi?: CsiSource;
   readonly projected?: { readonly sources?: readonly ProjectedSource[]; readonly defaultMode?: number };
   readonly [source: string]: unknown;
+}
+
+/** A volume by a driver's name and what that wants to know. */
+export interface CsiSource {
+  readonly driver: string;
+  readonly readOnly?: boolean;
+  readonly fsType?: string;
+  readonly volumeAttributes?: Readonly<Record<string, string>>;
+  readonly nodePublishSecretRef?: { readonly name?: string };
 }
 
 /** Keys of a ConfigMap or Secret as files: all, or those of `items`. */

@@ -1,4 +1,6 @@
 import type { FieldFault } from "../../base/errors.js";
+import { parseQuantity } from "../quantity.js";
+import { csiRules } from "./csi-drivers.js";
 import type { Container, DownwardFile, KeyToPath, PodSpec, ProjectedSource, Volume, VolumeMount } from "./pod.js";
 
 type Say = (field: string, message: string, reason?: FieldFault["reason"]) => void;
@@ -16,7 +18,10 @@ export function volumeRules(spec: PodSpec, path: string, faults: FieldFault[]): 
 function sourceRules(volume: Volume, path: string, say: Say): void {
   const given = Object.keys(volume).filter((key) => key !== "name" && volume[key] !== undefined);
   if (given.length > 1) say(path, `may have one source, not ${given.join(" and ")}`);
-  const { hostPath, configMap, secret, downwardAPI, projected } = volume;
+  const { hostPath, configMap, secret, downwardAPI, projected, csi, emptyDir } = volume;
+  if (csi !== undefined) csiRules(csi, `${path}.csi`, say);
+  if ((parseQuantity(emptyDir?.sizeLimit ?? "0")?.nanos ?? 0n) < 0n)
+    say(`${path}.emptyDir.sizeLimit`, "must not be negative");
   if (hostPath !== undefined) {
     if (!hostPath.path.startsWith("/")) say(`${path}.hostPath.path`, "must be an absolute path");
     if (hostPath.path.split("/").includes("..")) say(`${path}.hostPath.path`, 'must not contain ".."');

@@ -73,15 +73,13 @@ export const volume = object({
     object({ fsType: string(), readOnly: boolean(), secretRef: secretReference, volumeID: required(string()) }),
   ),
   configMap: object({ defaultMode: int32(), items: atomicList(keyToPath), name: string(), optional: boolean() }),
-  csi: kept(
-    object({
-      driver: required(string()),
-      fsType: string(),
-      nodePublishSecretRef: secretReference,
-      readOnly: boolean(),
-      volumeAttributes: mapOf(string()),
-    }),
-  ),
+  csi: object({
+    driver: required(string()),
+    fsType: string(),
+    nodePublishSecretRef: secretReference,
+    readOnly: boolean(),
+    volumeAttributes: mapOf(string()),
+  }),
   downwardAPI: object({ defaultMode: int32(), items: atomicList(downwardApiFile) }),
   emptyDir: object({ medium: oneOf(["", "Memory"]), sizeLimit: quantity() }),
   ephemeral: kept(

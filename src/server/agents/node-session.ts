@@ -6,6 +6,7 @@ import { IkadaError } from "../../base/errors.js";
 import type { Compare } from "../../../store/store.js";
 import type { AgentServices } from "./agent-services.js";
 import { AssignmentFeed } from "./assignment-feed.js";
+import { EventIntake } from "./event-intake.js";
 import type { ReportOutcome } from "./report-folder.js";
 import { nodeChanges, parseStatus, podChanges } from "./reported-status.js";
 
@@ -45,6 +46,7 @@ export class NodeSession {
   readonly #bootId: string;
   readonly #fence: Compare;
   readonly #feed: AssignmentFeed;
+  readonly #events: EventIntake;
   #heardAt: number;
   #heartbeats = 0;
   #beatTimer: Timer | undefined;
@@ -63,6 +65,9 @@ export class NodeSession {
     this.#bootId = bootId;
     this.#fence = fence;
     this.#heardAt = services.clock.monotonic();
+    this.#events = new EventIntake(services, { node, fence }, (sequence) => {
+      if (!this.#closed) wire.send({ eventsAccepted: { sequence } });
+    });
     const term = () => services.replica.status().term;
     this.#feed = new AssignmentFeed(node, services.cache, term, (assignments) => wire.send({ assignments }));
   }
@@ -85,6 +90,7 @@ export class NodeSession {
     liveness.heard(this.node);
     if (message.hello) throw new IkadaError("BadRequest", "hello came twice");
     if (message.node) this.#takeNode(parseStatus(message.node.statusJson ?? new Uint8Array()));
+    if (message.events) this.#events.take(message.events);
     if (message.pods) this.#takePods(message.pods, ready);
     else ready();
   }

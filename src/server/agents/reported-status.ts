@@ -58,7 +58,8 @@ export function nodeChanges(
 ): Changes | undefined {
   if (!live) return undefined;
   const before = (live["status"] ?? {}) as Readonly<Record<string, unknown>>;
-  const status = { ...before, ...reported, conditions: mergeConditions(live, reported) };
+  const conditions = mergeConditions(live, reported).map((condition) => withTransitionOf(live, condition));
+  const status = { ...before, ...reported, conditions };
   const updated = checked({ ...live, status });
   if (sameJson(updated["status"], live["status"])) return undefined;
   return { ...noChanges, updates: [updated] };
@@ -86,6 +87,15 @@ function mergeConditions(live: AnyObject, reported: Readonly<Record<string, unkn
   );
   const types = new Set(news.map((condition) => textAt(condition, ["type"])));
   return [...listAt(live, "status", "conditions").filter((old) => !types.has(textAt(old, ["type"]))), ...news];
+}
+
+/** An agent that has started again does not know since when: what has not turned has the time that it had. */
+function withTransitionOf(live: AnyObject, condition: unknown): unknown {
+  const type = textAt(condition, ["type"]);
+  const known = listAt(live, "status", "conditions").find((one) => textAt(one, ["type"]) === type);
+  const time = textAt(known, ["lastTransitionTime"]);
+  if (time === "" || textAt(known, ["status"]) !== textAt(condition, ["status"])) return condition;
+  return { ...(condition as Partial<Condition>), lastTransitionTime: time };
 }
 
 /** An agent's words are read as strictly as a user's. @throws IkadaError Invalid */

@@ -3,13 +3,15 @@ import type {
   ContainerInfo,
   ContainerRuntime,
   ContainerSpec,
+  ContainerStorage,
+  DiskUsage,
   MountedVolume,
 } from "../../../node-agent/core/runtime.js";
 import type { VolumeHost } from "../../../node-agent/core/volume-host.js";
 import type { VolumePlan } from "../../../node-agent/core/volume-plan.js";
 import type { Done, Finished } from "../../../src/base/env.js";
 import { IkadaError } from "../../../src/base/errors.js";
-import { newPodUid } from "./workbench.js";
+import { newPodUid, plainSecurity } from "./workbench.js";
 
 /** What the behaviours of volumes are tried with. */
 export interface VolumesBench {
@@ -37,7 +39,7 @@ export function folderOf(name: string): VolumePlan {
 }
 
 export function mountOf(volume: string, target: string, more: Partial<MountedVolume> = {}): MountedVolume {
-  return { volume, target, hostPath: undefined, subPath: undefined, readOnly: false, ...more };
+  return { volume, target, hostPath: undefined, named: undefined, subPath: undefined, readOnly: false, ...more };
 }
 
 /** What every `VolumeHost` and the runtime beside it must do. Call inside `describe`. */
@@ -116,6 +118,64 @@ export function volumesContract(bench: VolumesBench): void {
     await removeAll(one);
     assert.equal((await output("cat /v/key", other, [mountOf("v", "/v")])).text, "other\n");
     await removeAll(other);
+  });
+
+  it("a volume that the engine keeps outlives its Pods, and is another in each namespace", async () => {
+    const name = `data-${newPodUid()}`;
+    const volumeOf = (namespace: string) => ({ namespace, name });
+    const planOf = (namespace: string): VolumePlan => ({
+      kind: "named",
+      name: "v",
+      volume: volumeOf(namespace),
+      group: undefined,
+    });
+    const mounts = (namespace: string, more: Partial<MountedVolume> = {}) => [
+      mountOf("v", "/data", { named: volumeOf(namespace), ...more }),
+    ];
+    const [one, other, stranger] = [newPodUid(), newPodUid(), newPodUid()];
+    await apply(one, planOf("team-a"));
+    const asSomebody = { security: { ...plainSecurity, user: "1000" } };
+    const id = await bench.run(["sh", "-c", "echo kept > /data/file"], {
+      podUid: one,
+      mounts: mounts("team-a"),
+      ...asSomebody,
+    });
+    await bench.untilPhase(id, "exited");
+    assert.equal((await bench.inspect(id))?.exitCode, 0, "anybody may write to a new one");
+    await bench.remove(id);
+    await removeAll(one);
+    await apply(other, planOf("team-a"));
+    assert.equal((await output("cat /data/file", other, mounts("team-a"))).text, "kept\n");
+    const readOnly = mounts("team-a", { readOnly: true });
+    assert.notEqual((await output("echo x > /data/file", other, readOnly, "reader")).exitCode, 0);
+    assert.equal((await output("cat /data", other, mounts("team-a", { subPath: "file" }), "part")).text, "kept\n");
+    await apply(stranger, planOf("team-b"));
+    assert.equal((await output("cat /data/file", stranger, mounts("team-b"))).text, "");
+    for (const uid of [other, stranger]) await removeAll(uid);
+  });
+
+  it("tells what is on the disk of a Pod's folders, and nothing of others'", async () => {
+    const [uid, none] = [newPodUid(), newPodUid()];
+    await apply(uid, folderOf("work"));
+    assert.equal((await output("echo some text > /w/file", uid, [mountOf("work", "/w")])).exitCode, 0);
+    const usage = (podUid: string) =>
+      bench.done<ReadonlyMap<string, DiskUsage>>((done) => bench.volumes().usage(podUid, "fast", done));
+    const work = (await usage(uid)).get("work");
+    assert.ok(work !== undefined && work.bytes > 0 && work.isComplete, JSON.stringify(work));
+    assert.equal(work.inodes, 2);
+    assert.equal((await usage(none)).size, 0);
+    await removeAll(uid);
+  });
+
+  it("tells what is on the disk of containers, running or not, and leaves out those that are gone", async () => {
+    const id = await bench.run(["sh", "-c", "echo some words"], {});
+    await bench.untilPhase(id, "exited");
+    const storage = (ids: readonly string[]) =>
+      bench.done<ReadonlyMap<string, ContainerStorage>>((done) => bench.runtime().storage(ids, "fast", done));
+    const found = (await storage([id])).get(id);
+    assert.ok(found !== undefined && found.writable.isComplete && found.writable.bytes >= 0, JSON.stringify(found));
+    await bench.remove(id);
+    assert.equal((await storage([id])).size, 0);
   });
 
   it("refuses parts that lead out, volumes that are not there, and parts of the machine that are not allowed", async () => {

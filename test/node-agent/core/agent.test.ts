@@ -70,7 +70,11 @@ describe("agent: assignments", () => {
     const gap = { ...base, type: "increment" as const, appliesTo: revision - 1, resultsIn: revision + 1 };
     assert.match(world.agent.receive(gap) ?? "", /was reached/);
     world.disconnect();
-    world.agent.connect("", () => undefined);
+    world.agent.connect(
+      "",
+      () => undefined,
+      () => undefined,
+    );
     const early = { ...base, type: "increment" as const, appliesTo: revision, resultsIn: revision + 1 };
     assert.match(world.agent.receive(early) ?? "", /before the complete/);
     world.world.pass(60_000);

@@ -47,7 +47,14 @@ describe("volumes of an agent's Pods", () => {
     assert.equal(file(), "one");
     const { spec: made } = world.engine.require(world.find("uid-p/main/0"));
     assert.deepEqual(made.mounts, [
-      { volume: "config", hostPath: undefined, target: "/etc/config", subPath: undefined, readOnly: true },
+      {
+        volume: "config",
+        hostPath: undefined,
+        named: undefined,
+        target: "/etc/config",
+        subPath: undefined,
+        readOnly: true,
+      },
     ]);
   });
 

@@ -21,11 +21,12 @@ describe("files of control groups", () => {
 
   it("are found and read of version 2", async () => {
     const files = cgroupFiles(`0::/system.slice/docker-${id}.scope\n`, mount("", "cgroup2", "nsdelegate"));
+    write(`system.slice/docker-${id}.scope/pids.current`, "17\n");
     write(`system.slice/docker-${id}.scope/cpu.stat`, "usage_usec 2500000\nuser_usec 1\n");
     write(`system.slice/docker-${id}.scope/memory.current`, "10485760\n");
     write(`system.slice/docker-${id}.scope/memory.stat`, "anon 1\nfile 4194304\ninactive_file 4194304\n");
     assert.ok(files);
-    assert.deepEqual(await readUsage(files), { cpuNanos: 2.5e9, memoryBytes: 6 * 2 ** 20 });
+    assert.deepEqual(await readUsage(files), { cpuNanos: 2.5e9, memoryBytes: 6 * 2 ** 20, processes: 17 });
   });
 
   it("are found and read of version 1, with controllers mounted together or alone", async () => {

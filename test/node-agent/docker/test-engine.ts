@@ -7,6 +7,9 @@ import Dockerode from "dockerode";
 import { pack } from "tar-stream";
 import { silentLog } from "../../../src/host/log.js";
 import { DockerRuntime } from "../../../node-agent/docker/docker-runtime.js";
+import { Engine } from "../../../node-agent/docker/engine.js";
+import { DockerVolumes } from "../../../node-agent/docker/named-volumes.js";
+import { DiskMeter } from "../../../node-agent/volumes/disk-meter.js";
 import { HostVolumes } from "../../../node-agent/volumes/host-volumes.js";
 import { labelNames } from "../../../node-agent/docker/ownership.js";
 import { testImage } from "../agent-world.js";
@@ -68,15 +71,19 @@ export function testCluster(): {
   clusterId: string;
   folder: string;
   readonly volumes: HostVolumes;
+  readonly named: DockerVolumes;
   runtime(node: string): DockerRuntime;
   close(): Promise<void>;
 } {
   const folder = mkdtempSync(join(tmpdir(), "ikada-docker-"));
   const clusterId = `t${randomUUID().replaceAll("-", "").slice(0, 15)}`;
-  const volumes = new HostVolumes({ folder: join(folder, "pods"), hostPaths: [] });
+  const meter = new DiskMeter();
+  const named = new DockerVolumes(new Engine(socketPath), clusterId);
+  const volumes = new HostVolumes({ folder: join(folder, "pods"), hostPaths: [], named, meter });
   return {
     clusterId,
     volumes,
+    named,
     folder,
     runtime: (node) =>
       new DockerRuntime({
@@ -86,6 +93,7 @@ export function testCluster(): {
         messageFolder: join(folder, "messages"),
         seccompFolder: folder,
         volumes,
+        meter,
         log: silentLog,
       }),
     async close() {
@@ -95,6 +103,7 @@ export function testCluster(): {
       for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
       const pods = existsSync(join(folder, "pods")) ? readdirSync(join(folder, "pods")) : [];
       for (const uid of pods) await removed(volumes, uid);
+      for (const volume of await named.list()) await named.remove(volume);
       rmSync(folder, { recursive: true, force: true });
     },
   };

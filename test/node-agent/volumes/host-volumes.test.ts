@@ -20,6 +20,7 @@ import { fileURLToPath } from "node:url";
 import { IkadaError } from "../../../src/base/errors.js";
 import type { VolumePlan } from "../../../node-agent/core/volume-plan.js";
 import { openBeneath, pathOf } from "../../../node-agent/volumes/beneath.js";
+import { DiskMeter } from "../../../node-agent/volumes/disk-meter.js";
 import { HostVolumes } from "../../../node-agent/volumes/host-volumes.js";
 import { bind, mountsWithin, unmount } from "../../../node-agent/volumes/mounts.js";
 import { removeTree } from "../../../node-agent/volumes/remove-tree.js";
@@ -41,12 +42,13 @@ describe("volumes on this machine", function () {
   let folder: string;
   let allowed: string;
   let volumes: HostVolumes;
+  const meter = new DiskMeter();
 
   beforeEach(() => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), "ikada-volumes-")));
     allowed = join(folder, "allowed");
     mkdirSync(allowed);
-    volumes = new HostVolumes({ folder: join(folder, "pods"), hostPaths: [allowed] });
+    volumes = new HostVolumes({ folder: join(folder, "pods"), hostPaths: [allowed], meter });
   });
   afterEach(async () => {
     for (const uid of await list()) await remove(uid);
@@ -365,6 +367,7 @@ describe("volumes on this machine", function () {
     const nested = new HostVolumes({
       folder: join(own, "pods"),
       ownFolder: own,
+      meter,
       hostPaths: [join(allowed, "inner"), allowed],
     });
     const host = (path: string) =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { AnyObject } from "../../../src/api/object.js";
+import type { Event } from "../../../src/api/kinds/core.js";
+import type { AnyObject, Condition } from "../../../src/api/object.js";
 import { storeKey } from "../../../src/objects/keys.js";
 import { eventually, TestCluster, wrapped } from "../harness.js";
 import { configMap, pod, read } from "../objects.js";
@@ -264,6 +265,98 @@ describe("sessions of agents", () => {
     const live = stored("/Node", "heard", "") as AnyObject;
     await cluster.seed({ ...live, status: { conditions: [{ type: "Ready", status: "Unknown" }] } });
     await eventually(() => ready() === "True");
+  });
+
+  const events = (about: string) =>
+    cluster.cache
+      .snapshot()
+      .list<Event>("/Event")
+      .filter(({ involvedObject }) => involvedObject.name === about);
+  const told = (name: string, more = {}) => ({
+    podNamespace: "default",
+    podName: name,
+    podUid: `uid-${name}`,
+    reason: "Unhealthy",
+    message: "Readiness probe failed: no",
+    warning: true,
+    count: 1,
+    ...more,
+  });
+
+  it("records what a node tells of its Pods and of itself, once, counted, with who told it", async () => {
+    const node = await agent("telling");
+    await eventually(() => node.welcome);
+    await cluster.seed(pod("told", "telling"));
+    await eventually(() => node.pods.has("uid-told"));
+    const itself = { reason: "NodeHasDiskPressure", message: "Node status is now: NodeHasDiskPressure", count: 1 };
+    node.send({ events: { sequence: 1, events: [told("told", { fieldPath: "spec.containers{main}" }), itself] } });
+    await eventually(() => node.eventsAccepted.includes(1));
+    await eventually(() => events("told").length === 1 && events("telling").length === 1);
+    const [first] = events("told");
+    assert.deepEqual(
+      [
+        first?.type,
+        first?.reason,
+        first?.count,
+        first?.source,
+        first?.involvedObject.fieldPath,
+        first?.metadata.namespace,
+      ],
+      ["Warning", "Unhealthy", 1, { component: "agent", host: "telling" }, "spec.containers{main}", "default"],
+    );
+    assert.deepEqual([events("telling")[0]?.type, events("telling")[0]?.involvedObject.kind], ["Normal", "Node"]);
+    node.send({ events: { sequence: 2, events: [told("told", { fieldPath: "spec.containers{main}", count: 4 })] } });
+    await eventually(() => events("told")[0]?.count === 5);
+    assert.equal(events("told").length, 1);
+  });
+
+  it("records nothing that is not the node's to tell, and no more than its pace allows", async () => {
+    const hostile = await agent("liar");
+    await eventually(() => hostile.welcome);
+    await cluster.seed(pod("not-theirs", "somewhere-else"));
+    await cluster.seed(pod("theirs", "liar"));
+    await eventually(() => hostile.pods.has("uid-theirs"));
+    const lies = [
+      told("not-theirs"),
+      told("theirs", { podUid: "uid-of-the-one-before" }),
+      told("theirs", { reason: "no reason\u001b[2J" }),
+      told("missing"),
+      told("theirs", { podNamespace: "kube-system" }),
+    ];
+    hostile.send({ events: { sequence: 1, events: lies } });
+    await eventually(() => hostile.eventsAccepted.includes(1));
+    assert.deepEqual([...events("not-theirs"), ...events("theirs"), ...events("missing")], []);
+    for (let sequence = 2; sequence < 40; sequence++) {
+      const many = Array.from({ length: 60 }, (_, at) => told("theirs", { message: `${sequence} ${at}` }));
+      hostile.send({ events: { sequence, events: many } });
+    }
+    await eventually(() => events("theirs").length > 0);
+    hostile.report(1, []);
+    await eventually(() => hostile.accepted.includes(1));
+    assert.ok(events("theirs").length <= 200, `${events("theirs").length}`);
+    hostile.send({ events: { sequence: 50, events: Array.from({ length: 65 }, () => told("theirs")) } });
+    await eventually(() => hostile.ended);
+    assert.equal(hostile.error?.reason, "TooLarge");
+  });
+
+  it("keeps since when a node's condition is what it is, though its agent began anew", async () => {
+    const node = await agent("steady");
+    await eventually(() => node.welcome);
+    const say = (value: string, lastTransitionTime: string) =>
+      node.send({
+        node: { statusJson: status({ conditions: [{ type: "DiskPressure", status: value, lastTransitionTime }] }) },
+      });
+    const condition = () => stored("/Node", "steady", "")?.status?.conditions?.[0] as Condition | undefined;
+    say("False", "2026-01-01T00:00:00Z");
+    await eventually(() => condition()?.status === "False");
+    say("False", "2026-02-02T00:00:00Z");
+    say("True", "2026-03-03T00:00:00Z");
+    await eventually(() => condition()?.status === "True");
+    assert.equal(condition()?.lastTransitionTime, "2026-03-03T00:00:00Z");
+    say("True", "2026-04-04T00:00:00Z");
+    node.report(1, []);
+    await eventually(() => node.accepted.includes(1));
+    assert.equal(condition()?.lastTransitionTime, "2026-03-03T00:00:00Z");
   });
 
   it("replaces an older session of the same node, and ends one that is silent", async () => {

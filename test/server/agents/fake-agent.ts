@@ -15,6 +15,7 @@ export class FakeAgent {
   readonly messages: ikada.agent.v1.ServerMessage[] = [];
   readonly assignments: ikada.agent.v1.IAssignments[] = [];
   readonly accepted: number[] = [];
+  readonly eventsAccepted: number[] = [];
   /** What it was told to run, as an agent keeps it: by uid, and by `Kind/namespace/name`. */
   readonly pods = new Map<string, unknown>();
   readonly objects = new Map<string, unknown>();
@@ -80,6 +81,7 @@ export class FakeAgent {
     this.messages.push(message);
     if (message.welcome) this.welcome = message.welcome;
     if (message.accepted) this.accepted.push(message.accepted.sequence ?? 0);
+    if (message.eventsAccepted) this.eventsAccepted.push(message.eventsAccepted.sequence ?? 0);
     if (message.open) this.onOpen(message.open);
     if (message.close) this.closed.push(message.close.streamId ?? "");
     if (!message.assignments) return;
