@@ -67,7 +67,7 @@ describe(`agent process on a small disk${isRoot ? "" : " (skipped: needs root, t
   });
   const status = (name: string) => server.statuses.get(`uid-${name}`);
   const pressed = (): boolean =>
-    (server.nodeStatus?.["conditions"] as readonly { type: string; status: string }[]).some(
+    ((server.nodeStatus?.["conditions"] ?? []) as readonly { type: string; status: string }[]).some(
       (one) => one.type === "DiskPressure" && one.status === "True",
     );
   const containers = async (): Promise<number> => {
