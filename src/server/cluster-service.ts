@@ -120,17 +120,25 @@ async function bestSuccessor(options: ClusterServiceOptions, call: Call): Promis
   }
 }
 
+/** As the leader says, when it answers. */
+async function votes(options: ClusterServiceOptions, id: number): Promise<boolean> {
+  const { members } = await clusterStatus(options);
+  return members?.some((member) => member.id === id && member.membership === "Voter") ?? false;
+}
+
 /** Resolves when `to` leads. @throws IkadaError NotFound for no member, NoLeader, Invalid for a learner, NotReady when it did not come to lead */
 async function transferLeadership(
-  { members, replica }: ClusterServiceOptions,
+  options: ClusterServiceOptions,
   to: number,
   call: Call,
 ): Promise<ikada.api.v1.ITransferLeadershipResponse> {
+  const { members, replica } = options;
   if (!members.member(to)) {
     const known = members.members.map(({ id, name }) => `${id} (${name})`).join(", ");
     throw new IkadaError("NotFound", `there is no member ${to}`, { hint: `members are ${known}` });
   }
-  if (!replica.status().voters.includes(to))
+  // This replica may be behind; the leader knows.
+  if (!replica.status().voters.includes(to) && !(await votes(options, to)))
     throw new IkadaError("Invalid", `server ${to} does not vote, so it can't lead`, {
       hint: "promote it first: 'ikada cluster promote'",
     });

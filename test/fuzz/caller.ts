@@ -121,12 +121,14 @@ function exchange(session: ClientHttp2Session, request: Request, frames: Buffer)
     let httpStatus = 0;
     let last: IncomingHttpHeaders | undefined;
     let error: string | undefined;
-    let hasLeft = false;
+    let [hasLeft, hasEnded] = [false, false];
     const parts: Buffer[] = [];
     const leave = setTimeout(
       () => {
         hasLeft = true;
         stream.close(constants.NGHTTP2_CANCEL);
+        // The runtime does not tell of the close of a stream that was reset in the middle of a large body.
+        if (hasEnded) stream.destroy();
       },
       request.streams ? listenMs : answerMsMax,
     );
@@ -138,6 +140,9 @@ function exchange(session: ClientHttp2Session, request: Request, frames: Buffer)
       last = trailers;
     });
     stream.on("data", (part: Buffer) => parts.push(part));
+    stream.on("end", () => {
+      hasEnded = true;
+    });
     stream.on("error", (caught: Error) => {
       error = caught.message;
     });
@@ -145,7 +150,7 @@ function exchange(session: ClientHttp2Session, request: Request, frames: Buffer)
       clearTimeout(leave);
       const body = Buffer.concat(parts);
       if (last !== undefined || (httpStatus !== 0 && httpStatus !== 200)) resolve(answerOf(httpStatus, last, body));
-      else if (hasLeft) resolve(request.streams ? { type: "open", body } : { type: "silent" });
+      else if (hasLeft && !hasEnded) resolve(request.streams ? { type: "open", body } : { type: "silent" });
       else resolve({ type: "broken", error: error ?? `the stream was reset with code ${stream.rstCode}` });
     });
     if (request.ends) stream.end(frames);

@@ -151,13 +151,15 @@ export function bendText(text: string, random: SeededRandom): string {
 /** Pods cost real work and have no quota, so no controller is asked for more than a handful. */
 export const replicasMax = 4;
 
-/** JSON of the value with every `replicas` brought down to a handful. */
+const counts: ReadonlySet<string> = new Set(["replicas", "parallelism", "completions"]);
+
+/** JSON of the value with every number of Pods brought down to a handful. */
 export function tamedJson(value: unknown): string {
   const text = JSON.stringify(value) ?? "null";
-  if (!text.includes('"replicas"')) return text;
+  if (![...counts].some((name) => text.includes(`"${name}"`))) return text;
   return JSON.stringify(
     JSON.parse(text, (name, part: unknown) =>
-      name === "replicas" && typeof part === "number" && part > replicasMax ? replicasMax : part,
+      counts.has(name) && typeof part === "number" && part > replicasMax ? replicasMax : part,
     ),
   );
 }
