@@ -11,8 +11,10 @@ import type { Store } from "../../../store/store.js";
 /** A new Pod with its priority; other objects as they are. @throws IkadaError Forbidden when it can have none */
 export function withPodPriority(kind: KindDefinition, object: AnyObject, store: Pick<Store, "peekPrefix">): AnyObject {
   if (groupKindOf(kind) !== "/Pod") return object;
-  const pod = object as unknown as Pod;
-  const spec = withPriority(pod.spec, priorityClasses(store));
+  const given = (object as unknown as Partial<Pod>).spec;
+  // What has none is refused by its schema.
+  if (given === undefined) return object;
+  const spec = withPriority(given, priorityClasses(store));
   if (typeof spec !== "string") return { ...object, spec };
   const name = objectName(kind, object.metadata.name);
   throw new IkadaError("Forbidden", `${name} is forbidden: spec.${spec}`, {

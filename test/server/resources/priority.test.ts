@@ -55,6 +55,12 @@ describe("priority of Pods that users make", () => {
         });
     });
 
+  it("is not looked for in a Pod without a spec", async () => {
+    const bare: AnyObject = { apiVersion: "v1", kind: "Pod", metadata: { name: "bare", namespace: "default" } };
+    await assert.rejects(verbs.create(bare), { reason: "Invalid" });
+    await assert.rejects(verbs.apply(bare), { reason: "Invalid" });
+  });
+
   it("of a Pod that is there may not be changed", async () => {
     await verbs.create(pod("fixed", "", { spec: { priorityClassName: "high" } }));
     await assert.rejects(verbs.patch("pods", "fixed", { spec: { priority: 5 } }), { reason: "Invalid" });
