@@ -74,13 +74,13 @@ function decide(set: StatefulSet, world: World): Decision {
 
 const nothing: StatefulPlan = { creates: [], victims: [], given: [], wakeAt: undefined };
 
-/** Whether waiting for a Pod gains nothing: no Pod of its revision has ever been available, or it can't be started, or keeps ending. */
+/** Whether waiting for a Pod gains nothing: no Pod of its revision has ever been available, no node takes it, it can't be started, or it keeps ending. */
 function hopelessness(set: StatefulSet, history: History, ready: ReadonlySet<string>): (pod: Pod) => boolean {
   if (set.metadata.annotations?.[waitsAnnotation] === "true") return () => false;
   const unready = new Set(
     history.revisions.filter((one) => !becameReady(one) && !ready.has(labelOf(one))).map(labelOf),
   );
-  return (pod) => unready.has(revisionOf(pod)) || isCrashing(pod);
+  return (pod) => unready.has(revisionOf(pod)) || (pod.spec.nodeName ?? "") === "" || isCrashing(pod);
 }
 
 interface Revisions {
@@ -147,6 +147,6 @@ function saying(set: StatefulSet, verb: string): PodSaying {
 }
 
 function skipped(set: StatefulSet, pod: Pod): DecisionEvent {
-  const message = `Pod ${pod.metadata.name} is replaced and not waited for: its revision ${revisionOf(pod)} was never ready, or it crashes`;
+  const message = `Pod ${pod.metadata.name} is replaced and not waited for: its revision ${revisionOf(pod)} was never ready, or it can't run`;
   return { object: asObject(set), type: "Warning", reason: "UnreadyRevisionSkipped", message };
 }

@@ -51,6 +51,12 @@ export class FakeAgent {
 
   revive(): void {
     this.#dead = false;
+    // What was about to get ready gets ready anew.
+    for (const pod of this.#cluster.snapshot().podsOnNode<Pod>(this.node)) {
+      const { uid = "", deletionTimestamp } = pod.metadata;
+      if (deletionTimestamp === undefined && this.engine.has(uid) && pod.status?.phase === "Pending")
+        this.#start(uid, pod);
+    }
     this.look();
   }
 

@@ -315,7 +315,7 @@ describe("an update of a StatefulSet", () => {
   });
 
   it("waits for a Pod whose template was ready before, though it is not now", () => {
-    const cluster = started();
+    const cluster = started(statefulSet({ replicas: 1 }));
     const first = cluster.get<Pod>("/Pod", "db-0");
     const agent = cluster.agents.get(first?.spec.nodeName ?? "");
     agent?.report(first?.metadata.uid ?? "", (now) => readyStatus(now, false));
