@@ -9,6 +9,7 @@ import { microBenches } from "./micro.js";
 import { runPodsBench } from "./pods/run.js";
 import { runRaftBench } from "./raft/run.js";
 import { runRestoreDrill } from "./restore.js";
+import { runSchedulingBench } from "./scheduling/run.js";
 import { runWatchBench } from "./watch/run.js";
 import { connections, leaderKill, steadyWorkloads, type Workload } from "./workloads.js";
 
@@ -17,11 +18,12 @@ import { connections, leaderKill, steadyWorkloads, type Workload } from "./workl
 // `npm run bench -- restore`: a backup under load, the cluster destroyed, another one restored from it (bench/restore.ts).
 // `npm run bench -- kv`: etcd's API on three real servers, beside etcd (bench/kv/run.ts).
 // `npm run bench -- raft`: consensus and store of three servers, without Kubernetes objects (bench/raft/run.ts).
+// `npm run bench -- schedule`: the scheduler alone, at thousands of nodes (bench/scheduling/run.ts).
 // `npm run bench -- pods`: many Pods on one real engine, beside plain calls and Docker Swarm (bench/pods/run.ts).
 // `npm run bench -- watch`: how soon watchers are told, and what one does that never reads (bench/watch/run.ts).
 
 const command = new Command("bench")
-  .argument("[what]", "api, kv, watch, raft, pods, failover or restore", "api")
+  .argument("[what]", "api, kv, watch, raft, pods, schedule, failover or restore", "api")
   .option("--rounds <count>", "rounds; the median of them is printed", "3")
   .option("--seconds <count>", "length of each measurement in a round", "1")
   .option("--kills <count>", "leaders to kill", "5")
@@ -71,6 +73,7 @@ if (options.store === true) await import("./store.js");
 else if (command.args[0] === "raft") await runRaftBench(layered);
 else if (command.args[0] === "kv") await runKvBench(layered);
 else if (command.args[0] === "watch") await runWatchBench(layered);
+else if (command.args[0] === "schedule") runSchedulingBench(rounds);
 else if (command.args[0] === "pods")
   await runPodsBench({
     pods: Number(options.pods),

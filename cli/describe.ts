@@ -5,6 +5,7 @@ import type { CronJob, Job } from "../src/api/kinds/batch.js";
 import type { ConfigMap, Event, Node, Secret } from "../src/api/kinds/core.js";
 import type { Container, ContainerStatus, Pod, Volume } from "../src/api/kinds/pod.js";
 import { qosClassOf } from "../src/api/kinds/pod-resources.js";
+import type { PodDisruptionBudget } from "../src/api/kinds/policy.js";
 import { formatAge } from "../src/api/time.js";
 import { cronJobLines, jobLines } from "./describe-batch.js";
 import { conditionLines, containerLines, pairs, selectorText, templateLines, type Line } from "./describe-lines.js";
@@ -40,6 +41,8 @@ function body(object: AnyObject, around: Surroundings): Line[] {
       return jobLines(object as unknown as Job);
     case "CronJob":
       return cronJobLines(object as unknown as CronJob);
+    case "PodDisruptionBudget":
+      return budgetLines(object as unknown as PodDisruptionBudget);
     case "Node":
       return nodeLines(object as unknown as Node, around.pods);
     case "ConfigMap":
@@ -81,12 +84,13 @@ function podLines(pod: Pod): Line[] {
   const message: Line[] = pod.status?.message === undefined ? [] : [["Message", pod.status.message]];
   return [
     ["Node", pod.spec.nodeName ?? "<none>"],
-    ...(pod.spec.priorityClassName === undefined
+    ...(pod.spec.priority === undefined
       ? []
       : ([
-          ["Priority Class Name", pod.spec.priorityClassName],
-          ["Priority", String(pod.spec.priority ?? 0)],
+          ["Priority Class Name", pod.spec.priorityClassName ?? "<none>"],
+          ["Priority", String(pod.spec.priority)],
         ] as const)),
+    ...(pod.status?.nominatedNodeName === undefined ? [] : [["Nominated node", pod.status.nominatedNodeName] as const]),
     ["Status", pod.metadata.deletionTimestamp === undefined ? (pod.status?.phase ?? "Pending") : "Terminating"],
     ...reason,
     ...message,
@@ -187,6 +191,27 @@ function daemonSetLines({ spec, status }: DaemonSet): Line[] {
       : []),
     ["Pod Template", templateLines(spec.template)],
     conditionLines(status?.conditions),
+  ];
+}
+
+function budgetLines({ spec, status = {} }: PodDisruptionBudget): Line[] {
+  const {
+    disruptionsAllowed = 0,
+    currentHealthy = 0,
+    desiredHealthy = 0,
+    expectedPods = 0,
+    disruptedPods = {},
+  } = status;
+  return [
+    ["Selector", spec.selector === undefined ? "<none>" : selectorText(spec.selector) || "<all Pods of the namespace>"],
+    ...(spec.minAvailable === undefined ? [] : [["Min available", String(spec.minAvailable)] as const]),
+    ...(spec.maxUnavailable === undefined ? [] : [["Max unavailable", String(spec.maxUnavailable)] as const]),
+    ["Unhealthy Pods", spec.unhealthyPodEvictionPolicy ?? "IfHealthyBudget"],
+    ["Allowed disruptions", String(disruptionsAllowed)],
+    ["Current", `${currentHealthy} healthy of ${expectedPods}`],
+    ["Desired", `${desiredHealthy} healthy`],
+    ["Being evicted", Object.keys(disruptedPods).join(", ") || "<none>"],
+    conditionLines(status.conditions),
   ];
 }
 

@@ -11,8 +11,10 @@ import { addContext } from "./commands/context.js";
 import { addCopy } from "./commands/copy.js";
 import { addCreate } from "./commands/create.js";
 import { addDelete } from "./commands/delete.js";
+import { addCordon, addUncordon } from "./commands/cordon.js";
 import { addDescribe } from "./commands/describe.js";
 import { addDiff } from "./commands/diff.js";
+import { addDrain } from "./commands/drain.js";
 import { addEdit } from "./commands/edit.js";
 import { addEtcd } from "./commands/etcd.js";
 import { addEvents } from "./commands/events.js";
@@ -78,6 +80,9 @@ function buildProgram(): Command {
     addPortForward,
     addCopy,
     addTop,
+    addCordon,
+    addUncordon,
+    addDrain,
     addImage,
     addEvents,
     addCluster,

@@ -66,3 +66,38 @@ export function outcomeFromWire(outcome: ikada.api.v1.IDeleteOutcome): DeleteOut
   const known = state === REMOVED ? "removed" : state === TERMINATING ? "terminating" : "kept";
   return { namespace: namespace ?? "", name: name ?? "", uid: uid ?? "", state: known, reason: reason ?? "" };
 }
+
+/** Why an object is as it is, by the rules that hold now. */
+export interface Explanation {
+  /** One sentence. */
+  readonly verdict: string;
+  /** What decided, part by part: of a Pod, what each node says. */
+  readonly tables: readonly ExplanationTable[];
+  /** What can be done about it, a sentence each. */
+  readonly hints: readonly string[];
+  /** Of the state that was looked at. */
+  readonly revision: number;
+}
+
+/** One part of an explanation, for printing. */
+export interface ExplanationTable {
+  /** What it shows. */
+  readonly title: string;
+  /** Names of its columns. */
+  readonly columns: readonly string[];
+  /** One text for each column. */
+  readonly rows: readonly (readonly string[])[];
+  /** How many rows there are more. */
+  readonly leftOff: number;
+}
+
+export function explanationFromWire(answer: ikada.api.v1.ExplainResponse): Explanation {
+  const { verdict, hints, revision } = answer;
+  const tables = answer.tables.map(({ title, columns, rows, leftOff }) => ({
+    title: title ?? "",
+    columns: columns ?? [],
+    rows: (rows ?? []).map(({ cells }) => cells ?? []),
+    leftOff: leftOff ?? 0,
+  }));
+  return { verdict, hints, revision, tables };
+}

@@ -6,6 +6,7 @@ import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 import type { CronJob, Job } from "../src/api/kinds/batch.js";
 import type { Pod } from "../src/api/kinds/pod.js";
 import type { PriorityClass } from "../src/api/kinds/priority.js";
+import type { PodDisruptionBudget } from "../src/api/kinds/policy.js";
 import type { AnyObject } from "../src/api/object.js";
 import type { Scale } from "../src/api/scale.js";
 import { IkadaError } from "../src/base/errors.js";
@@ -13,7 +14,14 @@ import { limits } from "../src/base/limits.js";
 import { apiMethods } from "../src/host/api-methods.js";
 import type { Method } from "../src/host/grpc.js";
 import type { ikada } from "#proto/api.js";
-import { changeFromWire, outcomeFromWire, type Change, type DeleteOutcome } from "./answers.js";
+import {
+  changeFromWire,
+  explanationFromWire,
+  outcomeFromWire,
+  type Change,
+  type DeleteOutcome,
+  type Explanation,
+} from "./answers.js";
 import { Calls } from "./calls.js";
 import { clusterStatusFromWire, type ClusterStatus } from "./cluster-status.js";
 import { Cluster } from "./cluster.js";
@@ -31,6 +39,8 @@ import type {
   DeleteCollectionOptions,
   Deleted,
   DeleteOptions,
+  EvictOptions,
+  ExplainOptions,
   GetOptions,
   HistoryOptions,
   ListOptions,
@@ -88,6 +98,8 @@ export class Client {
   readonly pods: StatusResource<Pod>;
   /** Pods of one template, so many of them. */
   readonly replicaSets: ScalableResource<ReplicaSet>;
+  /** How many of some Pods may be away at once because somebody wanted it. */
+  readonly podDisruptionBudgets: StatusResource<PodDisruptionBudget>;
   /** ReplicaSets that follow one another. */
   readonly deployments: ScalableResource<Deployment>;
   /** Pods with names that last. */
@@ -131,6 +143,7 @@ export class Client {
     this.jobs = new StatusResource(this, "jobs");
     this.cronJobs = new StatusResource(this, "cronjobs");
     this.priorityClasses = new Resource(this, "priorityclasses");
+    this.podDisruptionBudgets = new StatusResource(this, "poddisruptionbudgets");
     this.configMaps = new Resource(this, "configmaps");
     this.secrets = new Resource(this, "secrets");
     this.events = new Resource(this, "events");
@@ -300,6 +313,36 @@ export class Client {
       next = page.continue;
     } while (next !== "");
     return outcomes;
+  }
+
+  /**
+   * Deletes a Pod as far as its PodDisruptionBudget lets it: what drains a node does. `ikada drain` asks again for those that are refused.
+   * @returns `removed: false` while its node still has work to do
+   * @throws IkadaError DisruptionBudget when too few of its kind would be left, NotFound, Conflict, Unsupported when two budgets are about it
+   *
+   * @example
+   * await client.evict("web-1", { namespace: "default" });
+   */
+  async evict(pod: string, options: EvictOptions = {}): Promise<Deleted> {
+    const request = {
+      reference: referenceTo("pods", pod, options),
+      uid: options.uid ?? "",
+      revision: Number(options.resourceVersion ?? 0),
+      gracePeriodSeconds: options.gracePeriodSeconds ?? null,
+    };
+    const answer = await this.#once(options, (id, rest) =>
+      this.#calls.unary(apiMethods.evict, { ...request, options: writeOptions(id, options) }, rest),
+    );
+    return { object: answer.object ? objectFromWire(answer.object) : undefined, removed: answer.removed };
+  }
+
+  /**
+   * Why an object is as it is, by the rules that hold now: of a Pod, which rule of which node decides where it runs or why it waits.
+   * @throws IkadaError NotFound, UnknownKind, Unsupported for a kind that is not explained
+   */
+  async explain(kind: KindName, name: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const request = { reference: referenceTo(kind, name, options) };
+    return explanationFromWire(await this.#calls.unary(apiMethods.explain, request, options));
   }
 
   /** Sets how many replicas a Deployment, StatefulSet or ReplicaSet has. @throws IkadaError NotFound, UnknownKind, Unsupported, Invalid, Conflict when it has not `currentReplicas` */

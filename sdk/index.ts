@@ -1,12 +1,14 @@
 /** What programs import: `import { Client } from "ikada"`. */
 export { Client } from "./client.js";
-export type { Change, DeleteOutcome } from "./answers.js";
+export type { Change, DeleteOutcome, Explanation, ExplanationTable } from "./answers.js";
 export type {
   ApplyOptions,
   ConnectOptions,
   Deleted,
   DeleteCollectionOptions,
   DeleteOptions,
+  EvictOptions,
+  ExplainOptions,
   GetOptions,
   HistoryOptions,
   ListOptions,
@@ -70,3 +72,4 @@ export type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 export type { CronJob, CronJobSpec, Job, JobSpec, JobStatus } from "../src/api/kinds/batch.js";
 export type { PriorityClass } from "../src/api/kinds/priority.js";
 export type { Container, Pod, PodSpec, PodStatus } from "../src/api/kinds/pod.js";
+export type { PodDisruptionBudget } from "../src/api/kinds/policy.js";

@@ -138,6 +138,16 @@ export interface DeleteOptions extends WriteOptions, Scoped {
   readonly resourceVersion?: string;
 }
 
+/** Which Pod to evict, and how. */
+export interface EvictOptions extends WriteOptions, Scoped {
+  /** Seconds between SIGTERM and SIGKILL, 1 at least. @default the Pod's own */
+  readonly gracePeriodSeconds?: number;
+  /** Only if it is still this Pod. */
+  readonly uid?: string;
+  /** Only if it has not changed since. */
+  readonly resourceVersion?: string;
+}
+
 /** Which objects to delete, and how. */
 export interface DeleteCollectionOptions extends Selection {
   /** The objects that matched at this revision. @default the present one */
@@ -157,6 +167,9 @@ export interface ScaleOptions extends WriteOptions, Scoped {
   /** Only if there are to be so many now. */
   readonly currentReplicas?: number;
 }
+
+/** Which object to explain. */
+export interface ExplainOptions extends CallOptions, Scoped {}
 
 /** How to write a former state back. */
 export interface UndoOptions extends WriteOptions, Scoped {}

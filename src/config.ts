@@ -52,6 +52,10 @@ export interface ServerConfig {
     /** The same for the keys of etcd's services. */
     readonly etcdQuotaMegabytes: number;
   };
+  readonly scheduler: {
+    /** `spread` fills all nodes alike, `binpack` one after the other. */
+    readonly profile: "spread" | "binpack";
+  };
   /** Length of a Raft tick in milliseconds; an election takes 6 to 12 of them. */
   readonly tickMs: number;
 }
@@ -68,6 +72,7 @@ export function readServerConfig(file: string): ServerConfig {
   const listen = root.section("listen", {});
   const tls = root.section("tls");
   const store = root.section("store", {});
+  const scheduler = root.section("scheduler", {});
   const config: ServerConfig = {
     id,
     name: own.name,
@@ -91,9 +96,10 @@ export function readServerConfig(file: string): ServerConfig {
       quotaMegabytes: store.integer("quotaMegabytes", 16, 64 * 1024, 1024),
       etcdQuotaMegabytes: store.integer("etcdQuotaMegabytes", 1, 64 * 1024, 256),
     },
+    scheduler: { profile: scheduler.oneOf("profile", ["spread", "binpack"], "spread") },
     tickMs: root.integer("tickMs", 10, 5_000, limits.tickMs),
   };
-  for (const section of [root, listen, tls, store]) section.end();
+  for (const section of [root, listen, tls, store, scheduler]) section.end();
   return config;
 }
 

@@ -19,7 +19,8 @@ import { Leadership } from "./leadership.js";
 import { ObjectCache } from "./objects/cache.js";
 import { objectStoreOf } from "./objects/object-store.js";
 import { openReplica } from "./replica.js";
-import { scheduler } from "./scheduler/scheduler.js";
+import { podExplainer } from "./scheduler/explain-pod.js";
+import { Scheduler } from "./scheduler/scheduler.js";
 import { startListeners } from "./server/server.js";
 import { CompactionPolicy } from "../store/compaction-policy.js";
 import { Lessor } from "../store/etcd/lessor.js";
@@ -59,6 +60,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     etcd: store.etcd,
     cache,
     replica: control,
+    explainers: { "/Pod": podExplainer(config.scheduler) },
     registry,
     clock: env.clock,
     timers: env.timers,
@@ -83,7 +85,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
             env,
             objects: objectStoreOf(cache, (request, done) => store.writeThen(request, done)),
             controllers: allControllers(defaultControllerSettings),
-            passes: [scheduler],
+            passes: [new Scheduler(config.scheduler)],
             nodeSilentMs: (node) => server.liveness.nodeSilentMs(node),
           }),
         );

@@ -1,10 +1,10 @@
 import { Option, type Command } from "commander";
-import type { KindDefinition } from "../../src/api/kind.js";
 import { IkadaError } from "../../src/base/errors.js";
 import { tryEach } from "../failures.js";
 import { parseCount, timeoutOption } from "../flags.js";
 import { namespaceFor, parseTargets, shortName, withSession, type Session } from "../session.js";
 import { TimeLimit } from "../time-limit.js";
+import { waitUntilGone, type Doomed } from "../wait-until-gone.js";
 
 interface DeleteOptions {
   readonly filename?: readonly string[];
@@ -17,12 +17,6 @@ interface DeleteOptions {
   readonly force?: boolean;
   readonly wait: boolean;
   readonly timeout: number;
-}
-
-interface Doomed {
-  readonly kind: KindDefinition;
-  readonly namespace: string;
-  readonly name: string;
 }
 
 const propagations = { background: "Background", foreground: "Foreground", orphan: "Orphan" } as const;
@@ -59,7 +53,9 @@ export function addDelete(program: Command): void {
         await tryEach(doomed, async (one) => {
           if (await deleteOne(session, one, options)) waiting.push(one);
         });
-        if (options.wait) await waitUntilGone(session, waiting, options.timeout);
+        if (!options.wait) return;
+        using limit = new TimeLimit(options.timeout, session.signal);
+        for (const one of waiting) await waitUntilGone(session, one, limit);
       }),
     );
 }
@@ -121,27 +117,5 @@ async function deleteOne(
   } catch (caught) {
     if (options.ignoreNotFound === true && IkadaError.from(caught).reason === "NotFound") return false;
     throw caught;
-  }
-}
-
-async function waitUntilGone({ client, signal }: Session, doomed: readonly Doomed[], timeoutMs: number): Promise<void> {
-  using limit = new TimeLimit(timeoutMs, signal);
-  for (const { kind, namespace, name } of doomed) {
-    let there = false;
-    const scope = { namespace, fieldSelector: `metadata.name=${name}`, signal: limit.signal };
-    try {
-      for await (const event of client.watch(kind, scope)) {
-        if (event.type === "ADDED") there = true;
-        if (event.type === "DELETED" || (event.type === "BOOKMARK" && !there)) break;
-      }
-    } catch (caught) {
-      if (!limit.expired) throw caught;
-      throw new IkadaError(
-        "Deadline",
-        `${shortName(kind, name)} is still terminating after ${timeoutMs / 1000} s`,
-        { hint: `see 'ikada describe ${kind.singular} ${name}'` },
-        caught,
-      );
-    }
   }
 }

@@ -1,31 +1,36 @@
 import type { Node } from "./kinds/core.js";
 import type { PodSpec } from "./kinds/pod.js";
-import { listAt, textAt } from "./path.js";
+import type { NodeSelectorRequirement, NodeSelectorTerm } from "./kinds/scheduling.js";
+import { matchesRequirement } from "./selector.js";
 
-/** One condition of a node selector term (core/v1 NodeSelectorRequirement). */
-interface NodeRequirement {
-  readonly key: string;
-  readonly operator: string;
-  readonly values?: readonly string[];
-}
+/** What a Pod says of the nodes it may be on. */
+export type NodeChoice = Pick<PodSpec, "nodeSelector" | "affinity">;
 
 /**
  * Whether the node is one that the Pod must be on: its nodeSelector, and its required node affinity, of which one term has to hold
  * as a whole. A term with no conditions holds for no node, as in Kubernetes.
  */
-export function suitsNode(spec: Pick<PodSpec, "nodeSelector">, node: Node): boolean {
+export function suitsNode(choice: NodeChoice, node: Node): boolean {
+  const { nodeSelector } = choice;
   const labels = node.metadata.labels ?? {};
-  if (!Object.entries(spec.nodeSelector ?? {}).every(([label, value]) => labels[label] === value)) return false;
-  const terms = requiredTerms(spec);
+  for (const label in nodeSelector) if (labels[label] !== nodeSelector[label]) return false;
+  const terms = requiredTerms(choice);
   return terms === undefined || terms.some((term) => holds(term, node));
 }
 
+/** The weights of the preferred terms that hold. A term with no conditions holds for no node. */
+export function preferenceFor({ affinity }: NodeChoice, node: Node): number {
+  let sum = 0;
+  for (const { weight, preference } of affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
+    if (holds(preference, node)) sum += weight;
+  return sum;
+}
+
 /** The name of the one node that the Pod must be on, by spec.nodeName or by an affinity as DaemonSets write it. */
-export function onlyNodeOf(spec: PodSpec): string | undefined {
+export function onlyNodeOf(spec: NodeChoice & Pick<PodSpec, "nodeName">): string | undefined {
   if (spec.nodeName !== undefined && spec.nodeName !== "") return spec.nodeName;
-  const names = (requiredTerms(spec) ?? []).map((term) => {
-    const fields = listAt(term, "matchFields") as readonly NodeRequirement[];
-    const named = fields.find(
+  const names = (requiredTerms(spec) ?? []).map(({ matchFields = [] }) => {
+    const named = matchFields.find(
       ({ key, operator, values = [] }) => key === nameField && operator === "In" && values.length === 1,
     );
     return named?.values?.[0];
@@ -35,47 +40,36 @@ export function onlyNodeOf(spec: PodSpec): string | undefined {
 
 /** The spec for a Pod of this node alone. As in Kubernetes this stands in place of the required terms, which whoever chose the node has kept to. */
 export function pinnedTo(spec: PodSpec, nodeName: string): PodSpec {
-  const affinity = spec["affinity"] as { readonly nodeAffinity?: object } | undefined;
-  const matchFields = [{ key: nameField, operator: "In", values: [nodeName] }];
-  const nodeAffinity = { ...affinity?.nodeAffinity, [required]: { nodeSelectorTerms: [{ matchFields }] } };
+  const { affinity } = spec;
+  const matchFields = [{ key: nameField, operator: "In" as const, values: [nodeName] }];
+  const nodeAffinity = {
+    ...affinity?.nodeAffinity,
+    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] },
+  };
   return { ...spec, affinity: { ...affinity, nodeAffinity } };
 }
 
 const nameField = "metadata.name";
-const required = "requiredDuringSchedulingIgnoredDuringExecution";
 
-function requiredTerms(spec: object): readonly unknown[] | undefined {
-  const terms = listAt(spec, "affinity", "nodeAffinity", required, "nodeSelectorTerms");
-  return terms.length === 0 ? undefined : terms;
+function requiredTerms({ affinity }: Pick<PodSpec, "affinity">): readonly NodeSelectorTerm[] | undefined {
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  return terms === undefined || terms.length === 0 ? undefined : terms;
 }
 
-function holds(term: unknown, node: Node): boolean {
-  const expressions = listAt(term, "matchExpressions") as readonly NodeRequirement[];
-  const fields = listAt(term, "matchFields") as readonly NodeRequirement[];
-  if (expressions.length + fields.length === 0) return false;
+function holds({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
+  if (matchExpressions.length + matchFields.length === 0) return false;
+  const { name, labels = {} } = node.metadata;
   return (
-    expressions.every((one) => meets(one, node.metadata.labels?.[one.key])) &&
-    fields.every((one) => meets(one, one.key === nameField ? textAt(node, ["metadata", "name"]) : undefined))
+    matchExpressions.every((requirement) => meets(requirement, labels)) &&
+    matchFields.every((requirement) => meets(requirement, { [nameField]: name }))
   );
 }
 
-function meets({ operator, values = [] }: NodeRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return numberOf(value) > numberOf(values[0]);
-    case "Lt":
-      return numberOf(value) < numberOf(values[0]);
-    default:
-      return false;
-  }
+function meets(requirement: NodeSelectorRequirement, labels: Readonly<Record<string, string>>): boolean {
+  const { key, operator, values = [] } = requirement;
+  if (operator !== "Gt" && operator !== "Lt") return matchesRequirement({ key, operator, values }, labels);
+  const [present, bound] = [numberOf(labels[key]), numberOf(values[0])];
+  return operator === "Gt" ? present > bound : present < bound;
 }
 
 /** Whole numbers, as in Kubernetes; anything else compares with nothing. */

@@ -9,6 +9,7 @@ import { eventKind } from "./kinds/event-kind.js";
 import { jobKind } from "./kinds/job-kind.js";
 import { namespaceKind } from "./kinds/namespace-kind.js";
 import { nodeKind } from "./kinds/node-kind.js";
+import { podDisruptionBudgetKind } from "./kinds/pod-disruption-budget-kind.js";
 import { podKind } from "./kinds/pod-kind.js";
 import { priorityClassKind } from "./kinds/priority-class-kind.js";
 import { replicaSetKind } from "./kinds/replica-set-kind.js";
@@ -30,6 +31,7 @@ export const kinds: readonly KindDefinition[] = [
   controllerRevisionKind,
   jobKind,
   cronJobKind,
+  podDisruptionBudgetKind,
   eventKind,
 ];
 

@@ -27,6 +27,7 @@ export const reasons = {
   Cancelled: "CANCELLED",
   Damaged: "DATA_LOSS",
   DiskFull: "RESOURCE_EXHAUSTED",
+  DisruptionBudget: "RESOURCE_EXHAUSTED",
   FieldConflict: "ABORTED",
   Forbidden: "PERMISSION_DENIED",
   Internal: "INTERNAL",

@@ -2,6 +2,7 @@ import type { Controller } from "./controller.js";
 import { daemonSetController } from "./daemon-set.js";
 import { cronJobController } from "./cron-job.js";
 import { deploymentController } from "./deployment.js";
+import { disruptionController } from "./disruption.js";
 import { eventTtlController } from "./event-ttl.js";
 import { garbageCollector } from "./garbage-collector.js";
 import { jobTtlController } from "./job-ttl.js";
@@ -29,6 +30,7 @@ export function allControllers(settings: ControllerSettings): readonly Controlle
     cronJobController,
     jobController,
     jobTtlController,
+    disruptionController,
     garbageCollector,
     podGarbageController(settings),
     eventTtlController(settings),

@@ -17,11 +17,16 @@ export interface Controller {
   reconcile(key: ObjectKey, world: World): Decision;
 }
 
-/** Like a controller, but with one look at everything instead of one per key: the scheduler. */
+/**
+ * Like a controller, but with one look at everything instead of one per key: the scheduler. It may keep what it has learnt of the objects;
+ * each leader makes its own.
+ */
 export interface PassController {
   readonly name: string;
-  /** Whether this change may call for another pass. */
-  concerns(before: AnyObject | undefined, now: AnyObject | undefined): boolean;
+  /** Learns all there is: after an election. */
+  start(snapshot: Snapshot): void;
+  /** Learns a change; gives the wall time from which it calls for a pass (0: now), undefined when it does not. */
+  changed(before: AnyObject | undefined, after: AnyObject | undefined): number | undefined;
   /** Decisions that stand each for itself: one refused does not touch the others. */
   pass(world: World): Pass;
 }

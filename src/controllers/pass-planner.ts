@@ -1,4 +1,5 @@
 import type { AnyObject } from "../api/object.js";
+import type { Snapshot } from "../objects/snapshot.js";
 import type { PassController, World } from "./controller.js";
 import { Attempts } from "./attempts.js";
 import { operationsOf, type Planned, type Planner } from "./planner.js";
@@ -15,12 +16,13 @@ export class PassPlanner implements Planner {
     this.#controller = controller;
   }
 
-  start(): void {
+  start(snapshot: Snapshot): void {
+    this.#controller.start(snapshot);
     this.#dueAt = 0;
   }
 
   changed(before: AnyObject | undefined, after: AnyObject | undefined): void {
-    if (this.#controller.concerns(before, after)) this.#dueAt = 0;
+    this.#dueBy(this.#controller.changed(before, after));
   }
 
   dueAt(): number | undefined {
@@ -52,7 +54,10 @@ export class PassPlanner implements Planner {
   }
 
   #again(now: number): void {
-    const at = now + this.#attempts.failed(this.name);
-    this.#dueAt = Math.min(at, this.#dueAt ?? at);
+    this.#dueBy(now + this.#attempts.failed(this.name));
+  }
+
+  #dueBy(at: number | undefined): void {
+    if (at !== undefined) this.#dueAt = Math.min(at, this.#dueAt ?? at);
   }
 }

@@ -19,6 +19,8 @@ export const apiMethods = {
     api.v1.DeleteCollectionRequest,
     api.v1.DeleteCollectionResponse,
   ),
+  evict: method(Resources.prototype.evict, api.v1.EvictRequest, api.v1.DeleteResponse),
+  explain: method(Resources.prototype.explain, api.v1.ExplainRequest, api.v1.ExplainResponse),
   scale: method(Resources.prototype.scale, api.v1.ScaleRequest, api.v1.WriteResponse),
   history: method(Resources.prototype.history, api.v1.HistoryRequest, api.v1.HistoryResponse),
   undo: method(Resources.prototype.undo, api.v1.UndoRequest, api.v1.WriteResponse),

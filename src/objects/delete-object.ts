@@ -54,6 +54,16 @@ export function deleteObject(live: AnyObject, options: DeleteOptions, now: numbe
   return unchanged ? { changes: noChanges, object: live, removed: false } : terminate(live, meta);
 }
 
+/**
+ * What code that decides does to delete a Pod. Of one on a node the object stays until the agent has confirmed that its containers are gone,
+ * even when its own grace period is 0: what the store no longer shows must not run.
+ */
+export function deletePod(live: AnyObject, options: DeleteOptions, now: number): Deletion {
+  const own = valueAt(live, "spec", "terminationGracePeriodSeconds");
+  const wanted = options.gracePeriodSeconds ?? (typeof own === "number" ? own : defaultGraceSeconds);
+  return deleteObject(live, { ...options, gracePeriodSeconds: Math.max(1, wanted) }, now);
+}
+
 /** True when an object that terminates is held by nothing more and an update of it is to remove it instead. */
 export function finishesDeletion(object: AnyObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;

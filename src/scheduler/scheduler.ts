@@ -1,64 +1,120 @@
 import { sameJson } from "../api/json.js";
 import type { Node } from "../api/kinds/core.js";
-import type { Pod } from "../api/kinds/pod.js";
-import type { AnyObject, Condition } from "../api/object.js";
+import type { PodDisruptionBudget } from "../api/kinds/policy.js";
+import type { AnyObject } from "../api/object.js";
 import { groupKindOfObject } from "../api/registry.js";
-import { toTimestamp } from "../api/time.js";
-import type { Changes } from "../objects/changes.js";
-import { keyOfObject } from "../objects/keys.js";
 import type { Snapshot } from "../objects/snapshot.js";
-import { noChanges } from "../objects/transaction.js";
-import { plan, type Binding, type Rejection } from "./plan.js";
-import { hasEnded } from "./room.js";
+import { ClusterState } from "./cluster-state.js";
+import { bindingDecision, preemptionDecision, rejectionDecision, type SchedulingDecision } from "./decisions.js";
+import { plan } from "./plan.js";
+import type { Member } from "./room.js";
+import type { Profile } from "./scores.js";
+import { isWaiting, WaitingQueue } from "./waiting-queue.js";
 
-/** One binding or one explanation, a transaction for itself. Fits the controllers' Decision. */
-export interface SchedulingDecision {
-  readonly changes: Changes;
-  readonly events: readonly {
-    readonly object: AnyObject;
-    readonly type: "Normal" | "Warning";
-    readonly reason: string;
-    readonly message: string;
-  }[];
+export interface SchedulerSettings {
+  readonly profile: Profile;
 }
+
+export interface SchedulingPass {
+  readonly decisions: readonly SchedulingDecision[];
+  /** Wall time of the next look at those that no node took. */
+  readonly wakeAt?: number;
+}
+
+export const defaultSchedulerSettings: SchedulerSettings = { profile: "spread" };
 
 /**
- * The scheduler as a pass over everything, to be run by the controllers' Runner: one pass plans all waiting Pods, and its
- * bindings are one log entry.
+ * The scheduler as a pass over all that wait, to be run by the controllers' Runner: its bindings are one log entry. What it keeps in memory
+ * follows from the objects, but for how often a class was refused; a new leader starts with its own.
  */
-export const scheduler = {
-  name: "scheduler",
+export class Scheduler {
+  readonly name = "scheduler";
+  readonly #settings: SchedulerSettings;
+  #state = new ClusterState();
+  #queue = new WaitingQueue();
 
-  /** A Pod that waits, room that came free, a node that offers something else. */
-  concerns(before: AnyObject | undefined, now: AnyObject | undefined): boolean {
-    const object = now ?? before;
-    if (object === undefined) return false;
-    if (groupKindOfObject(object) === "/Pod") return podConcerns(before as Pod | undefined, now as Pod | undefined);
-    if (groupKindOfObject(object) !== "/Node") return false;
-    return !sameJson(offerOf(before as Node | undefined), offerOf(now as Node | undefined));
-  },
+  constructor(settings: SchedulerSettings = defaultSchedulerSettings) {
+    this.#settings = settings;
+  }
 
-  pass(world: { readonly snapshot: Snapshot; readonly now: number }): {
-    readonly decisions: readonly SchedulingDecision[];
-    readonly wakeAt?: number;
-  } {
-    const { bindings, rejections, more } = plan(world.snapshot);
+  /** Looks at everything: after an election. */
+  start(snapshot: Snapshot): void {
+    this.#queue = new WaitingQueue();
+    this.#state = ClusterState.of(snapshot, (member) => isWaiting(member) && this.#queue.add(member));
+  }
+
+  /** Takes a change in; gives the wall time from which it calls for a pass (0: now), if it does. */
+  changed(before: AnyObject | undefined, after: AnyObject | undefined): number | undefined {
+    const object = after ?? before;
+    const { was, is } = this.#state.take(before, after);
+    switch (object && groupKindOfObject(object)) {
+      case "/Pod":
+        return this.#podChanged(was, is);
+      case "/Node":
+        return this.#nodeChanged(before as Node | undefined, after as Node | undefined);
+      case "/Namespace":
+        return sameJson(before?.metadata.labels, after?.metadata.labels) ? undefined : this.#queue.wakeForOthers();
+      default:
+        return undefined;
+    }
+  }
+
+  pass(world: { readonly snapshot: Snapshot; readonly now: number }): SchedulingPass {
+    const { snapshot, now } = world;
+    const budgets = snapshot.list<PodDisruptionBudget>("policy/PodDisruptionBudget");
+    const options = { now, budgets, profile: this.#settings.profile };
+    const { bindings, preemptions, rejections, more } = plan(this.#state, this.#queue, options);
     const decisions = [
-      ...bindings.map((binding) => bind(binding, world.now)),
-      ...rejections.flatMap((rejection) => explain(rejection, world.now) ?? []),
+      ...bindings.map((binding) => bindingDecision(binding, now)),
+      ...preemptions.map((preemption) => preemptionDecision(preemption, now)),
+      ...rejections.map((rejection) => rejectionDecision(rejection, now)),
     ];
-    return more ? { decisions, wakeAt: world.now } : { decisions };
-  },
-};
+    const wakeAt = more ? now : this.#queue.retryAt();
+    return wakeAt === undefined ? { decisions } : { decisions, wakeAt };
+  }
 
-function podConcerns(before: Pod | undefined, now: Pod | undefined): boolean {
-  if (now === undefined) return isBound(before);
-  if (isBound(now)) return hasEnded(now) && before !== undefined && !hasEnded(before);
-  return before === undefined || !sameJson(before.spec, now.spec);
+  #podChanged(was: Member | undefined, is: Member | undefined): number | undefined {
+    const waited = was !== undefined && isWaiting(was) ? was : undefined;
+    if (is !== undefined && isWaiting(is)) {
+      if (waited !== undefined && waited.podClass === is.podClass) {
+        this.#queue.replace(waited, is);
+        return undefined;
+      }
+      if (waited !== undefined) this.#queue.remove(waited);
+      this.#queue.add(is);
+      return 0;
+    }
+    if (waited !== undefined) this.#queue.remove(waited);
+    return earlier(this.#roomCame(was, is), this.#othersChanged(was, is));
+  }
+
+  /** A Pod has left its node: ended, gone, or (what can't be) moved. */
+  #roomCame(was: Member | undefined, is: Member | undefined): number | undefined {
+    const [from, to] = [nodeNameOf(was), nodeNameOf(is)];
+    const room = from === to ? undefined : this.#state.room(from);
+    return room === undefined ? undefined : this.#queue.wakeForRoom(room, false);
+  }
+
+  /** What rules about other Pods read. */
+  #othersChanged(was: Member | undefined, is: Member | undefined): number | undefined {
+    const isSame =
+      nodeNameOf(was) === nodeNameOf(is) && was?.podClass === is?.podClass && was?.isTerminating === is?.isTerminating;
+    return isSame ? undefined : this.#queue.wakeForOthers();
+  }
+
+  #nodeChanged(before: Node | undefined, after: Node | undefined): number | undefined {
+    if (sameJson(offerOf(before), offerOf(after))) return undefined;
+    const room = this.#state.room((after ?? before)?.metadata.name ?? "");
+    return room === undefined ? this.#queue.wakeAfterPause() : this.#queue.wakeForRoom(room, true);
+  }
 }
 
-function isBound(pod: Pod | undefined): boolean {
-  return (pod?.spec.nodeName ?? "") !== "";
+function nodeNameOf(member: Member | undefined): string {
+  return member?.pod.spec.nodeName ?? "";
+}
+
+function earlier(left: number | undefined, right: number | undefined): number | undefined {
+  return left === undefined || right === undefined ? (left ?? right) : Math.min(left, right);
 }
 
 /** What the plan reads of a node. */
@@ -67,53 +123,4 @@ function offerOf(node: Node | undefined): unknown {
   const { spec, status, metadata } = node;
   const ready = status?.conditions?.find((one) => one.type === "Ready")?.status;
   return [spec, status?.allocatable, status?.capacity, metadata.labels, metadata.deletionTimestamp, ready];
-}
-
-function bind({ pod, node }: Binding, now: number): SchedulingDecision {
-  const { name, namespace = "" } = pod.metadata;
-  const bound: Pod = {
-    ...pod,
-    spec: { ...pod.spec, nodeName: node.metadata.name },
-    status: { ...pod.status, conditions: withScheduled(pod, { status: "True" }, now) },
-  };
-  const guard = { ...keyOfObject(asObject(node)), resourceVersion: node.metadata.resourceVersion ?? "" };
-  return {
-    // A node that was cordoned, tainted or deleted meanwhile refuses the binding.
-    changes: { ...noChanges, updates: [asObject(bound)], unchanged: [guard] },
-    events: [
-      {
-        object: asObject(pod),
-        type: "Normal",
-        reason: "Scheduled",
-        message: `Successfully assigned ${namespace}/${name} to ${node.metadata.name}`,
-      },
-    ],
-  };
-}
-
-/** Tells why a Pod waits, when that is not what it says already. */
-function explain({ pod, message }: Rejection, now: number): SchedulingDecision | undefined {
-  const present = pod.status?.conditions?.find((one) => one.type === scheduled);
-  if (present?.status === "False" && present.reason === unschedulable && present.message === message) return undefined;
-  const conditions = withScheduled(pod, { status: "False", reason: unschedulable, message }, now);
-  const explained: Pod = { ...pod, status: { ...pod.status, conditions } };
-  return {
-    changes: { ...noChanges, updates: [asObject(explained)] },
-    events: [{ object: asObject(pod), type: "Warning", reason: "FailedScheduling", message }],
-  };
-}
-
-const scheduled = "PodScheduled";
-const unschedulable = "Unschedulable";
-
-function withScheduled(pod: Pod, verdict: Omit<Condition, "type">, now: number): readonly Condition[] {
-  const present = pod.status?.conditions ?? [];
-  const before = present.find((one) => one.type === scheduled);
-  const time = before?.status === verdict.status ? before.lastTransitionTime : undefined;
-  const condition: Condition = { type: scheduled, ...verdict, lastTransitionTime: time ?? toTimestamp(now) };
-  return [...present.filter((one) => one.type !== scheduled), condition];
-}
-
-function asObject(object: Pod | Node): AnyObject {
-  return object as unknown as AnyObject;
 }

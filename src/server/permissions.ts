@@ -29,6 +29,8 @@ export const methodPermissions: Readonly<Record<string, Permission>> = {
   "/ikada.api.v1.Resources/Patch": "objects:write",
   "/ikada.api.v1.Resources/Delete": "objects:write",
   "/ikada.api.v1.Resources/DeleteCollection": "objects:write",
+  "/ikada.api.v1.Resources/Evict": "objects:write",
+  "/ikada.api.v1.Resources/Explain": "objects:read",
   "/ikada.api.v1.Resources/Scale": "objects:write",
   "/ikada.api.v1.Resources/History": "objects:read",
   "/ikada.api.v1.Resources/Undo": "objects:write",

@@ -5,6 +5,7 @@ import { Scope } from "../base/lifecycle.js";
 import { createClient, ServerTls } from "../host/tls.js";
 import type { TlsMaterial } from "../host/tls.js";
 import type { ObjectCache } from "../objects/cache.js";
+import type { Explainers } from "../objects/explanation.js";
 import type { EtcdKeyspace } from "../../store/etcd.js";
 import type { Backups, Store } from "../../store/store.js";
 import { AgentService } from "./agents/agent-service.js";
@@ -59,6 +60,8 @@ export interface ServerOptions {
   readonly podNetwork?: string;
   /** How often a quiet watch gets a BOOKMARK; default 10,000. */
   readonly bookmarkMs?: number;
+  /** Who explains objects of which kind; default: nobody. */
+  readonly explainers?: Explainers;
 }
 
 export interface RunningServer {
@@ -126,7 +129,8 @@ export async function startListeners(options: ServerOptions): Promise<RunningSer
     { ...guard, authenticate: userAuthentication(options.users), leaderAddress },
     streamsPerConnection.api,
   );
-  addResourcesService(api, store, options.bookmarkMs);
+  const { explainers = {}, bookmarkMs } = options;
+  addResourcesService(api, { store, cache, explainers, bookmarkMs });
   addPodsService(api, { store, cache, agents, liveness, links });
   const { clusterId, version } = options;
   const { backups } = options;

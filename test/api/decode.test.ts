@@ -32,12 +32,7 @@ describe("decoding an object", () => {
     ],
     ["an unknown field of metadata", "metadata.label", {}, "metadata.label Unknown"],
     ["an unknown field at the top", "specs", {}, "specs Unknown"],
-    [
-      "an unknown field in a kept part",
-      "spec.template.spec.affinity",
-      { nodeAfinity: {} },
-      "spec.template.spec.affinity.nodeAfinity Unknown",
-    ],
+    ["an unknown field in a kept part", "spec.template.spec.os", { nam: "linux" }, "spec.template.spec.os.nam Unknown"],
     ["text for a number", "spec.replicas", "3", "spec.replicas TypeMismatch"],
     ["a fraction for a whole number", "spec.replicas", 1.5, "spec.replicas TypeMismatch"],
     ["a number for text", `${container}.env.0.value`, 8080, `${containerPath}.env[0].value TypeMismatch`],
@@ -139,11 +134,8 @@ describe("decoding an object", () => {
       decodeObject(withValue(podManifest(), path, value), { mode: "whole" }).warnings;
 
     it("are warned about by their path, once for a whole part", () => {
-      const affinity = {
-        nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{}] } },
-      };
-      assert.deepEqual(warningsOf("spec.affinity", affinity), [
-        "spec.affinity: kept, but not acted on by this version of Ikada",
+      assert.deepEqual(warningsOf("spec.resourceClaims", [{ name: "gpu", resourceClaimName: "one" }]), [
+        "spec.resourceClaims: kept, but not acted on by this version of Ikada",
       ]);
       assert.equal(warningsOf("spec.securityContext", { fsGroupChangePolicy: "OnRootMismatch" }).length, 1);
       assert.equal(warningsOf("spec.volumes", [{ name: "v", nfs: { server: "s", path: "/" } }]).length, 1);
@@ -151,7 +143,7 @@ describe("decoding an object", () => {
 
     it("pass in silence with Kubernetes' own defaults", () => {
       assert.deepEqual(warningsOf("spec.schedulerName", "default-scheduler"), []);
-      assert.deepEqual(warningsOf("spec.affinity", {}), []);
+      assert.deepEqual(warningsOf("spec.resourceClaims", []), []);
       assert.equal(warningsOf("spec.schedulerName", "other").length, 1);
     });
   });

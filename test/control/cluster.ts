@@ -17,7 +17,7 @@ import { objectStoreOf } from "../../src/objects/object-store.js";
 import type { Snapshot } from "../../src/objects/snapshot.js";
 import { changesToTxn, noChanges } from "../../src/objects/transaction.js";
 import { updatedObject } from "../../src/objects/update-object.js";
-import { scheduler } from "../../src/scheduler/scheduler.js";
+import { Scheduler } from "../../src/scheduler/scheduler.js";
 import { openLocalStoreThen } from "../../store/local-store.js";
 import type { Replica } from "../../store/replica.js";
 import type { TxnResult, WriteRequest } from "../../store/store.js";
@@ -133,7 +133,7 @@ export class Cluster {
       env: this.env,
       objects: objectStoreOf(this.#cache, write),
       controllers: allControllers(this.#settings),
-      passes: [scheduler],
+      passes: [new Scheduler()],
       nodeSilentMs: (name) => {
         const since = this.#silentSince.get(name);
         if (this.forgetful && since !== undefined && since < electedAt) return undefined;

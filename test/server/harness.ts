@@ -14,6 +14,8 @@ import type { Identity } from "../../src/host/tls.js";
 import { ObjectCache } from "../../src/objects/cache.js";
 import { encodeObject } from "../../src/objects/encode.js";
 import { keyOfObject, storeKey } from "../../src/objects/keys.js";
+import { podExplainer } from "../../src/scheduler/explain-pod.js";
+import { defaultSchedulerSettings } from "../../src/scheduler/scheduler.js";
 import { AddressBook } from "../../src/server/members/address-book.js";
 import type { MemberStep, ReplicaStatus } from "../../src/server/replica-status.js";
 import { startListeners } from "../../src/server/server.js";
@@ -118,6 +120,7 @@ export class TestCluster {
           timers: hostTimers,
           random: hostRandom,
           log: silentLog,
+          explainers: { "/Pod": podExplainer(defaultSchedulerSettings) },
           heartbeatMs: 200,
           bookmarkMs: 50,
           ...options,

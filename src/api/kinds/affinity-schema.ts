@@ -1,13 +1,17 @@
 import { labelSelector } from "./metadata-schema.js";
-import { atomicList, int32, object, required, string } from "../schema.js";
+import { atomicList, int32, object, oneOf, required, string } from "../schema.js";
 
-const requirement = object({ key: required(string()), operator: required(string()), values: atomicList(string()) });
+const requirement = object({
+  key: required(string()),
+  operator: required(oneOf(["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"])),
+  values: atomicList(string()),
+});
 const nodeTerm = object(
   { matchExpressions: atomicList(requirement), matchFields: atomicList(requirement) },
   { atomic: true },
 );
 const podTerm = object({
-  topologyKey: required(string()),
+  topologyKey: required(string({ format: "qualifiedName" })),
   labelSelector,
   matchLabelKeys: atomicList(string()),
   mismatchLabelKeys: atomicList(string()),
@@ -23,7 +27,7 @@ const podAffinity = object({
   requiredDuringSchedulingIgnoredDuringExecution: atomicList(podTerm),
 });
 
-/** core/v1 Affinity: kept, not acted on. */
+/** core/v1 Affinity. */
 export const affinity = object({
   nodeAffinity: object({
     preferredDuringSchedulingIgnoredDuringExecution: atomicList(

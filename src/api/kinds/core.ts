@@ -29,6 +29,7 @@ export interface NodeStatus {
   readonly conditions?: readonly Condition[];
   readonly addresses?: readonly { readonly type: string; readonly address: string }[];
   readonly nodeInfo?: Readonly<Record<string, string>>;
+  readonly images?: readonly { readonly names?: readonly string[]; readonly sizeBytes?: number }[];
 }
 
 /** Settings by key, as texts or bytes. */

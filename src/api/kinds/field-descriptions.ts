@@ -1,5 +1,6 @@
 import { setDescriptions } from "./set-descriptions.js";
 import { batchDescriptions } from "./batch-descriptions.js";
+import { schedulingDescriptions } from "./scheduling-descriptions.js";
 
 /**
  * What each field means, by the type it stands in; `[text, type]` where the field's value (or each item of its list) is of
@@ -178,6 +179,10 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     priorityClassName: "Its PriorityClass; without it the one that is everyone's default, if there is one.",
     priority: "The value of its PriorityClass, set by the server: the higher, the sooner it gets a place.",
     preemptionPolicy: "That of its PriorityClass, set by the server.",
+    affinity: ["Which nodes and which other Pods it has to be, or should be, near or away from.", "Affinity"],
+    topologySpreadConstraints: ["How evenly Pods like it are spread over nodes.", "TopologySpreadConstraint"],
+    schedulingGates: ["While there are any, it is not placed.", "SchedulingGate"],
+    overhead: "What the runtime takes beside the containers.",
     hostname: "What the containers' host is called; otherwise the Pod's name.",
     subdomain: "With it the full name HOSTNAME.SUBDOMAIN.NAMESPACE.svc.cluster.local is known to the containers.",
     setHostnameAsFQDN: "True: the full name is the host name.",
@@ -546,6 +551,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
   ...batchDescriptions,
   Condition: condition,
   ObjectReference: objectReference,
+  ...schedulingDescriptions,
 };
 
 /** What a kind is. */

@@ -5,8 +5,9 @@ import type { AnyObject } from "../object.js";
 import { isIndexed, type Job, type JobSpec } from "./batch.js";
 import { jobPolicyRules } from "./job-policy-rules.js";
 import { selectorRules } from "./job-selector.js";
-import { podSpecRules, selectorRules as expressionRules } from "./pod-rules.js";
+import { podSpecRules } from "./pod-rules.js";
 import type { PodTemplateSpec } from "./pod.js";
+import { selectorRules as expressionRules } from "./selector-rules.js";
 
 /** Rules across a Job's fields, as in Kubernetes' pkg/apis/batch/validation. */
 export function jobRules(object: AnyObject, faults: FieldFault[]): void {
@@ -95,9 +96,7 @@ function mayBePlacedAnew({ spec, status }: Job): boolean {
 
 function withoutPlacing(template: PodTemplateSpec): unknown {
   const spec = without(template.spec, "nodeSelector", "tolerations", "schedulingGates", "affinity");
-  const { affinity } = template.spec as { readonly affinity?: Readonly<Record<string, unknown>> };
-  const others = Object.fromEntries(Object.entries(affinity ?? {}).filter(([name]) => name !== "nodeAffinity"));
-  return { ...without(template, "metadata"), spec, affinity: others };
+  return { ...without(template, "metadata"), spec, affinity: without(template.spec.affinity ?? {}, "nodeAffinity") };
 }
 
 function invalid(field: string, message: string): FieldFault {

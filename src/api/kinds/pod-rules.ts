@@ -1,7 +1,8 @@
 import type { FieldFault } from "../../base/errors.js";
 import { imagePinRules } from "../image-pins.js";
 import { sameJson, without } from "../json.js";
-import type { AnyObject, LabelSelector } from "../object.js";
+import type { AnyObject } from "../object.js";
+import { affinityRules } from "./affinity-rules.js";
 import { containerRules } from "./container-rules.js";
 import { podSecurityRules } from "./security-rules.js";
 import { volumeRules } from "./volume-rules.js";
@@ -23,9 +24,18 @@ export function podUpdateRules(before: AnyObject, after: AnyObject, faults: Fiel
     if (name === "tolerations") tolerationsOnlyAdded(was.tolerations ?? [], is.tolerations ?? [], faults);
     else if (name === "containers" || name === "initContainers")
       onlyImagesChanged(was[name] ?? [], is[name] ?? [], field, faults);
+    else if (name === "schedulingGates") gatesOnlyRemoved(was.schedulingGates ?? [], is.schedulingGates ?? [], faults);
     else if (name !== "activeDeadlineSeconds" && !sameJson(was[name], is[name])) faults.push(fixed(field));
   }
 }
+
+/** Whoever waits for something before the Pod may be placed takes its own gate away. */
+function gatesOnlyRemoved(was: Gates, is: Gates, faults: FieldFault[]): void {
+  if (is.every(({ name }) => was.some((gate) => gate.name === name))) return;
+  faults.push({ field: "spec.schedulingGates", reason: "Immutable", message: "may only be taken from" });
+}
+
+type Gates = NonNullable<PodSpec["schedulingGates"]>;
 
 /** Rules across the fields of a Pod's or a template's spec at `path`. */
 export function podSpecRules(spec: PodSpec, path: string, faults: FieldFault[]): void {
@@ -50,6 +60,7 @@ export function podSpecRules(spec: PodSpec, path: string, faults: FieldFault[]):
   podSecurityRules(spec, path, faults);
   volumeRules(spec, path, faults);
   dnsRules(spec, path, faults);
+  affinityRules(spec, path, faults);
   for (const [at, toleration] of (spec.tolerations ?? []).entries())
     tolerationRules(toleration, `${path}.tolerations[${at}]`, faults);
 }
@@ -92,18 +103,6 @@ function addressRule(address: string, field: string, faults: FieldFault[]): void
 /** What the C library's resolver takes, and Kubernetes with it. */
 const nameserversMax = 3;
 const searchesMax = 32;
-
-/** A selector's expressions have values where their operator needs them, and only there. */
-export function selectorRules(selector: LabelSelector, path: string, faults: FieldFault[]): void {
-  for (const [at, { operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
-    const field = `${path}.matchExpressions[${at}].values`;
-    const needed = operator === "In" || operator === "NotIn";
-    if (needed && values.length === 0)
-      faults.push({ field, reason: "Required", message: `must have a value for operator ${operator}` });
-    if (!needed && values.length > 0)
-      faults.push({ field, reason: "Invalid", message: `must be empty for operator ${operator}` });
-  }
-}
 
 function tolerationRules(toleration: Toleration, path: string, faults: FieldFault[]): void {
   const { key = "", operator = "Equal", value = "", effect, tolerationSeconds } = toleration;

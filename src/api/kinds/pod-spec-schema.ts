@@ -28,14 +28,14 @@ const toleration = object({
 });
 
 const topologySpreadConstraint = object({
-  topologyKey: required(string()),
-  whenUnsatisfiable: required(string()),
-  maxSkew: required(int32()),
+  topologyKey: required(string({ format: "qualifiedName" })),
+  whenUnsatisfiable: required(oneOf(["DoNotSchedule", "ScheduleAnyway"])),
+  maxSkew: required(int32({ minimum: 1 })),
   labelSelector,
   matchLabelKeys: atomicList(string()),
-  minDomains: int32(),
-  nodeAffinityPolicy: string(),
-  nodeTaintsPolicy: string(),
+  minDomains: int32({ minimum: 1 }),
+  nodeAffinityPolicy: oneOf(["Honor", "Ignore"]),
+  nodeTaintsPolicy: oneOf(["Honor", "Ignore"]),
 });
 
 const dnsConfig = object({
@@ -60,7 +60,7 @@ export const podSpec = object({
   preemptionPolicy: oneOf(["PreemptLowerPriority", "Never"]),
 
   activeDeadlineSeconds: kept(int64({ minimum: 1 })),
-  affinity: kept(affinity, {}),
+  affinity,
   automountServiceAccountToken: kept(boolean(), true, false),
   dnsConfig,
   dnsPolicy: oneOf(["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]),
@@ -70,7 +70,7 @@ export const podSpec = object({
   imagePullSecrets: listBy(["name"], object({ name: string() }, { atomic: true })),
   initContainers: listBy(["name"], container),
   os: kept(object({ name: required(string()) }), { name: "linux" }),
-  overhead: kept(mapOf(quantity()), {}),
+  overhead: mapOf(quantity()),
   readinessGates: atomicList(object({ conditionType: required(string({ format: "qualifiedName" })) })),
   resourceClaims: kept(
     listBy(
@@ -82,14 +82,14 @@ export const podSpec = object({
   resources: kept(resources, {}),
   runtimeClassName: kept(string()),
   schedulerName: kept(string(), "default-scheduler"),
-  schedulingGates: kept(listBy(["name"], named), []),
+  schedulingGates: listBy(["name"], named),
   securityContext: podSecurityContext,
   serviceAccount: kept(string(), "", "default"),
   serviceAccountName: kept(string(), "", "default"),
   setHostnameAsFQDN: boolean(),
   shareProcessNamespace: boolean(),
   subdomain: string({ format: "dnsLabel" }),
-  topologySpreadConstraints: kept(listBy(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint), []),
+  topologySpreadConstraints: listBy(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint),
   volumes: listBy(["name"], volume),
 
   ephemeralContainers: refused(

@@ -1,4 +1,5 @@
 import type { Condition, IntOrString, KubeObject } from "../object.js";
+import type { Affinity, TopologySpreadConstraint } from "./scheduling.js";
 
 /** Containers that run together on one node, with one address. */
 export type Pod = KubeObject<PodSpec, PodStatus>;
@@ -12,6 +13,12 @@ export interface PodSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly nodeName?: string;
   readonly tolerations?: readonly Toleration[];
+  readonly affinity?: Affinity;
+  readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
+  /** While there are any, the Pod is not placed. */
+  readonly schedulingGates?: readonly { readonly name: string }[];
+  /** What the runtime itself takes, beside the containers. */
+  readonly overhead?: Readonly<Record<string, string>>;
   readonly hostname?: string;
   readonly subdomain?: string;
   readonly setHostnameAsFQDN?: boolean;
@@ -265,6 +272,8 @@ export interface PodStatus {
   readonly podIPs?: readonly { readonly ip: string }[];
   readonly hostIP?: string;
   readonly startTime?: string;
+  /** Where room is being made for it. */
+  readonly nominatedNodeName?: string;
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly observedGeneration?: number;

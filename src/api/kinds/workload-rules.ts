@@ -3,7 +3,8 @@ import { imagePinRules } from "../image-pins.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { textAt, valueAt } from "../path.js";
 import { matchesSelector, type Labels } from "../selector.js";
-import { podSpecRules, selectorRules } from "./pod-rules.js";
+import { podSpecRules } from "./pod-rules.js";
+import { selectorRules } from "./selector-rules.js";
 import type { PodSpec } from "./pod.js";
 
 /** Rules of everything that makes Pods from a template and keeps them running: Deployment, StatefulSet, DaemonSet and ReplicaSet. */

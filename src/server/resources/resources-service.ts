@@ -1,4 +1,6 @@
 import { apiMethods } from "../../host/api-methods.js";
+import type { ObjectCache } from "../../objects/cache.js";
+import type { Explainers } from "../../objects/explanation.js";
 import type { Store } from "../../../store/store.js";
 import type { Listener } from "../listener.js";
 import { SharedEncoding } from "../shared-encoding.js";
@@ -6,6 +8,8 @@ import { applyToObject } from "./apply.js";
 import { createObject } from "./create.js";
 import { deleteCollection } from "./delete-collection.js";
 import { deleteResource } from "./delete.js";
+import { evictResource } from "./evict.js";
+import { explainObject } from "./explain.js";
 import { getObject } from "./get.js";
 import { historyOf } from "./history.js";
 import { describeKinds } from "./kinds.js";
@@ -19,8 +23,16 @@ import { updateObject } from "./update.js";
 import { bookmarkMsDefault, watchObjects } from "./watch.js";
 import { encodeEvent } from "./watch-queue.js";
 
+export interface ResourcesOptions {
+  readonly store: Store;
+  readonly cache: ObjectCache;
+  readonly explainers: Explainers;
+  readonly bookmarkMs?: number | undefined;
+}
+
 /** ikada.api.v1.Resources: each verb has a file of its own in this folder. */
-export function addResourcesService(listener: Listener, store: Store, bookmarkMs = bookmarkMsDefault): void {
+export function addResourcesService(listener: Listener, options: ResourcesOptions): void {
+  const { store, bookmarkMs = bookmarkMsDefault } = options;
   listener.unary(apiMethods.get, (request, call) => getObject(store, request, call));
   listener.unary(apiMethods.list, (request, call) => listObjects(store, request, call));
   const encoding = new SharedEncoding(encodeEvent);
@@ -35,6 +47,8 @@ export function addResourcesService(listener: Listener, store: Store, bookmarkMs
   );
   listener.unary(apiMethods.delete, (request, call) => deleteResource(store, request, call));
   listener.unary(apiMethods.deleteCollection, (request, call) => deleteCollection(store, request, call));
+  listener.unary(apiMethods.evict, (request, call) => evictResource(store, request, call));
+  listener.unary(apiMethods.explain, (request, call) => explainObject(options, request, call));
   listener.unary(apiMethods.scale, (request, call) => scaleObject(store, request, call));
   listener.unary(apiMethods.history, (request, call) => historyOf(store, request, call));
   listener.unary(apiMethods.undo, (request, call) => undoChanges(store, request, call));

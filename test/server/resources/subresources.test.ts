@@ -49,6 +49,16 @@ const samples: Readonly<Record<string, readonly [object: AnyObject, first: objec
     { lastScheduleTime: "2026-01-01T00:00:00Z" },
     { lastScheduleTime: "2026-01-02T00:00:00Z" },
   ],
+  PodDisruptionBudget: [
+    {
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      metadata: { name: "budget", namespace: "default" },
+      spec: {},
+    },
+    { disruptionsAllowed: 1 },
+    { disruptionsAllowed: 2 },
+  ],
   Deployment: [deployment("deploy", 1), { replicas: 1 }, { replicas: 2, observedGeneration: 1 }],
 };
 

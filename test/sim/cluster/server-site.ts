@@ -7,7 +7,7 @@ import { defaultControllerSettings } from "../../../src/controllers/settings.js"
 import { Leadership } from "../../../src/leadership.js";
 import { ObjectCache } from "../../../src/objects/cache.js";
 import { objectStoreOf } from "../../../src/objects/object-store.js";
-import { scheduler } from "../../../src/scheduler/scheduler.js";
+import { Scheduler } from "../../../src/scheduler/scheduler.js";
 import type { AgentServices } from "../../../src/server/agents/agent-services.js";
 import { LivenessTable, type NodeLiveness } from "../../../src/server/agents/liveness-table.js";
 import type { NodeSession } from "../../../src/server/agents/node-session.js";
@@ -79,7 +79,7 @@ export class ServerSite {
             env,
             objects: objectStoreOf(this.cache, (request, done) => store.writeThen(request, done)),
             controllers: allControllers(defaultControllerSettings),
-            passes: [scheduler],
+            passes: [new Scheduler()],
             nodeSilentMs: (node) => this.liveness.nodeSilentMs(node),
           }),
         );
