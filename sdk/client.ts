@@ -321,6 +321,8 @@ export class Client {
    * @throws IkadaError DisruptionBudget when too few of its kind would be left, NotFound, Conflict, Unsupported when two budgets are about it
    *
    * @example
+   * const spec = { containers: [{ name: "main", image: "hello:1" }] };
+   * await client.pods.create({ metadata: { name: "web-1", namespace: "default" }, spec });
    * await client.evict("web-1", { namespace: "default" });
    */
   async evict(pod: string, options: EvictOptions = {}): Promise<Deleted> {

@@ -33,7 +33,7 @@ function reach(entry) {
 function importsOf(file) {
   // Examples in comments import too.
   const text = readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
-  return [...text.matchAll(/(?:from|import|require)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]);
+  return [...text.matchAll(/(?:from|import|require)\s*\(?\s*"([^"\n]+)"/g)].map((match) => match[1]);
 }
 
 /** A file of ours, or undefined for Node's own modules and allowed packages. */

@@ -232,6 +232,8 @@ Containers:
       NODE:     <field spec.nodeName>
 Conditions:
   Ready: False  ContainersNotReady
+Volumes: <none>
+QoS Class:      Burstable
 Node-Selectors: <none>
 Tolerations:    node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
 Events:

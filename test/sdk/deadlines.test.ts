@@ -259,6 +259,7 @@ describe("one deadline", () => {
 
   it("of a change of members ends while it waits for a member that is not ready", async () => {
     const refusing = await AnsweringServer.start({
+      clusterStatus: () => Promise.resolve({}),
       changeMembers: () => Promise.reject(new IkadaError("NotReady", "server 4 is 9 entries behind")),
     });
     const patient = await connectTo(refusing);

@@ -211,10 +211,18 @@ const types: Readonly<Record<string, Readonly<Record<string, Described>>>> = {
     secret: ["A Secret's keys as files, which follow its changes.", "SecretVolume"],
     downwardAPI: ["Fields of the Pod as files.", "DownwardVolume"],
     projected: ["Several of these in one folder.", "ProjectedVolume"],
+    csi: ["A volume that the node's engine keeps under a name, and that outlives the Pod.", "CsiVolume"],
+  },
+  CsiVolume: {
+    driver: "volumes.ikada.dev: there is no other one.",
+    volumeAttributes: "`name`: which of the namespace's volumes on this node; the first Pod that asks for it makes it.",
+    readOnly: "True: nothing is written to it.",
+    fsType: "Refused: it has the file system of its node.",
+    nodePublishSecretRef: ["Refused: it needs no Secret.", "LocalObjectReference"],
   },
   EmptyDir: {
     medium: "Memory: it is kept in memory, of which its containers' limits count what they write.",
-    sizeLimit: "Of memory: more does not fit. On disk it is not enforced.",
+    sizeLimit: "Of memory: more does not fit. On disk: a Pod that takes more is evicted.",
   },
   HostPath: {
     path: "The absolute path on the node.",

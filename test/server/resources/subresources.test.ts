@@ -20,6 +20,10 @@ const job: AnyObject = {
   spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "hello:1" }] } } },
 };
 
+const daemonSet: AnyObject = { ...deployment("daemon", 1), kind: "DaemonSet" };
+delete (daemonSet["spec"] as { replicas?: number }).replicas;
+const daemonCounts = { currentNumberScheduled: 1, desiredNumberScheduled: 2, numberMisscheduled: 0, numberReady: 0 };
+
 /** One object of each kind that has a status, and two statuses it may have. */
 const samples: Readonly<Record<string, readonly [object: AnyObject, first: object, second: object]>> = {
   Namespace: [
@@ -59,6 +63,12 @@ const samples: Readonly<Record<string, readonly [object: AnyObject, first: objec
     { disruptionsAllowed: 1 },
     { disruptionsAllowed: 2 },
   ],
+  StatefulSet: [
+    { ...deployment("stateful", 1), kind: "StatefulSet" },
+    { replicas: 1 },
+    { replicas: 2, observedGeneration: 1 },
+  ],
+  DaemonSet: [daemonSet, daemonCounts, { ...daemonCounts, numberReady: 1 }],
   Deployment: [deployment("deploy", 1), { replicas: 1 }, { replicas: 2, observedGeneration: 1 }],
 };
 
