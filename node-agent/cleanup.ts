@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../src/base/env.js";
 import { bookFileName, recordFileName } from "./core/agent.js";
+import { leaseFileName } from "./core/fencing-leases.js";
 import type { ContainerInfo, ContainerRuntime } from "./core/runtime.js";
 import type { VolumeHost } from "./core/volume-host.js";
 
@@ -29,7 +30,7 @@ export async function removeAllContainers(
     volumes.list((error, uids) => (error ? reject(error) : resolve(uids)));
   });
   for (const uid of pods) await call((done) => volumes.remove(uid, done));
-  for (const name of [bookFileName, recordFileName]) await rm(join(dataFolder, name), { force: true });
+  for (const name of [bookFileName, recordFileName, leaseFileName]) await rm(join(dataFolder, name), { force: true });
   return all.length;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { IkadaError } from "../src/base/errors.js";
@@ -11,9 +11,7 @@ import { IkadaError } from "../src/base/errors.js";
  */
 export async function lockDataFolder(folder: string): Promise<{ close(): Promise<void> }> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const digest = createHash("sha256").update(realpathSync(folder)).digest("hex").slice(0, 32);
-  const abstract = process.platform === "linux";
-  const path = abstract ? `\0ikada-agent-${digest}` : join(folder, "lock.socket");
+  const { path, abstract } = lockOf(folder);
   let server = await listen(path);
   if (server === undefined && !abstract && !(await answers(path))) {
     // Left behind by a process that was killed.
@@ -27,6 +25,17 @@ export async function lockDataFolder(folder: string): Promise<{ close(): Promise
   }
   const held = server;
   return { close: () => new Promise((resolve) => held.close(() => resolve())) };
+}
+
+/** Whether an agent uses the data folder now. */
+export async function isDataFolderLocked(folder: string): Promise<boolean> {
+  return existsSync(folder) && (await answers(lockOf(folder).path));
+}
+
+function lockOf(folder: string): { readonly path: string; readonly abstract: boolean } {
+  const digest = createHash("sha256").update(realpathSync(folder)).digest("hex").slice(0, 32);
+  const abstract = process.platform === "linux";
+  return { abstract, path: abstract ? `\0ikada-agent-${digest}` : join(folder, "lock.socket") };
 }
 
 function listen(path: string): Promise<Server | undefined> {

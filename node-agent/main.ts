@@ -11,6 +11,7 @@ import { loadTlsFiles } from "../src/host/tls.js";
 import { tokenOwner } from "../src/host/tokens.js";
 import { readAgentConfig, type AgentConfig } from "./agent-config.js";
 import { registerAgentMetrics } from "./agent-metrics.js";
+import { hostBootClock } from "./boot-clock.js";
 import { removeAllContainers } from "./cleanup.js";
 import { Agent } from "./core/agent.js";
 import type { MachineReader, MachineSupplies } from "./core/pressure/signals.js";
@@ -18,6 +19,7 @@ import { parseThresholds } from "./core/pressure/thresholds.js";
 import { Engine } from "./docker/engine.js";
 import { DockerVolumes } from "./docker/named-volumes.js";
 import { lockDataFolder } from "./instance-lock.js";
+import { GuardProcess } from "./guard-process.js";
 import { openMachine } from "./machine.js";
 import { NodeReport } from "./node-report.js";
 import { nodeResources } from "./node-resources.js";
@@ -42,7 +44,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 };
 
 /** Builds an agent in order, and gives the scope that closes it in reverse order. Containers outlive it. */
-async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<void> {
+async function start(config: AgentConfig, configFile: string, env: HostEnv, scope: Scope): Promise<void> {
   const { log } = env;
   const machine = openMachine(config, env, () => agent.position.nodeUid || undefined);
   const { runtime, network, volumes, supplies } = machine;
@@ -53,11 +55,14 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
   const hashKey = randomBytes(32);
   let uplink: GrpcUplink | undefined;
   let engineUp = false;
+  // The fake engine ends with this process.
+  const guard = config.runtime === "docker" ? scope.use(new GuardProcess(configFile, log)) : undefined;
   const agent: Agent = new Agent({
     env,
     runtime,
     network,
     volumes,
+    bootClock: hostBootClock(),
     nodeName: config.name,
     clusterId: config.clusterId,
     hostIP: report.address,
@@ -80,6 +85,7 @@ async function start(config: AgentConfig, env: HostEnv, scope: Scope): Promise<v
       engineUp = error === undefined;
       if (report.setEngine(error)) uplink?.reportNode();
     },
+    onLeases: (inUse) => guard?.keep(inUse),
     onFatal: (error) => die(log, error),
   });
   await new Promise<void>((resolve, reject) => agent.start((error) => (error ? reject(error) : resolve())));
@@ -206,7 +212,7 @@ async function main(): Promise<void> {
       return;
     }
     stopOnSignals(log, scope);
-    await start(config, env, scope);
+    await start(config, values.config, env, scope);
   } catch (caught) {
     await scope.close();
     throw caught;

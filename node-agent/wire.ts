@@ -4,6 +4,7 @@ import type { Pod } from "../src/api/kinds/pod.js";
 import { IkadaError } from "../src/base/errors.js";
 import type { EventBatch } from "./core/agent-events.js";
 import type { Assignments } from "./core/assignment-book.js";
+import type { LeaseAnswer } from "./core/fencing-leases.js";
 import type { ReportBatch } from "./core/report-outbox.js";
 import type { FromServer, ToServer } from "./core/session.js";
 
@@ -24,6 +25,8 @@ export function encodeAgentMessage(message: ToServer): ikada.agent.v1.IAgentMess
       return { node: { statusJson: encodeJson(message.status) } };
     case "events":
       return { events: encodeEvents(message.batch) };
+    case "renew":
+      return { renew: { ...message.request, podUids: [...message.request.podUids] } };
     default:
       return { pods: encodeReports(message.batch) };
   }
@@ -31,7 +34,7 @@ export function encodeAgentMessage(message: ToServer): ikada.agent.v1.IAgentMess
 
 /** @throws IkadaError BadRequest when a part is broken */
 export function decodeServerMessage(message: ikada.agent.v1.ServerMessage): FromServer {
-  const { welcome, assignments, accepted, eventsAccepted } = message;
+  const { welcome, assignments, accepted, eventsAccepted, leases } = message;
   if (welcome) {
     const { clusterId, nodeUid, heartbeatMs, servers } = welcome;
     return {
@@ -48,6 +51,7 @@ export function decodeServerMessage(message: ikada.agent.v1.ServerMessage): From
     return { type: "assignments", assignments: decodeAssignments(assignments as ikada.agent.v1.Assignments) };
   if (accepted) return { type: "accepted", sequence: accepted.sequence ?? 0 };
   if (eventsAccepted) return { type: "eventsAccepted", sequence: eventsAccepted.sequence ?? 0 };
+  if (leases) return { type: "leases", answer: decodeLeases(leases) };
   return { type: "beat" };
 }
 
@@ -81,11 +85,12 @@ function decodeAssignments(message: InstanceType<Wire["Assignments"]>): Assignme
 function encodeReports(batch: ReportBatch): ikada.agent.v1.IPodReports {
   return {
     sequence: batch.sequence,
-    reports: batch.reports.map(({ uid, namespace, name, status, gone }) => ({
+    reports: batch.reports.map(({ uid, namespace, name, status, gone, leaseEpoch }) => ({
       uid,
       namespace,
       name,
       gone,
+      leaseEpoch,
       statusJson: encodeJson(status),
     })),
   };
@@ -109,6 +114,10 @@ function encodeEvents(batch: EventBatch): ikada.agent.v1.INodeEvents {
 
 /** An Event's message has no more characters. */
 const eventMessageMax = 1024;
+
+function decodeLeases({ sequence, epoch, first, podUids }: ikada.agent.v1.ILeasesRenewed): LeaseAnswer {
+  return { sequence: sequence ?? 0, epoch: epoch ?? 0, first: first ?? false, podUids: podUids ?? [] };
+}
 
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));

@@ -6,6 +6,7 @@ import { Scope } from "./base/lifecycle.js";
 import { restore } from "./backup/restore-main.js";
 import { readServerConfig, type ServerConfig } from "./config.js";
 import { allControllers } from "./controllers/catalog.js";
+import { RevokedLeases } from "./controllers/revoked-leases.js";
 import { Runner } from "./controllers/runner.js";
 import { defaultControllerSettings } from "./controllers/settings.js";
 import { hostEnv, type HostEnv } from "./host/env.js";
@@ -47,6 +48,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
     (error) => die(log, error),
   );
   const cache = scope.use(new ObjectCache(store, log));
+  const revokedLeases = scope.use(new RevokedLeases(cache, env.clock));
   const server = await startListeners({
     id: config.id,
     clusterId: config.clusterId,
@@ -87,6 +89,7 @@ async function start(config: ServerConfig, env: HostEnv, scope: Scope): Promise<
             controllers: allControllers(defaultControllerSettings),
             passes: [new Scheduler(config.scheduler)],
             nodeSilentMs: (node) => server.liveness.nodeSilentMs(node),
+            leaseRevokedForMs: (podUid) => revokedLeases.revokedForMs(podUid),
           }),
         );
       },

@@ -37,7 +37,11 @@ export function addDelete(program: Command): void {
         .choices(Object.keys(propagations))
         .default("background"),
     )
-    .option("--grace-period <seconds>", "seconds between SIGTERM and SIGKILL; 0 forgets a Pod at once", parseCount)
+    .option(
+      "--grace-period <seconds>",
+      "seconds between SIGTERM and SIGKILL; 0 forgets a Pod at once, unless it has a fencing lease",
+      parseCount,
+    )
     .option("--force", "the same as --grace-period 0")
     .option("--no-wait", "return at once")
     .addOption(timeoutOption("2m"))

@@ -1,6 +1,12 @@
 import type { Pod } from "../../src/api/kinds/pod.js";
 import { isCleanRun, restartDelayMs } from "./backoff.js";
-import { newContainerRecord, type ContainerExit, type ContainerRecord, type PodRecord } from "./pod-record.js";
+import {
+  newContainerRecord,
+  nextAttempt,
+  type ContainerExit,
+  type ContainerRecord,
+  type PodRecord,
+} from "./pod-record.js";
 import type { ContainerInfo } from "./runtime.js";
 
 export interface Observation {
@@ -11,6 +17,8 @@ export interface Observation {
   readonly now: number;
   /** The longest pause between restarts. */
   readonly restartMsMax: number;
+  /** Since when the Pod's fencing lease has kept it from running, wall milliseconds; undefined: it does not. */
+  readonly fencedSince?: number | undefined;
 }
 
 /**
@@ -55,7 +63,10 @@ function absorbContainer(known: ContainerRecord | undefined, name: string, seen:
 }
 
 /** The end of an attempt, and when the next one is due if there is to be one. */
-function ended(record: ContainerRecord, exit: ContainerExit, { restartMsMax }: Observation): ContainerRecord {
+function ended(record: ContainerRecord, exit: ContainerExit, seen: Observation): ContainerRecord {
+  const { restartMsMax, fencedSince } = seen;
+  // Neither a crash nor the end of its work, whatever it ended with.
+  if (fencedSince !== undefined && exit.finishedAt >= fencedSince) return nextAttempt({ ...record, exit });
   const ranMs = exit.startedAt === undefined ? 0 : exit.finishedAt - exit.startedAt;
   const crashes = isCleanRun(ranMs, record.restartDelayMs ?? 0) ? 0 : record.crashes;
   const delayMs = restartDelayMs(crashes, restartMsMax);

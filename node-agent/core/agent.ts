@@ -9,11 +9,14 @@ import { restartBackoff } from "./backoff.js";
 import { allContainers } from "./container-role.js";
 import { ContainerWatch } from "./container-watch.js";
 import { EngineSlots } from "./engine-slots.js";
+import { FencingLeases, type LeaseAnswer, type LeaseRequest } from "./fencing-leases.js";
 import type { PortRange } from "./host-ports.js";
 import { taggedReference } from "../../src/api/image-reference.js";
 import { Images } from "./images.js";
 import { wantedPin } from "./pod-images.js";
+import type { BootClock } from "./lease-book.js";
 import { OwnImages, type ImageCollection } from "./own-images.js";
+import { withFence } from "./pod-fence.js";
 import type { PodRecord } from "./pod-record.js";
 import { PodWorker, type WorkerContext } from "./pod-worker.js";
 import { Pressure, type PressureOptions } from "./pressure/pressure.js";
@@ -34,6 +37,7 @@ export interface AgentOptions {
   readonly runtime: ContainerRuntime;
   readonly network: ProbeNetwork;
   readonly volumes: VolumeHost;
+  readonly bootClock: BootClock;
   readonly nodeName: string;
   readonly clusterId: string;
   /** Address of this machine, for status.hostIP. */
@@ -56,6 +60,8 @@ export interface AgentOptions {
   onPressure?(): void;
   /** The engine answers (undefined), or does not: why. Called when it changes. */
   onEngine(error: Error | undefined): void;
+  /** The node has Pods with fencing leases, or has none any more. */
+  onLeases?(inUse: boolean): void;
   /** The disk failed: the process must end, for what it remembers can't be trusted any more. */
   onFatal(error: Error): void;
 }
@@ -65,7 +71,7 @@ export interface AgentOptions {
  *
  * 1. Assignments take effect when they are durable, and never go back in term or revision.
  * 2. A container is removed only for what a server said: its Pod terminates, or a complete assignment that came in this process's life
- *    does not have it. Without a control plane all Pods are kept and restarted.
+ *    does not have it. Without a control plane all Pods are kept and restarted, but for those with a fencing lease that has run out.
  * 3. What runs is adopted: nothing is made or started before the first list of containers is in.
  */
 export class Agent {
@@ -77,6 +83,7 @@ export class Agent {
   readonly #events: EventOutbox;
   readonly #pressure: Pressure | undefined;
   readonly #images: OwnImages;
+  readonly #leases: FencingLeases;
   readonly #workers = new Map<string, PodWorker>();
   readonly #context: WorkerContext;
   /** The newest accepted book; `#active` is the newest durable one. */
@@ -104,6 +111,13 @@ export class Agent {
     this.#outbox = new ReportOutbox(env);
     this.#events = new EventOutbox(env);
     this.#images = new OwnImages(env, runtime, () => this.#wantedImages(), options.imageCollection);
+    this.#leases = new FencingLeases({
+      env,
+      bootClock: options.bootClock,
+      onChange: (podUid) => this.#workers.get(podUid)?.kick(),
+      onUse: (inUse) => options.onLeases?.(inUse),
+      onFatal: (error) => this.#fail(error),
+    });
     this.#watch = new ContainerWatch(env, runtime, {
       onReady: () => this.#reconcile(),
       onChange: (podUid) => this.#containersChanged(podUid),
@@ -133,11 +147,12 @@ export class Agent {
         configMap: (namespace, name) => this.#object("ConfigMap", namespace, name) as ConfigMap | undefined,
         secret: (namespace, name) => this.#object("Secret", namespace, name) as Secret | undefined,
       },
+      lease: (uid, pod) => this.#leases.of(uid, pod),
       onRecord: (uid, record) => this.#saveRecord(uid, record),
       whenSaved: (run) => this.#saveRecords(run),
       tell: (event) => this.#events.tell(event),
-      onStatus: (uid, pod, status) => this.#report(uid, pod, status, false),
-      onGone: (uid) => this.#podGone(uid),
+      onStatus: (uid, pod, status) => this.#report(uid, pod, status),
+      onGone: (uid, leaseEpoch) => this.#podGone(uid, leaseEpoch),
     };
     this.#pressure =
       options.pressure &&
@@ -164,20 +179,38 @@ export class Agent {
         }
         this.#book = this.#active = { ...(book ?? emptyBook), clusterId: this.#options.clusterId };
         this.#records = records ?? {};
-        return this.#options.volumes.list((listError, uids) => {
-          if (listError) return done(listError);
-          this.#volumeUids = new Set(uids);
-          return this.#images.start((imageError) => {
-            if (imageError !== null) return done(imageError);
-            const begin: Finished = (error) => {
-              if (error === null) this.#watch.start();
-              done(error);
-            };
-            return this.#pressure === undefined ? begin(null) : this.#pressure.start(begin);
-          });
-        });
+        return this.#leases.load((leaseError) => (leaseError ? done(leaseError) : this.#begin(done)));
       });
     });
+  }
+
+  #begin(done: Finished): void {
+    this.#recordFences();
+    this.#options.volumes.list((listError, uids) => {
+      if (listError) return done(listError);
+      this.#volumeUids = new Set(uids);
+      return this.#images.start((imageError) => {
+        if (imageError !== null) return done(imageError);
+        const begin: Finished = (error) => {
+          if (error === null) {
+            this.#leases.assign(this.#active.pods);
+            this.#watch.start();
+          }
+          done(error);
+        };
+        return this.#pressure === undefined ? begin(null) : this.#pressure.start(begin);
+      });
+    });
+  }
+
+  /** What ended while no agent ran, and its lease had run out, has not crashed. */
+  #recordFences(): void {
+    const now = this.#options.env.clock.now();
+    const entries = Object.entries(this.#records).map(([uid, record]) => {
+      const lease = this.#leases.of(uid, this.#active.pods[uid]);
+      return [uid, lease?.stopInMs === -Infinity ? record : withFence(record, lease, now)] as const;
+    });
+    this.#records = Object.fromEntries(entries);
   }
 
   /** Containers run on. */
@@ -186,6 +219,7 @@ export class Agent {
     this.#outbox.disconnect();
     this.#events.disconnect();
     this.#pressure?.close();
+    this.#leases.close();
     this.#watch.close();
     this.#images.close();
     for (const worker of this.#workers.values()) worker.close();
@@ -206,17 +240,29 @@ export class Agent {
   }
 
   /** A session is open: reports flow into it, and it has to begin with a complete assignment. */
-  connect(nodeUid: string, send: (batch: ReportBatch) => void, sendEvents: (batch: EventBatch) => void): void {
+  connect(
+    nodeUid: string,
+    send: (batch: ReportBatch) => void,
+    sendEvents: (batch: EventBatch) => void,
+    renew: (request: LeaseRequest) => void,
+  ): void {
     this.#chained = false;
     if (nodeUid !== "") this.#book = { ...this.#book, nodeUid };
     this.#outbox.connect(send);
     this.#events.connect(sendEvents);
+    this.#leases.connect(renew);
   }
 
   disconnect(): void {
     this.#chained = false;
     this.#outbox.disconnect();
     this.#events.disconnect();
+    this.#leases.disconnect();
+  }
+
+  /** The answer to a request for leases of this session. */
+  renewed(answer: LeaseAnswer): void {
+    this.#leases.answer(answer);
   }
 
   acknowledge(sequence: number): void {
@@ -320,6 +366,7 @@ export class Agent {
   #activate(book: Book): void {
     this.#active = book;
     this.#confirmed = true;
+    this.#leases.assign(book.pods);
     this.#reconcile();
   }
 
@@ -364,11 +411,11 @@ export class Agent {
     return worker;
   }
 
-  #podGone(uid: string): void {
+  #podGone(uid: string, leaseEpoch: number): void {
     const pod = this.#active.pods[uid];
     if (pod !== undefined) {
       const status = this.#lastStatus.get(uid);
-      if (status !== undefined) this.#report(uid, pod, status, true);
+      if (status !== undefined) this.#report(uid, pod, status, { leaseEpoch });
       return;
     }
     this.#workers.get(uid)?.close();
@@ -376,15 +423,16 @@ export class Agent {
     this.#volumeUids.delete(uid);
     this.#lastStatus.delete(uid);
     this.#outbox.drop(uid);
+    this.#leases.forget(uid);
     this.#saveRecord(uid, undefined);
   }
 
   readonly #lastStatus = new Map<string, PodStatus>();
 
-  #report(uid: string, pod: Pod, status: PodStatus, gone: boolean): void {
+  #report(uid: string, pod: Pod, status: PodStatus, gone?: { readonly leaseEpoch: number }): void {
     this.#lastStatus.set(uid, status);
     const { namespace = "default", name } = pod.metadata;
-    this.#outbox.put({ uid, namespace, name, status, gone });
+    this.#outbox.put({ uid, namespace, name, status, gone: gone !== undefined, leaseEpoch: gone?.leaseEpoch ?? 0 });
   }
 
   #saveRecord(uid: string, record: PodRecord | undefined): void {

@@ -14,6 +14,8 @@ export interface PodRecord {
   readonly initialized?: boolean;
   /** When the agent first was to remove the Pod; never taken back. */
   readonly terminatingSince: number | undefined;
+  /** Since when its fencing lease has kept the Pod from running. Absent in older files. */
+  readonly fencedSince?: number | undefined;
   /** By container name, init containers too (names are unique in a Pod). */
   readonly containers: Readonly<Record<string, ContainerRecord>>;
   /** What its containers were made from, by their images as the spec names them. Absent in older files. */

@@ -19,7 +19,13 @@ export function planRemoval(plan: Plan, view: PodView, known: PodRecord): Decisi
   const graceMs = view.removalGraceMs ?? unknownPodGraceMs;
   // A wall clock that was set back must not make the grace longer.
   const killAt = Math.min(terminatingSince + graceMs, view.now + graceMs);
-  const running = stopInOrder(plan, view, { killAt, graceMs, why: "its pod ends" });
+  // While it ends the lease is renewed like before.
+  const leaseMs = view.lease?.killInMs ?? Infinity;
+  if (Number.isFinite(leaseMs) && leaseMs > 0) plan.wake(view.now + Math.ceil(leaseMs));
+  const running =
+    leaseMs > 0
+      ? stopInOrder(plan, view, { killAt, graceMs, why: "its pod ends" })
+      : killAll(plan, view, "its pod and its fencing lease end");
   const making = isMaking(view);
   if (!running && !making) {
     const containers = view.observed.filter((info) => info.role === "container");
@@ -27,15 +33,20 @@ export function planRemoval(plan: Plan, view: PodView, known: PodRecord): Decisi
     for (const info of doomed) plan.act({ kind: "remove", slot: `remove/${info.id}`, containerId: info.id });
   }
   const emptied = view.observed.length === 0 && !making;
+  const isForeign = view.pod !== undefined && view.lease?.epoch === 0;
+  if (emptied && isForeign) plan.wake(view.now + foreignLookMs);
   if (emptied && view.volumes.present) plan.act({ kind: "remove-volumes", slot: "volumes" });
   return {
     record,
     actions: plan.actions,
     wakeAt: plan.wakeAt,
     waiting: plan.waiting,
-    gone: emptied && !view.volumes.present,
+    gone: emptied && !view.volumes.present && !isForeign,
   };
 }
+
+/** To ask again whether another instance of the node may still have containers of the Pod. */
+const foreignLookMs = 1_000;
 
 export interface Ending {
   /** Wall milliseconds: when what still runs is killed. */
@@ -66,6 +77,13 @@ export function stopInOrder(plan: Plan, view: PodView, { killAt, graceMs, why }:
     const leastMs = isSidecar && graceMs > 0 ? afterHookGraceMsMin : 0;
     end(plan, view, info, { killAt, graceMs: Math.max(remainingMs, leastMs), why });
   }
+  return running.length > 0;
+}
+
+/** At the last moment whatever had a grace, a hook or its turn has none. True while one runs. */
+export function killAll(plan: Plan, view: PodView, why: string): boolean {
+  const running = view.observed.filter(({ role, phase }) => role === "container" && phase === "running");
+  for (const { id } of running) plan.act({ kind: "stop", slot: `kill/${id}`, containerId: id, graceMs: 0, why });
   return running.length > 0;
 }
 

@@ -5,9 +5,11 @@ import { allContainers, endedForGood, initDone, isFinished, restartPolicyOf } fr
 import { rootRefusal } from "./container-security.js";
 import { containerSpec } from "./container-spec.js";
 import type { Environment } from "./environment.js";
+import type { LeaseView } from "./lease-book.js";
 import { Plan, type Action, type SlotFailure, type Waiting } from "./plan.js";
 import { planEviction } from "./pod-eviction.js";
 import { wantedPin, withImages } from "./pod-images.js";
+import { planFence, withFence, withoutFence } from "./pod-fence.js";
 import { planRemoval, preStopOf, stopInOrder } from "./pod-removal.js";
 import { mountsOf, volumesRefusal, type VolumesView } from "./pod-volumes.js";
 import { nextAttempt, type ContainerRecord, type PodRecord } from "./pod-record.js";
@@ -20,6 +22,8 @@ export interface PodView {
   readonly pod: Pod | undefined;
   /** The grace period when the Pod is to be removed; undefined when it is to be kept. */
   readonly removalGraceMs: number | undefined;
+  /** Of a Pod with a fencing lease. */
+  readonly lease: LeaseView | undefined;
   readonly record: PodRecord;
   readonly observed: readonly ContainerInfo[];
   /** By container name. */
@@ -98,12 +102,19 @@ export function decide(seen: PodView): Decision {
 }
 
 function decideOwn(view: PodView, plan: Plan): Decision {
-  const record = withImages(absorb(view.record, view.pod, view), view.pod, view.observed);
-  if (view.pod === undefined || view.removalGraceMs !== undefined || record.terminatingSince !== undefined) {
-    return planRemoval(plan, view, record);
-  }
+  const isEnding = view.removalGraceMs !== undefined || view.record.terminatingSince !== undefined;
+  // What ends for good ends in its own way, whatever its lease does.
+  const known = isEnding ? view.record : withFence(view.record, view.lease, view.now);
+  const fencedSince = isEnding ? undefined : known.fencedSince;
+  const record = withImages(absorb(known, view.pod, { ...view, fencedSince }), view.pod, view.observed);
+  if (view.pod === undefined || isEnding) return planRemoval(plan, view, record);
   if (record.eviction !== undefined) return planEviction(plan, view, record, record.eviction);
-  const next = new PodPlanner(plan, view, view.pod, record).plan();
+  if (view.lease !== undefined) {
+    if (view.lease.stopInMs <= 0) return planFence(plan, view, view.lease, record);
+    // Whole milliseconds, so that the wall clock, which is less exact, shows that time has passed.
+    plan.wake(view.now + Math.ceil(view.lease.stopInMs));
+  }
+  const next = new PodPlanner(plan, view, view.pod, withoutFence(record, view.busy)).plan();
   return { record: next, actions: plan.actions, wakeAt: plan.wakeAt, waiting: plan.waiting, gone: false };
 }
 

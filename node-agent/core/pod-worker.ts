@@ -10,6 +10,7 @@ import type { ContainerWatch } from "./container-watch.js";
 import type { EngineSlots } from "./engine-slots.js";
 import { resolveEnvironment, type EnvironmentSources } from "./environment.js";
 import type { Images } from "./images.js";
+import type { LeaseView } from "./lease-book.js";
 import type { Action, SlotFailure } from "./plan.js";
 import { evictedWhy } from "./pod-eviction.js";
 import { newPodRecord, type ContainerRecord, type EvictionOrder, type PodRecord } from "./pod-record.js";
@@ -44,13 +45,15 @@ export interface WorkerContext {
   readonly hostPorts: PortRange | undefined;
   readonly restartMsMax: number;
   readonly objects: Pick<EnvironmentSources, "configMap" | "secret">;
+  /** Of a Pod with a fencing lease, as of now. */
+  lease(uid: string, pod: Pod | undefined): LeaseView | undefined;
   onRecord(uid: string, record: PodRecord): void;
   /** Runs it when all records that were given are on disk. */
   readonly whenSaved: (run: () => void) => void;
   tell(event: AgentEvent): void;
   onStatus(uid: string, pod: Pod, status: PodStatus): void;
-  /** Nothing is left of a Pod that was to be removed. Called once. */
-  onGone(uid: string): void;
+  /** Nothing is left of a Pod that was to be removed. Called once, and again for each epoch of the node's fencing leases when it has one. */
+  onGone(uid: string, leaseEpoch: number): void;
 }
 
 /**
@@ -82,6 +85,7 @@ export class PodWorker {
   #wake: Timer | undefined;
   #assigned = false;
   #gone = false;
+  #goneEpoch = 0;
   #reported = false;
   #closed = false;
 
@@ -200,9 +204,11 @@ export class PodWorker {
     if (decision.wakeAt !== undefined) {
       this.#wake = env.timers.after(Math.max(0, decision.wakeAt - now), () => this.kick());
     }
-    if (decision.gone && !this.#gone) {
+    const epoch = this.#context.lease(this.#uid, this.#pod)?.epoch ?? 0;
+    if (decision.gone && (!this.#gone || epoch !== this.#goneEpoch)) {
       this.#gone = true;
-      this.#context.onGone(this.#uid);
+      this.#goneEpoch = epoch;
+      this.#context.onGone(this.#uid, epoch);
     }
   }
 
@@ -212,6 +218,7 @@ export class PodWorker {
     return {
       pod,
       removalGraceMs: this.#removalGraceMs,
+      lease: this.#context.lease(this.#uid, pod),
       record: this.#record,
       observed: watch.ofPod(this.#uid),
       images: this.#images,
@@ -363,7 +370,7 @@ export class PodWorker {
   #create(spec: ContainerSpec, done: (error: Error | null) => void): void {
     const { runtime, watch, sandboxImage } = this.#context;
     // The answer to an earlier order may have changed the mind meanwhile.
-    if (this.#closed || this.#isEnding()) return done(null);
+    if (this.#closed || this.#isEnding() || this.#isFenced()) return done(null);
     const over = watch.creating(spec);
     return runtime.create(spec, (error, id) => {
       over(error === null ? id : undefined);
@@ -382,7 +389,7 @@ export class PodWorker {
 
   #start(id: string, done: (error: Error | null) => void): void {
     const { runtime, watch } = this.#context;
-    if (this.#closed || this.#isEnding()) return done(null);
+    if (this.#closed || this.#isEnding() || this.#isFenced()) return done(null);
     const over = watch.starting(id);
     return runtime.start(id, (error) => {
       const refused = error instanceof IkadaError && error.reason === "Invalid";
@@ -561,6 +568,11 @@ export class PodWorker {
   /** Nothing more is made or started. */
   #isEnding(): boolean {
     return this.#terminating() || this.#record.eviction !== undefined;
+  }
+
+  /** Asked just before anything is made or started: this process may have stood still since it was decided. */
+  #isFenced(): boolean {
+    return (this.#context.lease(this.#uid, this.#pod)?.stopInMs ?? 1) <= 0;
   }
 
   /** The grace when a Pod that is known is not assigned any more. */

@@ -8,6 +8,8 @@ export interface PodReport {
   readonly status: PodStatus;
   /** Nothing is left of the Pod on this node. */
   readonly gone: boolean;
+  /** With gone, of a Pod with a fencing lease: the epoch in which that is known. */
+  readonly leaseEpoch: number;
 }
 
 export interface ReportBatch {

@@ -4,6 +4,7 @@ import type { NodeStatus } from "../../src/api/kinds/core.js";
 import type { Agent } from "./agent.js";
 import type { EventBatch } from "./agent-events.js";
 import type { Assignments } from "./assignment-book.js";
+import type { LeaseAnswer, LeaseRequest } from "./fencing-leases.js";
 import type { ReportBatch } from "./report-outbox.js";
 
 /** Who the agent is, as it says in its first message. */
@@ -36,13 +37,15 @@ export type ToServer =
   | { readonly type: "heartbeat"; readonly sequence: number }
   | { readonly type: "node"; readonly status: NodeStatus }
   | { readonly type: "pods"; readonly batch: ReportBatch }
-  | { readonly type: "events"; readonly batch: EventBatch };
+  | { readonly type: "events"; readonly batch: EventBatch }
+  | { readonly type: "renew"; readonly request: LeaseRequest };
 
 export type FromServer =
   | { readonly type: "welcome"; readonly welcome: Welcome }
   | { readonly type: "assignments"; readonly assignments: Assignments }
   | { readonly type: "accepted"; readonly sequence: number }
   | { readonly type: "eventsAccepted"; readonly sequence: number }
+  | { readonly type: "leases"; readonly answer: LeaseAnswer }
   /** A heartbeat, or what the session has no part in. */
   | { readonly type: "beat" };
 
@@ -62,7 +65,10 @@ export interface SessionEvents {
 
 export interface SessionOptions {
   readonly env: Pick<Env, "clock" | "timers">;
-  readonly agent: Pick<Agent, "position" | "connect" | "disconnect" | "receive" | "acknowledge" | "acknowledgeEvents">;
+  readonly agent: Pick<
+    Agent,
+    "position" | "connect" | "disconnect" | "receive" | "acknowledge" | "acknowledgeEvents" | "renewed"
+  >;
   readonly identity: AgentIdentity;
   readonly nodeStatus: () => NodeStatus;
   readonly wire: ServerWire;
@@ -135,6 +141,7 @@ export class Session {
     if (!this.#welcomed) return new IkadaError("BadRequest", "the first message of a server is welcome");
     if (message.type === "accepted") agent.acknowledge(message.sequence);
     if (message.type === "eventsAccepted") agent.acknowledgeEvents(message.sequence);
+    if (message.type === "leases") agent.renewed(message.answer);
     if (message.type !== "assignments") return undefined;
     const refused = agent.receive(message.assignments);
     return refused === undefined ? undefined : new IkadaError("Conflict", `assignments refused: ${refused}`);
@@ -158,6 +165,9 @@ export class Session {
       },
       (batch) => {
         if (!wire.isFull) wire.send({ type: "events", batch });
+      },
+      (request) => {
+        if (!wire.isFull) wire.send({ type: "renew", request });
       },
     );
     events.onWelcome(welcome.servers);

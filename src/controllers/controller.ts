@@ -47,6 +47,8 @@ export interface World {
   nodeSilentMs(nodeName: string): number | undefined;
   /** Milliseconds since this leader was elected. */
   readonly leaderForMs: number;
+  /** Milliseconds since this replica has seen that no server renews this Pod's fencing lease any more; undefined: it has not. */
+  leaseRevokedForMs(podUid: string): number | undefined;
 }
 
 export interface Decision {

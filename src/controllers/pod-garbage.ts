@@ -10,15 +10,25 @@ import { isEmpty, mergeChanges } from "../objects/transaction.js";
 import { objectsPerDecisionMax } from "./bounds.js";
 import type { Controller, Decision, World } from "./controller.js";
 import { removal } from "./deletion.js";
+import { removeFenced } from "./fencing.js";
 import { isTracked, replacesEndedOnly } from "./job-view.js";
-import { asObject, condition, controllerOf, createdAt, disrupted, isFinished, isTerminating } from "./pod-state.js";
+import {
+  asObject,
+  condition,
+  controllerOf,
+  createdAt,
+  disrupted,
+  isFinished,
+  isLeased,
+  isTerminating,
+} from "./pod-state.js";
 import { earliest } from "./set-view.js";
 import type { ControllerSettings } from "./settings.js";
 
 /**
  * Takes Pods out of the store that nobody will confirm the end of (Kubernetes' pkg/controller/podgc): those of deleted
  * nodes, those of ReplicaSets and Jobs that were evicted from an unreachable node long enough ago, those that were deleted before
- * they got a node, and finished ones above a number.
+ * they got a node, and finished ones above a number. Of both kinds of nodes those with a fencing lease, whoever owns them, when it has ended.
  */
 export function podGarbageController(settings: ControllerSettings): Controller {
   return {
@@ -38,19 +48,33 @@ function ofNode(name: string, world: World, settings: ControllerSettings): Decis
   const { snapshot, now } = world;
   const node = snapshot.get<Node>("/Node", "", name);
   const pods = snapshot.podsOnNode<Pod>(name);
-  if (node === undefined) return removing(pods, now);
+  const leased = pods.filter(isLeased);
+  const unleased = pods.filter((pod) => !isLeased(pod));
+  const remove = (gone: readonly Pod[]): Decision => removing(gone, now);
+  if (node === undefined) return both(remove(unleased), removeFenced(leased, world, remove));
   const ready = condition(node.status?.conditions, "Ready");
   if (ready?.status !== "Unknown") return {};
   const unreachableSince = fromTimestamp(ready.lastTransitionTime ?? "") ?? now;
   const due: Pod[] = [];
   let wakeAt: number | undefined;
   for (const pod of pods) {
-    if (!isTerminating(pod) || !isReplacedMeanwhile(pod, snapshot)) continue;
+    if (!isTerminating(pod) || isLeased(pod) || !isReplacedMeanwhile(pod, snapshot)) continue;
     const at = Math.max(unreachableSince, terminatingSince(pod, now)) + settings.podForceRemoveMs;
     if (at <= now) due.push(pod);
     else wakeAt = earliest(wakeAt, at);
   }
-  return { ...removing(due, now), ...(wakeAt === undefined ? {} : { wakeAt }) };
+  const forced = { ...remove(due), ...(wakeAt === undefined ? {} : { wakeAt }) };
+  return both(forced, removeFenced(leased.filter(isTerminating), world, remove));
+}
+
+function both(left: Decision, right: Decision): Decision {
+  const changes = mergeChanges([left, right].flatMap(({ changes: some }) => some ?? []));
+  const wakeAt = earliest(left.wakeAt, right.wakeAt);
+  return {
+    ...(isEmpty(changes) ? {} : { changes }),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+    events: [...(left.events ?? []), ...(right.events ?? [])],
+  };
 }
 
 /** Its owner does not wait for its end. A Job may be told to (podReplacementPolicy). */

@@ -1,5 +1,6 @@
 import type { AnyObject, Condition, ObjectMeta, OwnerReference } from "../api/object.js";
 import type { Node } from "../api/kinds/core.js";
+import { fencingLeaseMs } from "../api/kinds/fencing-lease.js";
 import type { Pod } from "../api/kinds/pod.js";
 import { keyOfObject } from "../objects/keys.js";
 import { fromTimestamp, toTimestamp } from "../api/time.js";
@@ -102,14 +103,22 @@ export function isLostNode(node: Node | undefined): boolean {
 }
 
 /**
+ * Whether its containers run under a fencing lease: then the Pod is there until its agent has confirmed their end, or the lease has
+ * ended for certain, and nothing takes its place before.
+ */
+export function isLeased(pod: Pod): boolean {
+  return fencingLeaseMs(pod) !== undefined && (pod.spec.nodeName ?? "") !== "" && !isFinished(pod);
+}
+
+/**
  * Whether the Pod may have containers that count against replicas + maxSurge: it is not finished, and when it is
  * terminating, its agent has not yet confirmed the end (the object would be gone). Terminating Pods on lost
  * nodes are left out: nobody can confirm their end, and replacing them at once is the point of evicting them.
- * That is the one case in which an engine, behind a partition, may hold more.
+ * That is the one case in which an engine, behind a partition, may hold more; not for Pods with a fencing lease.
  */
 export function mayRun(pod: Pod, snapshot: Snapshot): boolean {
   if (isFinished(pod)) return false;
-  if (!isTerminating(pod)) return true;
+  if (!isTerminating(pod) || isLeased(pod)) return true;
   const nodeName = pod.spec.nodeName ?? "";
   return nodeName !== "" && !isLostNode(snapshot.get<Node>("/Node", "", nodeName));
 }

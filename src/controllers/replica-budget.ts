@@ -38,7 +38,7 @@ export function allowanceOf(set: ReplicaSet, snapshot: Snapshot, now: number): A
   let room = replicas + surge - oldestFirst.reduce((count, one) => count + one.existing, 0);
   let creates = 0;
   for (const one of [...oldestFirst].reverse()) {
-    const granted = Math.max(0, Math.min(room, one.size - one.active.length));
+    const granted = Math.max(0, Math.min(room, missingOf(one)));
     room -= granted;
     if (one === view) creates = granted;
   }
@@ -66,8 +66,12 @@ export function allowanceOf(set: ReplicaSet, snapshot: Snapshot, now: number): A
 }
 
 function unbounded(view: SetView, snapshot: Snapshot): Allowance {
-  const creates = Math.max(0, view.size - view.active.length);
-  return { view, creates, victims: surplusOf(view, snapshot), wakeAt: undefined, rivals: [] };
+  return { view, creates: missingOf(view), victims: surplusOf(view, snapshot), wakeAt: undefined, rivals: [] };
+}
+
+/** Pods that the set may make for its size. A Pod with a fencing lease keeps its place until it is gone. */
+function missingOf(view: SetView): number {
+  return Math.max(0, view.size - view.active.length - view.leaving);
 }
 
 /** The Pods above the set's size, in the order in which they go. */

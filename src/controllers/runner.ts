@@ -13,6 +13,8 @@ export interface RunnerOptions {
   readonly passes: readonly PassController[];
   /** Milliseconds since any replica heard of this node's agent; undefined when none has since this process started to ask. */
   readonly nodeSilentMs: (nodeName: string) => number | undefined;
+  /** Of `RevokedLeases`, which outlives this leader. */
+  readonly leaseRevokedForMs: (podUid: string) => number | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export class Runner {
       now: env.clock.now(),
       random: env.random,
       nodeSilentMs: options.nodeSilentMs,
+      leaseRevokedForMs: options.leaseRevokedForMs,
       leaderForMs: env.clock.monotonic() - openedAt,
     });
     const planners: readonly Planner[] = [

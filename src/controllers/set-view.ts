@@ -1,7 +1,7 @@
 import type { ReplicaSet } from "../api/kinds/apps.js";
 import type { Pod } from "../api/kinds/pod.js";
 import type { Snapshot } from "../objects/snapshot.js";
-import { availableFrom, isActive, isControlledBy, isReady, mayRun } from "./pod-state.js";
+import { availableFrom, isActive, isControlledBy, isLeased, isReady, isTerminating, mayRun } from "./pod-state.js";
 import type { SetCounts } from "./rollout.js";
 
 /** A ReplicaSet and its Pods, counted. From Pods, not from the set's status: one log entry earlier, and never stale. */
@@ -10,6 +10,8 @@ export interface SetView extends SetCounts {
   readonly pods: readonly Pod[];
   /** Pods that are neither finished nor terminating. */
   readonly active: readonly Pod[];
+  /** Terminating Pods whose place is not free yet: those with a fencing lease. */
+  readonly leaving: number;
   readonly ready: number;
   /** When the next ready Pod will have been ready for minReadySeconds; undefined when none is waiting. */
   readonly nextAvailableAt: number | undefined;
@@ -25,6 +27,7 @@ export function viewSet(set: ReplicaSet, snapshot: Snapshot, now: number): SetVi
     set,
     pods,
     active,
+    leaving: pods.filter((pod) => isTerminating(pod) && isLeased(pod)).length,
     size,
     held: acted ? Math.max(0, active.length - size) : 0,
     existing: pods.filter((pod) => mayRun(pod, snapshot)).length,

@@ -1,4 +1,5 @@
 import { without } from "../api/json.js";
+import { fencingLeaseMs } from "../api/kinds/fencing-lease.js";
 import { groupKindOf, objectName } from "../api/kind.js";
 import { kindOf } from "../api/registry.js";
 import { textAt, valueAt } from "../api/path.js";
@@ -102,14 +103,17 @@ function deleteNamespace(live: AnyObject, now: number): Deletion {
   return { changes: { ...noChanges, updates: [terminating] }, object: terminating, removed: false };
 }
 
-/** Kubernetes: a Pod that has no node or has ended waits for nobody. Other kinds have no grace. */
+/**
+ * Kubernetes: a Pod that has no node or has ended waits for nobody. Other kinds have no grace. A Pod with a fencing lease is never removed at
+ * once: what takes its place must not run beside it.
+ */
 function graceSeconds(live: AnyObject, options: DeleteOptions): number {
   if (groupKindOf(kindOf(live)) !== "/Pod" || textAt(live, ["spec", "nodeName"]) === "") return 0;
   const phase = textAt(live, ["status", "phase"]);
   if (phase === "Succeeded" || phase === "Failed") return 0;
   const own = valueAt(live, "spec", "terminationGracePeriodSeconds");
   const wanted = options.gracePeriodSeconds ?? (typeof own === "number" ? own : defaultGraceSeconds);
-  return wanted < 0 ? 1 : wanted;
+  return wanted < 0 || (wanted === 0 && fencingLeaseMs(live) !== undefined) ? 1 : wanted;
 }
 
 const defaultGraceSeconds = 30;

@@ -8,6 +8,7 @@ import { limits } from "../../src/base/limits.js";
 import { allControllers } from "../../src/controllers/catalog.js";
 import { fencesOf } from "../../src/controllers/deployment-plan.js";
 import { controllerOf, isActive, isFinished, isLostNode, isReady } from "../../src/controllers/pod-state.js";
+import { RevokedLeases } from "../../src/controllers/revoked-leases.js";
 import { Runner } from "../../src/controllers/runner.js";
 import { defaultControllerSettings, type ControllerSettings } from "../../src/controllers/settings.js";
 import { ObjectCache } from "../../src/objects/cache.js";
@@ -67,6 +68,8 @@ export class Cluster {
   readonly #available = new Map<string, number>();
   readonly #silentSince = new Map<string, number>();
   readonly #cache: ObjectCache;
+  /** Of the replica that leads next: it has been there from the start. */
+  readonly #revokedLeases: RevokedLeases;
   readonly #replica: Replica;
   readonly #outgoing: { readonly changes: Changes; readonly done: (tookPlace: boolean) => void }[] = [];
   /** Agents are about to look at the store. */
@@ -86,6 +89,7 @@ export class Cluster {
     assert(opened);
     this.#replica = opened;
     this.#cache = new ObjectCache(this.#replica, this.env.log);
+    this.#revokedLeases = new RevokedLeases(this.#cache, this.time);
     this.#cache.onChanges((changes) => this.#changed(changes));
     for (const one of options.nodes ?? [node("alpha"), node("beta")]) this.addNode(one);
   }
@@ -139,6 +143,7 @@ export class Cluster {
         if (this.forgetful && since !== undefined && since < electedAt) return undefined;
         return since === undefined ? 0 : this.time.monotonic() - since;
       },
+      leaseRevokedForMs: (uid) => this.#revokedLeases.revokedForMs(uid),
     });
     this.#leader = leader;
   }

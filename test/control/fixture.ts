@@ -19,6 +19,7 @@ export function worldOf(objects: readonly Given[], given: Partial<Omit<World, "s
     random: new SeededRandom(1),
     nodeSilentMs: () => 0,
     leaderForMs: 60_000,
+    leaseRevokedForMs: () => undefined,
     ...given,
   };
 }

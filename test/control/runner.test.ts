@@ -81,6 +81,7 @@ function setUp(...names: readonly string[]): {
       controllers: [controller],
       passes: [],
       nodeSilentMs: () => 0,
+      leaseRevokedForMs: () => undefined,
     });
   return { time, store, controller, runner };
 }

@@ -4,6 +4,7 @@ import type { Pod, PodSpec, PodStatus } from "../../src/api/kinds/pod.js";
 import { silentLog } from "../../src/host/log.js";
 import { Agent } from "../../node-agent/core/agent.js";
 import type { Assignments } from "../../node-agent/core/assignment-book.js";
+import type { LeaseRequest } from "../../node-agent/core/fencing-leases.js";
 import { FakeEngine, type FakeEngineOptions } from "../../node-agent/core/fake-engine.js";
 import { shellImage, type FakeImage } from "../../node-agent/core/fake-program.js";
 import { FakeProbeNetwork } from "../../node-agent/core/fake-network.js";
@@ -57,6 +58,10 @@ export class AgentWorld {
   turns = 0;
   engineErrors: (string | undefined)[] = [];
   fatal: Error | undefined;
+  bootId = "boot-1";
+  /** Answers requests for leases; undefined: no answer. */
+  onRenew: (request: LeaseRequest) => void = () => undefined;
+  readonly inUse: boolean[] = [];
 
   constructor(images: Record<string, FakeImage> = {}, registry: FakeEngineOptions["registry"] = () => "no registry") {
     const { clock, timers } = this.world;
@@ -74,7 +79,7 @@ export class AgentWorld {
     const env: Env = {
       clock: this.world.clock,
       timers,
-      random: { next: () => 0.5, int: () => 0, bytes: (length) => new Uint8Array(length) },
+      random: { next: () => 0.5, int: () => 0, bytes: (length) => new Uint8Array(length).fill(incarnation) },
       disk: this.disk.open(timers),
       log: silentLog,
       failpoint: (name) => alive() && this.onFailpoint(name),
@@ -85,6 +90,7 @@ export class AgentWorld {
       runtime: this.#runtime,
       network: new FakeProbeNetwork(this.engine),
       volumes: this.engine.volumes,
+      bootClock: { bootId: this.bootId, sinceBootMs: () => this.world.now },
       nodeName: "node-1",
       clusterId: "c1",
       hostIP: "192.0.2.1",
@@ -97,6 +103,7 @@ export class AgentWorld {
       }),
       onPressure: () => void (this.turns += 1),
       onEngine: (error) => this.engineErrors.push(error?.message),
+      onLeases: (inUse) => this.inUse.push(inUse),
       onFatal: (error) => (this.fatal = error),
     });
     const started: { error?: Error | null } = {};
@@ -119,6 +126,7 @@ export class AgentWorld {
       "node-uid-1",
       (batch) => this.#receive(batch),
       (batch) => this.#receiveEvents(batch),
+      (request) => this.onRenew(request),
     );
     this.#connected = true;
     return this.agent.receive(this.message("complete", [...this.#assigned.values()], []));

@@ -31,6 +31,7 @@ export const rules = {
   past: "history holds what was changed, when and by whom, from where it starts on, and nothing in front of it is given",
   transaction: "a command is answered as the model of etcd's services answers it",
   lease: "a lease never ends before its time, and its keys end with it",
+  fence: "a Pod with a fencing lease never runs twice at once, whoever is cut off, stands still or ends",
   watch: "watches see each revision once, in order, without gaps",
   "O1 surge": "no more Pods of a Deployment run than replicas + maxSurge, as the engines see it",
   "O2 availability": "no controller takes a ready Pod when fewer than replicas - maxUnavailable would be left",

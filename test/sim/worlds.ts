@@ -1,4 +1,5 @@
 import { runClusterSeed } from "./cluster/cluster-world.js";
+import { runFenceSeed } from "./fence/fence-world.js";
 import { runRaftSeed } from "./raft-world.js";
 import type { RunSeed } from "./seed-result.js";
 import { runStoreSeed } from "./store/store-world.js";
@@ -8,4 +9,5 @@ export const worlds: ReadonlyMap<string, RunSeed> = new Map([
   ["raft", runRaftSeed],
   ["store", runStoreSeed],
   ["cluster", runClusterSeed],
+  ["fence", runFenceSeed],
 ]);

@@ -4,6 +4,7 @@ import { sameJson, without } from "../json.js";
 import type { AnyObject } from "../object.js";
 import { affinityRules } from "./affinity-rules.js";
 import { containerRules } from "./container-rules.js";
+import { fencingLeaseRules, fencingLeaseUpdateRules, isLeaseRevoked, leaseRevokedType } from "./fencing-lease.js";
 import { podSecurityRules } from "./security-rules.js";
 import { volumeRules } from "./volume-rules.js";
 import { formats } from "../format.js";
@@ -13,6 +14,7 @@ import type { Container, Pod, PodSpec, Toleration } from "./pod.js";
 export function podRules(pod: AnyObject, faults: FieldFault[]): void {
   podSpecRules((pod as unknown as Pod).spec, "spec", faults);
   imagePinRules(pod.metadata.annotations, "metadata", faults);
+  fencingLeaseRules(pod.metadata.annotations, "metadata.annotations", faults);
 }
 
 /** A Pod's spec stays as it was created, but for images and added tolerations; the node is the scheduler's to set. */
@@ -27,6 +29,13 @@ export function podUpdateRules(before: AnyObject, after: AnyObject, faults: Fiel
     else if (name === "schedulingGates") gatesOnlyRemoved(was.schedulingGates ?? [], is.schedulingGates ?? [], faults);
     else if (name !== "activeDeadlineSeconds" && !sameJson(was[name], is[name])) faults.push(fixed(field));
   }
+  fencingLeaseUpdateRules(before, after, faults);
+  if (isLeaseRevoked(before as unknown as Pod) && !isLeaseRevoked(after as unknown as Pod))
+    faults.push({
+      field: "status.conditions",
+      reason: "Immutable",
+      message: `the condition ${leaseRevokedType} may not be taken back: the Pod is about to be replaced`,
+    });
 }
 
 /** Whoever waits for something before the Pod may be placed takes its own gate away. */

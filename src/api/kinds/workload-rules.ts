@@ -3,6 +3,7 @@ import { imagePinRules } from "../image-pins.js";
 import type { AnyObject, LabelSelector } from "../object.js";
 import { textAt, valueAt } from "../path.js";
 import { matchesSelector, type Labels } from "../selector.js";
+import { fencingLeaseRules } from "./fencing-lease.js";
 import { podSpecRules } from "./pod-rules.js";
 import { selectorRules } from "./selector-rules.js";
 import type { PodSpec } from "./pod.js";
@@ -29,6 +30,7 @@ export function workloadRules(object: AnyObject, faults: FieldFault[]): void {
   imagePinRules(object.metadata.annotations, "metadata", faults);
   const annotations = valueAt(template, "metadata", "annotations") as Labels | undefined;
   imagePinRules(annotations, "spec.template.metadata", faults);
+  fencingLeaseRules(annotations, "spec.template.metadata.annotations", faults);
   const spec = valueAt(template, "spec") as PodSpec | undefined;
   if (spec === undefined) return;
   podSpecRules(spec, "spec.template.spec", faults);

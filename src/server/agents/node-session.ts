@@ -1,5 +1,6 @@
 import type { ikada } from "#proto/agent.js";
 import type { AnyObject } from "../../api/object.js";
+import { fencingLeaseMs } from "../../api/kinds/fencing-lease.js";
 import { listAt, textAt } from "../../api/path.js";
 import type { Timer } from "../../base/env.js";
 import { IkadaError } from "../../base/errors.js";
@@ -7,6 +8,7 @@ import type { Compare } from "../../../store/store.js";
 import type { AgentServices } from "./agent-services.js";
 import { AssignmentFeed } from "./assignment-feed.js";
 import { EventIntake } from "./event-intake.js";
+import { LeaseGrants } from "./lease-grants.js";
 import type { ReportOutcome } from "./report-folder.js";
 import { nodeChanges, parseStatus, podChanges } from "./reported-status.js";
 
@@ -15,6 +17,8 @@ const unacknowledgedMax = 64;
 const reportsPerMessageMax = 1024;
 /** Heartbeats an agent may miss before its session counts as broken. */
 const silentBeatsMax = 10;
+/** While no quorum says whether a Pod with a fencing lease is gone. */
+const confirmAgainMs = 500;
 
 /** The way to the agent. */
 export interface AgentWire {
@@ -47,6 +51,7 @@ export class NodeSession {
   readonly #fence: Compare;
   readonly #feed: AssignmentFeed;
   readonly #events: EventIntake;
+  readonly #leases: LeaseGrants;
   #heardAt: number;
   #heartbeats = 0;
   #beatTimer: Timer | undefined;
@@ -70,6 +75,7 @@ export class NodeSession {
     });
     const term = () => services.replica.status().term;
     this.#feed = new AssignmentFeed(node, services.cache, term, (assignments) => wire.send({ assignments }));
+    this.#leases = new LeaseGrants(node, services.store, services.cache);
   }
 
   /** Sends the complete assignments, and what changes from then on. */
@@ -91,6 +97,7 @@ export class NodeSession {
     if (message.hello) throw new IkadaError("BadRequest", "hello came twice");
     if (message.node) this.#takeNode(parseStatus(message.node.statusJson ?? new Uint8Array()));
     if (message.events) this.#events.take(message.events);
+    if (message.renew) this.#renew(message.renew);
     if (message.pods) this.#takePods(message.pods, ready);
     else ready();
   }
@@ -122,6 +129,17 @@ export class NodeSession {
     this.#restoreTimer?.cancel();
     this.#nodes?.close();
     this.#feed.close();
+  }
+
+  #renew({ sequence, instance, podUids }: ikada.agent.v1.IRenewLeases): void {
+    const request = { sequence: sequence ?? 0, instance: instance ?? "", podUids: podUids ?? [] };
+    this.#leases.renew(request, (error, renewal) => {
+      if (this.#closed) return;
+      if (error === null) this.#wire.send({ leases: { ...renewal, podUids: [...renewal.podUids] } });
+      else if (endsSession(error)) this.end(IkadaError.from(error));
+      // Without a quorum there is no answer: the lease runs out unless one comes in time.
+      else this.#services.log.debug("leases were not renewed", { node: this.node, error: error.message });
+    });
   }
 
   #takeNode(status: Readonly<Record<string, unknown>>): void {
@@ -168,14 +186,27 @@ export class NodeSession {
   }
 
   #takePod(report: ikada.agent.v1.IPodReport, done: (outcome: ReportOutcome) => void): void {
-    const { namespace, name, uid, statusJson, gone } = report;
+    const { namespace, name, uid, statusJson, gone, leaseEpoch } = report;
     if (!isName(namespace) || !isName(name)) {
       throw new IkadaError("BadRequest", "a report names its Pod by namespace and name");
     }
     const status = parseStatus(statusJson ?? new Uint8Array());
-    const told = { node: this.node, uid: uid ?? "", status, gone: gone ?? false };
     const key = { groupKind: "/Pod", namespace, name };
-    this.#services.folder.report(key, (live) => podChanges(live, told), this.#fence, done);
+    const write = (isGone: boolean): void => {
+      const told = { node: this.node, uid: uid ?? "", status, gone: isGone };
+      this.#services.folder.report(key, (live) => podChanges(live, told), this.#fence, done);
+    };
+    const live = this.#services.cache.snapshot().get("/Pod", namespace, name);
+    if (gone !== true || live === undefined || fencingLeaseMs(live) === undefined) write(gone ?? false);
+    else this.#confirm(leaseEpoch ?? 0, write);
+  }
+
+  /** That nothing is left of a Pod with a fencing lease counts only from who holds the node's leases: another one may run it. */
+  #confirm(epoch: number, then: (isConfirmed: boolean) => void): void {
+    this.#leases.confirm(epoch, (error, isConfirmed) => {
+      if (error === null) then(isConfirmed);
+      else if (!this.#closed) this.#services.timers.after(confirmAgainMs, () => this.#confirm(epoch, then));
+    });
   }
 
   /** A controller that had not heard of the node wrote that it is unknown; while its session stands, its own word counts. */
@@ -207,6 +238,10 @@ export class NodeSession {
       this.#wire.send({ heartbeat: { sequence: this.#heartbeats } });
     }
   }
+}
+
+function endsSession(error: Error): boolean {
+  return error instanceof IkadaError && ["Conflict", "BadRequest", "TooLarge"].includes(error.reason);
 }
 
 function isName(text: string | null | undefined): text is string {

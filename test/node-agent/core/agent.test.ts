@@ -74,6 +74,7 @@ describe("agent: assignments", () => {
       "",
       () => undefined,
       () => undefined,
+      () => undefined,
     );
     const early = { ...base, type: "increment" as const, appliesTo: revision, resultsIn: revision + 1 };
     assert.match(world.agent.receive(early) ?? "", /before the complete/);

@@ -48,6 +48,7 @@ function view(observed: readonly ContainerInfo[], more: Partial<PodView> = {}): 
   return {
     pod,
     removalGraceMs: undefined,
+    lease: undefined,
     record: newPodRecord(now - 60_000),
     observed,
     images: new Map([

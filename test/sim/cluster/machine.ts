@@ -69,6 +69,7 @@ export class Machine {
   #engineError: Error | undefined;
   #engineSince = 0;
   #diskFailed = false;
+  #boots = 0;
 
   constructor(options: MachineOptions) {
     const { id, world, swarm } = options;
@@ -114,6 +115,7 @@ export class Machine {
       runtime: this.#runtime,
       network: new FakeProbeNetwork(this.engine),
       volumes: this.engine.volumes,
+      bootClock: { bootId: `boot-${this.#boots}`, sinceBootMs: () => env.clock.monotonic() },
       nodeName: this.name,
       clusterId,
       hostIP: `192.0.2.${this.id}`,
@@ -166,6 +168,7 @@ export class Machine {
   }
 
   #boot(): void {
+    this.#boots += 1;
     this.#power.start();
     this.#powerTimers = new SimulatedTimers(this.#options.world, this.#power, this.clock);
     this.engine.hung = false;

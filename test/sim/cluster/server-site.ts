@@ -2,6 +2,7 @@ import { ikada } from "#proto/agent.js";
 import type { Env } from "../../../src/base/env.js";
 import { IkadaError } from "../../../src/base/errors.js";
 import { allControllers } from "../../../src/controllers/catalog.js";
+import { RevokedLeases } from "../../../src/controllers/revoked-leases.js";
 import { Runner } from "../../../src/controllers/runner.js";
 import { defaultControllerSettings } from "../../../src/controllers/settings.js";
 import { Leadership } from "../../../src/leadership.js";
@@ -52,6 +53,7 @@ export class ServerSite {
     const { clock, timers, random, log } = env;
     this.#options = options;
     this.cache = new ObjectCache(store, log);
+    const revokedLeases = new RevokedLeases(this.cache, clock);
     this.liveness = new LivenessTable(clock, id);
     const services: AgentServices = {
       clusterId,
@@ -81,6 +83,7 @@ export class ServerSite {
             controllers: allControllers(defaultControllerSettings),
             passes: [new Scheduler()],
             nodeSilentMs: (node) => this.liveness.nodeSilentMs(node),
+            leaseRevokedForMs: (uid) => revokedLeases.revokedForMs(uid),
           }),
         );
       },

@@ -28,7 +28,8 @@ const copied = [
   "proto/gen",
   "dist/raft",
   "dist/store",
-  "dist/src/base",
+  "dist/src",
+  "dist/node-agent/core",
   "dist/test/sim",
   "dist/test/linearizability",
 ];
