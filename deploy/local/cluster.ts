@@ -174,9 +174,9 @@ function serverConfig(cluster: LocalCluster, server: LocalServer, token: string,
 }
 
 const smallThresholds = {
-  "nodefs.available": "500Mi",
+  "nodefs.available": "50Mi",
   "nodefs.inodesFree": "1%",
-  "imagefs.available": "500Mi",
+  "imagefs.available": "50Mi",
   "imagefs.inodesFree": "1%",
 };
 

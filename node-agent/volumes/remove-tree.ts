@@ -58,11 +58,20 @@ async function removeEntries(folder: FileHandle, onFolder: (at: Buffer) => Promi
     try {
       await unlink(at);
     } catch (error) {
-      if (codeOf(error) === "EISDIR") await onFolder(at);
+      if (codeOf(error) === "EISDIR") await unlessGone(onFolder(at));
       else if (codeOf(error) !== "ENOENT") throw error;
     }
   }
   return seen;
+}
+
+/** Somebody else may have moved the folder away, or put a link in its place: the next pass looks at what is there then. */
+async function unlessGone(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR", "ELOOP"].some((code) => code === codeOf(error))) throw error;
+  }
 }
 
 function openFolder(path: string): Promise<FileHandle> {

@@ -121,14 +121,15 @@ function exchange(session: ClientHttp2Session, request: Request, frames: Buffer)
     let httpStatus = 0;
     let last: IncomingHttpHeaders | undefined;
     let error: string | undefined;
-    let [hasLeft, hasEnded] = [false, false];
+    let [hasLeft, hasEnded, wasReset] = [false, false, false];
     const parts: Buffer[] = [];
     const leave = setTimeout(
       () => {
         hasLeft = true;
+        wasReset = hasEnded;
         stream.close(constants.NGHTTP2_CANCEL);
         // The runtime does not tell of the close of a stream that was reset in the middle of a large body.
-        if (hasEnded) stream.destroy();
+        if (wasReset) stream.destroy();
       },
       request.streams ? listenMs : answerMsMax,
     );
@@ -150,7 +151,7 @@ function exchange(session: ClientHttp2Session, request: Request, frames: Buffer)
       clearTimeout(leave);
       const body = Buffer.concat(parts);
       if (last !== undefined || (httpStatus !== 0 && httpStatus !== 200)) resolve(answerOf(httpStatus, last, body));
-      else if (hasLeft && !hasEnded) resolve(request.streams ? { type: "open", body } : { type: "silent" });
+      else if (hasLeft && !wasReset) resolve(request.streams ? { type: "open", body } : { type: "silent" });
       else resolve({ type: "broken", error: error ?? `the stream was reset with code ${stream.rstCode}` });
     });
     if (request.ends) stream.end(frames);
