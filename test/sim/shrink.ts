@@ -1,3 +1,4 @@
+import type { ClusterSwarm } from "./cluster/cluster-swarm.js";
 import { flatten, type Overrides, type Value } from "./overrides.js";
 import type { RunSeed, SeedResult } from "./seed-result.js";
 import type { Swarm } from "./swarm.js";
@@ -63,7 +64,12 @@ function turnOff(best: SeedResult, attempt: Attempt): boolean {
 function faultsOn({ swarm }: SeedResult): (readonly [string, Value])[] {
   const fields = flatten(swarm ?? {});
   const off = [...fields].flatMap(([path, value]): (readonly [string, Value])[] => {
-    if (path.startsWith("chaos.") || path.endsWith("Rate") || path === "clockRateSpread" || path === "members.changeMs")
+    if (
+      /^(cluster\.)?chaos\./.test(path) ||
+      path.endsWith("Rate") ||
+      path === "clockRateSpread" ||
+      path === "members.changeMs"
+    )
       return value === 0 ? [] : [[path, 0]];
     if (path === "disk.capacityBytes") return value === Infinity ? [] : [[path, Infinity]];
     if (path === "useCodec" || path === "network.survivesRestart") return value === false ? [] : [[path, false]];
@@ -74,7 +80,8 @@ function faultsOn({ swarm }: SeedResult): (readonly [string, Value])[] {
 }
 
 function lessen(best: SeedResult, attempt: Attempt): boolean {
-  const swarm = best.swarm as Swarm;
+  const swarm = best.swarm as Swarm & Partial<ClusterSwarm>;
+  const { cluster } = swarm;
   const changes: Overrides[] = [
     { safetyMs: Math.max(1, Math.min(swarm.safetyMs / 2, Math.ceil(best.simulatedMs))) },
     { safetyMs: Math.max(1, Math.floor(swarm.safetyMs / 2)) },
@@ -84,6 +91,9 @@ function lessen(best: SeedResult, attempt: Attempt): boolean {
     ...(swarm.keys > 1 ? [{ keys: 1 }] : []),
     { operationsMax: swarm.operationsMax > 1000 ? 100 : Math.floor(swarm.operationsMax / 2) },
     ...(swarm.members.spares > 1 ? [{ "members.spares": 1 }] : []),
+    ...(cluster && cluster.nodes > 2 ? [{ "cluster.nodes": 2 }, { "cluster.nodes": 3 }] : []),
+    ...(cluster && cluster.spareNodes > 0 ? [{ "cluster.spareNodes": 0 }] : []),
+    ...(cluster && cluster.workloads > 1 ? [{ "cluster.workloads": 1 }] : []),
   ];
   return changes.filter((change) => attempt(change)).length > 0;
 }

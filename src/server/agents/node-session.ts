@@ -4,12 +4,13 @@ import { fencingLeaseMs } from "../../api/kinds/fencing-lease.js";
 import { listAt, textAt } from "../../api/path.js";
 import type { Timer } from "../../base/env.js";
 import { IkadaError } from "../../base/errors.js";
+import type { ObjectKey } from "../../objects/snapshot.js";
 import type { Compare } from "../../../store/store.js";
 import type { AgentServices } from "./agent-services.js";
 import { AssignmentFeed } from "./assignment-feed.js";
 import { EventIntake } from "./event-intake.js";
 import { LeaseGrants } from "./lease-grants.js";
-import type { ReportOutcome } from "./report-folder.js";
+import type { ReportDecision } from "./report-folder.js";
 import { nodeChanges, parseStatus, podChanges } from "./reported-status.js";
 
 /** Report messages of one agent that may wait for their commit; then no more are read from it. */
@@ -19,6 +20,13 @@ const reportsPerMessageMax = 1024;
 const silentBeatsMax = 10;
 /** While no quorum says whether a Pod with a fencing lease is gone. */
 const confirmAgainMs = 500;
+
+/**
+ * Heartbeats that this replica may know no leader for, and that a report may wait for its commit: then another replica is of more use to the agent,
+ * and a replica that is cut off takes no new sessions, since those are written down. An election takes a second or two.
+ */
+const leaderlessBeatsMax = 4;
+const waitingBeatsMax = 15;
 
 /** The way to the agent. */
 export interface AgentWire {
@@ -53,6 +61,11 @@ export class NodeSession {
   readonly #events: EventIntake;
   readonly #leases: LeaseGrants;
   #heardAt: number;
+  /** When this replica last knew a leader, looked at with each heartbeat. */
+  #ledAt: number;
+  /** When each report that waits for its commit came, oldest first. */
+  readonly #waiting = new Map<number, number>();
+  #reports = 0;
   #heartbeats = 0;
   #beatTimer: Timer | undefined;
   #restoreTimer: Timer | undefined;
@@ -69,7 +82,7 @@ export class NodeSession {
     this.#wire = wire;
     this.#bootId = bootId;
     this.#fence = fence;
-    this.#heardAt = services.clock.monotonic();
+    this.#heardAt = this.#ledAt = services.clock.monotonic();
     this.#events = new EventIntake(services, { node, fence }, (sequence) => {
       if (!this.#closed) wire.send({ eventsAccepted: { sequence } });
     });
@@ -145,11 +158,10 @@ export class NodeSession {
   #takeNode(status: Readonly<Record<string, unknown>>): void {
     this.#nodeStatus = status;
     const key = { groupKind: "/Node", namespace: "", name: this.node };
-    this.#services.folder.report(
+    this.#report(
       key,
       (live) => nodeChanges(live, status),
-      this.#fence,
-      (outcome) => this.#checkFence(outcome),
+      () => undefined,
     );
   }
 
@@ -159,13 +171,12 @@ export class NodeSession {
     }
     let open = reports?.length ?? 0;
     this.#unacknowledged += 1;
-    const committed = (outcome: ReportOutcome): void => {
-      this.#checkFence(outcome);
-      if (outcome === "settled") open -= 1;
+    const committed = (): void => {
+      open -= 1;
       if (open <= 0) this.#acknowledge(sequence ?? 0);
     };
     for (const report of reports ?? []) this.#takePod(report, committed);
-    if (open === 0) committed("settled");
+    if (open === 0) committed();
     if (this.#unacknowledged < unacknowledgedMax) ready();
     else this.#acknowledged = ready;
   }
@@ -179,13 +190,18 @@ export class NodeSession {
     readOn?.();
   }
 
-  /** The agent has a session with another replica, and this one has not noticed. */
-  #checkFence(outcome: ReportOutcome): void {
-    if (outcome === "fenced")
-      this.end(new IkadaError("Cancelled", `a newer session of node ${this.node} replaced this one`));
+  /** `done` when it is committed or came to nothing; never when the agent has a session with another replica, which this one had not noticed. */
+  #report(key: ObjectKey, decide: ReportDecision, done: () => void): void {
+    const number = ++this.#reports;
+    this.#waiting.set(number, this.#services.clock.monotonic());
+    this.#services.folder.report(key, decide, this.#fence, (outcome) => {
+      this.#waiting.delete(number);
+      if (outcome === "settled") done();
+      else this.end(new IkadaError("Cancelled", `a newer session of node ${this.node} replaced this one`));
+    });
   }
 
-  #takePod(report: ikada.agent.v1.IPodReport, done: (outcome: ReportOutcome) => void): void {
+  #takePod(report: ikada.agent.v1.IPodReport, done: () => void): void {
     const { namespace, name, uid, statusJson, gone, leaseEpoch } = report;
     if (!isName(namespace) || !isName(name)) {
       throw new IkadaError("BadRequest", "a report names its Pod by namespace and name");
@@ -194,7 +210,7 @@ export class NodeSession {
     const key = { groupKind: "/Pod", namespace, name };
     const write = (isGone: boolean): void => {
       const told = { node: this.node, uid: uid ?? "", status, gone: isGone };
-      this.#services.folder.report(key, (live) => podChanges(live, told), this.#fence, done);
+      this.#report(key, (live) => podChanges(live, told), done);
     };
     const live = this.#services.cache.snapshot().get("/Pod", namespace, name);
     if (gone !== true || live === undefined || fencingLeaseMs(live) === undefined) write(gone ?? false);
@@ -229,10 +245,18 @@ export class NodeSession {
   }
 
   #beat(): void {
-    const { clock, heartbeatMs } = this.#services;
-    const silentMs = clock.monotonic() - this.#heardAt;
+    const { clock, heartbeatMs, replica } = this.#services;
+    const now = clock.monotonic();
+    const silentMs = now - this.#heardAt;
+    if (replica.status().leader !== 0) this.#ledAt = now;
+    const [waitingSince = now] = this.#waiting.values();
     if (silentMs > heartbeatMs * silentBeatsMax) {
       this.end(new IkadaError("Unavailable", `node ${this.node} was silent for ${Math.round(silentMs)} ms`));
+    } else if (now - this.#ledAt > heartbeatMs * leaderlessBeatsMax) {
+      this.end(new IkadaError("NoLeader", "this server knows no leader", { hint: "connect to another server" }));
+    } else if (now - waitingSince > heartbeatMs * waitingBeatsMax) {
+      const hint = "connect to another server";
+      this.end(new IkadaError("Unavailable", "this server can't have reports written", { hint }));
     } else if (!this.#wire.isFull) {
       this.#heartbeats += 1;
       this.#wire.send({ heartbeat: { sequence: this.#heartbeats } });

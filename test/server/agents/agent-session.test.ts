@@ -255,6 +255,27 @@ describe("sessions of agents", () => {
     assert.equal(stored("/Pod", "moved")?.status?.phase, "Running");
   });
 
+  it("lets an agent go when this server has known no leader for a while, or can't have its reports written", async () => {
+    const [first, second] = [await agent("leaderless"), await agent("unwritten")];
+    await eventually(() => first.welcome && second.welcome);
+    await cluster.seed(pod("unwritten", "unwritten"));
+    let release: () => void = () => undefined;
+    beforeEntry = () =>
+      new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    second.report(1, [
+      { namespace: "default", name: "unwritten", uid: "uid-unwritten", statusJson: status({ phase: "Running" }) },
+    ]);
+    await eventually(() => second.ended);
+    assert.equal(second.error?.reason, "Unavailable");
+    release();
+    cluster.leader = 0;
+    await eventually(() => first.ended);
+    cluster.leader = 1;
+    assert.equal(first.error?.reason, "NoLeader");
+  });
+
   it("restores the node's own word when a controller that did not hear of it wrote Unknown", async () => {
     const node = await agent("heard");
     await eventually(() => node.welcome);

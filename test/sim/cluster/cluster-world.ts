@@ -72,13 +72,14 @@ class ClusterUsers implements Users {
     this.#replicas = replicas;
     this.#servers = replicas.map(({ id }) => `server-${id}`);
     this.#connections = new Connections(world, random.fork(), this.#swarm.cluster);
-    const book = new PodBook(this.#truth);
+    const now = (): number => world.timeUs / 1000;
+    const book = new PodBook(this.#truth, now);
     this.#rules = allRules({
       truth: this.#truth,
       census: this.#census,
       book,
       machines: this.#machines,
-      now: () => world.timeUs / 1000,
+      now,
       fail: (rule, message) => this.#fail(rule, message),
     });
     this.#truth.listen((step) => {
@@ -154,8 +155,9 @@ class ClusterUsers implements Users {
     }
   }
 
+  /** Also what users want is there: a server that is cut off from the others has to let its agents go. */
   get rest(): boolean {
-    return this.#operator.rests && this.#clients.every((client) => client.rests);
+    return this.#operator.rests && this.#clients.every((client) => client.rests) && this.isSettled();
   }
 
   stop(present: readonly SimulatedReplica[]): void {

@@ -1,6 +1,6 @@
 import { ikada } from "#proto/agent.js";
 import { Agent } from "../../../node-agent/core/agent.js";
-import { measuredLatencyMs, type FakeOperation } from "../../../node-agent/core/fake-engine.js";
+import { fakeDigest, measuredLatencyMs, type FakeOperation } from "../../../node-agent/core/fake-engine.js";
 import { FakeProbeNetwork } from "../../../node-agent/core/fake-network.js";
 import { obligingImage, type FakeImage } from "../../../node-agent/core/fake-program.js";
 import { FakeRuntime } from "../../../node-agent/core/fake-runtime.js";
@@ -37,8 +37,13 @@ export interface MachineOptions {
   readonly onEnd: (machine: Machine) => void;
 }
 
-/** Images that every registry has; others have none. */
-const knownImage = /^app:/;
+/** Ids of the images that the registry has, by tag and by digest. */
+const registryImages = new Map(
+  ["app:v1", "app:v2", "app:v3", "app:v4"].flatMap((tag) => {
+    const id = fakeDigest(tag);
+    return [tag, `app@${fakeDigest(id)}`].map((name) => [name, id] as const);
+  }),
+);
 
 /**
  * One machine of the cluster: its power, its engine, its disk, and the agent's process on it. The engine outlives the agent, containers and disk
@@ -254,8 +259,9 @@ export class Machine {
         timers: { after: (delayMs, run) => this.#powerTimers.after(delayMs, run) },
         images: {},
         registry: (reference) => {
-          if (!knownImage.test(reference)) return `registry: ${reference} not found`;
-          return random.chance(cluster.pullErrorRate) ? "registry: no answer" : this.#image(reference);
+          const id = registryImages.get(reference);
+          if (id === undefined) return `registry: ${reference} not found`;
+          return random.chance(cluster.pullErrorRate) ? "registry: no answer" : this.#image(id);
         },
         latencyMs: (operation) => this.#latencyMs(operation),
         failure: (operation) => {

@@ -10,7 +10,8 @@ export interface PodFacts {
   readonly owner: OwnerReference | undefined;
   /** Of the Deployment that its ReplicaSet belonged to when it was made. */
   readonly deployment: string | undefined;
-  readonly createdAt: number;
+  /** Milliseconds since the world began. */
+  readonly createdMs: number;
   pod: Pod;
   isTerminating: boolean;
   isGone: boolean;
@@ -24,9 +25,11 @@ export interface PodFacts {
 export class PodBook {
   readonly #facts = new Map<string, PodFacts>();
   readonly #truth: Truth;
+  readonly #now: () => number;
 
-  constructor(truth: Truth) {
+  constructor(truth: Truth, now: () => number) {
     this.#truth = truth;
+    this.#now = now;
     truth.listen((step) => this.#take(step));
   }
 
@@ -38,14 +41,14 @@ export class PodBook {
     return this.#facts.values();
   }
 
-  #take({ changes, revision }: TruthStep): void {
+  #take({ changes }: TruthStep): void {
     for (const { before, after } of changes) {
-      if ((after ?? before)?.kind === "Pod") this.#takePod(before, after, revision);
+      if ((after ?? before)?.kind === "Pod") this.#takePod(before, after);
       else if ((after ?? before)?.kind === "Node") this.#takeNode((after ?? before)!.metadata.name, after);
     }
   }
 
-  #takePod(before: AnyObject | undefined, after: AnyObject | undefined, revision: number): void {
+  #takePod(before: AnyObject | undefined, after: AnyObject | undefined): void {
     if (before !== undefined && before.metadata.uid !== after?.metadata.uid) {
       const known = this.of(before.metadata.uid ?? "");
       if (known) known.isGone = true;
@@ -54,7 +57,7 @@ export class PodBook {
     const pod = after as unknown as Pod;
     const { uid = "", name, deletionTimestamp } = pod.metadata;
     const known = this.of(uid);
-    const facts = known ?? this.#newFacts(uid, name, pod, revision);
+    const facts = known ?? this.#newFacts(uid, name, pod);
     facts.pod = pod;
     facts.isTerminating = deletionTimestamp !== undefined;
     const { nodeName } = pod.spec;
@@ -62,7 +65,7 @@ export class PodBook {
     if (!known) this.#facts.set(uid, facts);
   }
 
-  #newFacts(uid: string, name: string, pod: Pod, createdAt: number): PodFacts {
+  #newFacts(uid: string, name: string, pod: Pod): PodFacts {
     const owner = controllerOf(pod.metadata);
     const set = owner && this.#truth.snapshot().byUid(owner.uid);
     const deployment = set && controllerOf(set.metadata);
@@ -71,7 +74,7 @@ export class PodBook {
       name,
       owner,
       deployment: deployment?.kind === "Deployment" ? deployment.uid : undefined,
-      createdAt,
+      createdMs: this.#now(),
       pod,
       isTerminating: false,
       isGone: false,

@@ -29,7 +29,7 @@ const copied = [
   "dist/raft",
   "dist/store",
   "dist/src",
-  "dist/node-agent/core",
+  "dist/node-agent",
   "dist/test/sim",
   "dist/test/linearizability",
 ];

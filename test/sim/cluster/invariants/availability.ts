@@ -2,13 +2,10 @@ import type { Deployment } from "../../../../src/api/kinds/apps.js";
 import type { Pod } from "../../../../src/api/kinds/pod.js";
 import type { AnyObject } from "../../../../src/api/object.js";
 import type { ClusterRule, RuleSite } from "./rule.js";
-import { shareOf } from "./surge.js";
+import { decisionMs, shareOf } from "./surge.js";
 
 /** By whose clock a Pod was ready for minReadySeconds is not known better than this. */
 const skewMs = 70_000;
-/** What was so within this time may have been so when a decision was made that is committed now. */
-const decisionMs = 15_000;
-
 /**
  * O2: no controller takes a ready Pod of a Deployment when fewer than replicas - maxUnavailable would be left. What fails by itself is nobody's
  * decision: Pods that were ready a moment ago count.

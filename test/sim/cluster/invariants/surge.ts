@@ -2,46 +2,44 @@ import type { Deployment } from "../../../../src/api/kinds/apps.js";
 import type { PodFacts } from "../pod-book.js";
 import type { ClusterRule, RuleSite } from "./rule.js";
 
+/** A decision that is committed now may have been made so long ago: what was wanted then stands. */
+export const decisionMs = 15_000;
+
 /**
  * O1: no more Pods of a Deployment run than replicas + maxSurge, as the engines see it, at every instant. Left out are Pods that were given up
  * while their node was lost: nobody can confirm their end.
  */
-export function surgeRule({ truth, census, book, fail }: RuleSite): ClusterRule {
-  /** By uid: how many may run, from which revision on. */
-  const bounds = new Map<string, { readonly revision: number; readonly most: number }[]>();
+export function surgeRule({ truth, census, book, now, fail }: RuleSite): ClusterRule {
+  /** By uid: how many may run, until when. */
+  const bounds = new Map<string, { untilMs: number; readonly most: number }[]>();
   const isCounted = (facts: PodFacts | undefined, deployment: string): facts is PodFacts =>
     facts?.deployment === deployment && !(facts.isDoubtful && (facts.isTerminating || facts.isGone));
   return {
-    onStep({ changes, revision }) {
+    onStep({ changes }) {
       for (const { after } of changes) {
         if (after?.kind !== "Deployment") continue;
         const known = bounds.get(after.metadata.uid ?? "") ?? [];
         bounds.set(after.metadata.uid ?? "", known);
         const most = mostOf(after as unknown as Deployment);
-        if (known.at(-1)?.most !== most) known.push({ revision, most });
+        const last = known.at(-1);
+        if (last?.most === most) continue;
+        if (last) last.untilMs = now();
+        known.push({ untilMs: Infinity, most });
       }
     },
     onStarted(_machine, { spec }) {
       const deployment = book.of(spec.podUid)?.deployment;
       if (spec.role !== "container" || deployment === undefined) return;
       const running = [...census.pods()].map((uid) => book.of(uid)).filter((facts) => isCounted(facts, deployment));
-      const since = Math.min(...running.map(({ createdAt }) => createdAt));
-      const most = Math.max(...boundsSince(bounds.get(deployment) ?? [], since));
-      if (running.length <= most) return;
+      const since = Math.min(...running.map(({ createdMs }) => createdMs)) - decisionMs;
+      const lately = (bounds.get(deployment) ?? []).filter(({ untilMs }) => untilMs > since);
+      const most = Math.max(...lately.map((bound) => bound.most));
+      if (running.length === 0 || running.length <= most) return;
       const names = running.map(({ name }) => name).join(", ");
       const what = truth.snapshot().byUid(deployment)?.metadata.name ?? deployment;
       fail("O1 surge", `${what}: ${running.length} Pods run, ${most} may: ${names}`);
     },
   };
-}
-
-/** The bounds that held at this revision or later. */
-function boundsSince(
-  bounds: readonly { readonly revision: number; readonly most: number }[],
-  since: number,
-): readonly number[] {
-  const first = bounds.findLastIndex(({ revision }) => revision <= since);
-  return bounds.slice(Math.max(0, first)).map(({ most }) => most);
 }
 
 function mostOf({ spec }: Deployment): number {
