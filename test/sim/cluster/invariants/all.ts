@@ -2,6 +2,7 @@ import { availabilityRule } from "./availability.js";
 import { convergenceRule } from "./convergence.js";
 import { countsRule } from "./counts.js";
 import { deletionRule } from "./deletion.js";
+import { jobCountsRule } from "./job-counts.js";
 import { keptRunningRule } from "./kept-running.js";
 import { onceRule } from "./once.js";
 import { orphansRule } from "./orphans.js";
@@ -21,6 +22,7 @@ export function allRules(site: RuleSite): readonly ClusterRule[] {
     placementRule(site),
     userSpecsRule(site),
     countsRule(site),
+    jobCountsRule(site),
     deletionRule(site),
     convergenceRule(site),
     secretsRule(site),
