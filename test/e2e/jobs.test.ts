@@ -65,7 +65,7 @@ describe("Jobs in a cluster", () => {
       [status?.succeeded, status?.failed, status?.completedIndexes, status?.failedIndexes, status?.active],
       [3, 1, "0-2", "", 0],
     );
-    const pods = await cluster.client.pods.list({ namespace, labelSelector: "job-name=squares" });
+    const pods = cluster.client.pods.list({ namespace, labelSelector: "job-name=squares" });
     const phases: string[] = [];
     for await (const pod of pods) {
       assert.deepEqual(pod.metadata.finalizers ?? [], []);
