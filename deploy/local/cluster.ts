@@ -174,9 +174,9 @@ function serverConfig(cluster: LocalCluster, server: LocalServer, token: string,
 }
 
 const smallThresholds = {
-  "nodefs.available": "50Mi",
+  "nodefs.available": "2Mi",
   "nodefs.inodesFree": "1%",
-  "imagefs.available": "50Mi",
+  "imagefs.available": "2Mi",
   "imagefs.inodesFree": "1%",
 };
 
