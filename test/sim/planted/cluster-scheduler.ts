@@ -8,7 +8,7 @@ export const clusterSchedulerFaults: readonly PlantedFault[] = [
   {
     name: "a cordoned node takes Pods",
     world,
-    edits: [{ file: filters, find: "node.spec.unschedulable !== true ||", replace: "true ||" }],
+    edits: [{ file: filters, find: "node?.spec.unschedulable !== true ||", replace: "true ||" }],
     set: { "cluster.chaos.cordonMs": 1500 },
   },
   {
@@ -20,7 +20,13 @@ export const clusterSchedulerFaults: readonly PlantedFault[] = [
   {
     name: "a node that is not ready takes Pods",
     world,
-    edits: [{ file: filters, find: 'one.type === "Ready" && one.status === "True"', replace: 'one.type === "Ready"' }],
+    edits: [
+      {
+        file: "src/scheduler/room.js",
+        find: 'one.type === "Ready" && one.status === "True"',
+        replace: 'one.type === "Ready"',
+      },
+    ],
     set: { "cluster.chaos.engineDownMs": 2000, downMsMax: 8000 },
   },
   {
@@ -29,7 +35,7 @@ export const clusterSchedulerFaults: readonly PlantedFault[] = [
     edits: [
       {
         file: filters,
-        find: "if (requests.cpuMilli > 0 && taken.cpuMilli + requests.cpuMilli > offered.cpuMilli)",
+        find: "if (requests.cpuMilli > 0 && room.cpuMilli + requests.cpuMilli > offered.cpuMilli)",
         replace: "if (false)",
       },
     ],
@@ -38,19 +44,37 @@ export const clusterSchedulerFaults: readonly PlantedFault[] = [
   {
     name: "a node takes any number of Pods",
     world,
-    edits: [{ file: filters, find: "if (taken.pods + 1 > offered.pods)", replace: "if (false)" }],
+    edits: [
+      {
+        file: filters,
+        find: "if (room.pods + 1 > offered.pods)\n        return false;",
+        replace: "",
+      },
+    ],
     set: { "cluster.nodePods": 2 },
   },
   {
     name: "a binding does not ask whether its node has changed",
     world,
-    edits: [{ file: "src/scheduler/scheduler.js", find: "unchanged: [guard]", replace: "unchanged: []" }],
+    edits: [
+      {
+        file: "src/scheduler/decisions.js",
+        find: "updates: [asObject(bound)], unchanged: [guard(node)]",
+        replace: "updates: [asObject(bound)], unchanged: []",
+      },
+    ],
     set: { "cluster.chaos.cordonMs": 800, thinkMs: 300 },
   },
   {
     name: "Pods of one pass do not see each other",
     world,
-    edits: [{ file: "src/scheduler/plan.js", find: "room.add(podClass);", replace: ";" }],
+    edits: [
+      {
+        file: "src/scheduler/plan.js",
+        find: "this.#place(member, room);\n        this.#queue.placed(podClass);",
+        replace: "this.#queue.placed(podClass);",
+      },
+    ],
     set: { "cluster.nodePods": 3 },
   },
   {
@@ -58,9 +82,9 @@ export const clusterSchedulerFaults: readonly PlantedFault[] = [
     world,
     edits: [
       {
-        file: "src/scheduler/room.js",
-        find: "if (!hasEnded(pod))",
-        replace: "if (!hasEnded(pod) && pod.metadata.deletionTimestamp === undefined)",
+        file: "src/scheduler/cluster-state.js",
+        find: "after && !hasEnded(after) ?",
+        replace: "after && !hasEnded(after) && after.metadata.deletionTimestamp === undefined ?",
       },
     ],
     set: { "cluster.nodePods": 3 },
