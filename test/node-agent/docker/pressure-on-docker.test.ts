@@ -59,7 +59,7 @@ describe(`agent process on a small disk${isRoot ? "" : " (skipped: needs root, t
         name: "main",
         image: testImage,
         command: ["sh", "-c", `busybox dd if=/dev/zero of=${file} bs=1048576 count=${megabytes}; sleep 3600`],
-        volumeMounts: [{ name: "work", mountPath: "/work" }],
+        volumeMounts: [{ name: "work", mountPath: "/space" }],
       },
     ],
     volumes: [{ name: "work", emptyDir: {} }],
@@ -77,7 +77,7 @@ describe(`agent process on a small disk${isRoot ? "" : " (skipped: needs root, t
 
   it("that a Pod fills to the last byte ends that Pod and nothing else, and has room again", async () => {
     server.tell({
-      pods: [podOf("still", { terminationGracePeriodSeconds: 1 }), podOf("full", writing(100, "/work/f"))],
+      pods: [podOf("still", { terminationGracePeriodSeconds: 1 }), podOf("full", writing(100, "/space/f"))],
     });
     await until("evicted", () => status("full")?.phase === "Failed", soonMs);
     assert.equal(status("full")?.reason, "Evicted");
@@ -109,9 +109,9 @@ describe(`agent process on a small disk${isRoot ? "" : " (skipped: needs root, t
     const limited = writing(8, "/f");
     const main = limited.containers?.map((one) => ({ ...one, resources: { limits: { "ephemeral-storage": "2Mi" } } }));
     const pods = [
-      podOf("folder", writing(8, "/work/f", { volumes: work })),
+      podOf("folder", writing(8, "/space/f", { volumes: work })),
       podOf("layer", { ...limited, containers: main ?? [] }),
-      podOf("within", writing(1, "/work/f", { volumes: [{ name: "work", emptyDir: { sizeLimit: "2Mi" } }] })),
+      podOf("within", writing(1, "/space/f", { volumes: [{ name: "work", emptyDir: { sizeLimit: "2Mi" } }] })),
     ];
     server.tell({ pods });
     await until("evicted", () => ["folder", "layer"].every((name) => status(name)?.phase === "Failed"), soonMs);
